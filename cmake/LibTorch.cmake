@@ -1,0 +1,61 @@
+# Finds LibTorch and declares the imported target uvic::torch.
+#
+# LibTorch's own package file stops without a CUDA toolkit, and its CPU libraries need none, so the libraries are named
+# here directly. Order: -DUVIC_LIBTORCH, the environment's UVIC_LIBTORCH, the folder that scripts/setup fills.
+
+set(_cache "$ENV{UVIC_CACHE}")
+if(NOT _cache)
+  set(_xdg "$ENV{XDG_CACHE_HOME}")
+  if(NOT _xdg)
+    set(_xdg "$ENV{HOME}/.cache")
+  endif()
+  set(_cache "${_xdg}/uvic")
+endif()
+set(_default "$ENV{UVIC_LIBTORCH}")
+if(NOT _default)
+  set(_default "${_cache}/libtorch-2.15.0")
+endif()
+set(UVIC_LIBTORCH "${_default}" CACHE PATH "LibTorch: the folder that holds include/ and lib/")
+
+if(NOT EXISTS "${UVIC_LIBTORCH}/lib/libtorch_cpu.so")
+  message(FATAL_ERROR "No LibTorch in ${UVIC_LIBTORCH}. Run scripts/setup, or pass -DUVIC_LIBTORCH=DIR "
+                      "(LibTorch 2.11 or newer: an unzipped archive or a Python's site-packages/torch).")
+endif()
+
+file(STRINGS "${UVIC_LIBTORCH}/include/torch/headeronly/version.h" _version_lines
+     REGEX "define TORCH_VERSION_(MAJOR|MINOR) ")
+string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*" "\\1.\\2" _version "${_version_lines}")
+if(_version VERSION_LESS 2.11)
+  message(FATAL_ERROR "LibTorch ${_version} in ${UVIC_LIBTORCH} is too old: uvic needs 2.11 or newer.")
+endif()
+message(STATUS "LibTorch ${_version}: ${UVIC_LIBTORCH}")
+
+function(_uvic_import name)
+  add_library(uvic::${name} SHARED IMPORTED)
+  set_target_properties(uvic::${name} PROPERTIES IMPORTED_LOCATION "${UVIC_LIBTORCH}/lib/lib${name}.so")
+endfunction()
+
+_uvic_import(c10)
+_uvic_import(torch_cpu)
+add_library(uvic_torch INTERFACE)
+target_include_directories(uvic_torch SYSTEM INTERFACE
+  "${UVIC_LIBTORCH}/include" "${UVIC_LIBTORCH}/include/torch/csrc/api/include")
+# fmt is the copy that LibTorch ships; another fmt on the same include path would clash with it.
+target_compile_definitions(uvic_torch INTERFACE FMT_HEADER_ONLY=1)
+target_compile_options(uvic_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_libraries(uvic_torch INTERFACE uvic::torch_cpu uvic::c10)
+# libtorch_cpu.so names its neighbours (libgomp, libcudart, libcupti), which its run path finds when the program starts.
+target_link_options(uvic_torch INTERFACE -fopenmp "-Wl,-rpath-link,${UVIC_LIBTORCH}/lib")
+
+if(UVIC_CUDA)
+  enable_language(CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  _uvic_import(torch_cuda)
+  _uvic_import(c10_cuda)
+  # LibTorch registers its CUDA kernels when the library loads, so it stays linked though no symbol of it is named.
+  # Its own needs (cuBLAS, cuDNN, NCCL) are found at run time: `scripts/setup --cuda` puts them beside it.
+  target_link_options(uvic_torch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)
+  target_link_libraries(uvic_torch INTERFACE uvic::torch_cuda uvic::c10_cuda CUDA::cudart)
+  target_compile_definitions(uvic_torch INTERFACE UVIC_CUDA=1)
+endif()
+add_library(uvic::torch ALIAS uvic_torch)

@@ -1,0 +1,34 @@
+# uvic_library(NAME sources...) and uvic_executable(NAME sources...): warnings, sanitizers and the shared precompiled
+# header, the same for every target of ours.
+
+add_library(uvic_options INTERFACE)
+target_include_directories(uvic_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(uvic_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -march=x86-64-v2>)
+target_compile_definitions(uvic_options INTERFACE UVIC_VERSION="${PROJECT_VERSION}")
+target_link_libraries(uvic_options INTERFACE uvic::torch)
+if(UVIC_SANITIZE)
+  target_compile_options(uvic_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(uvic_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+add_library(uvic_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(uvic_pch PRIVATE uvic_options)
+target_precompile_headers(uvic_pch PRIVATE <torch/torch.h> <fmt/format.h> <filesystem> <map> <span> <string> <vector>)
+target_compile_options(uvic_pch PRIVATE -fpch-preprocess)
+
+function(_uvic_common target)
+  target_precompile_headers(${target} REUSE_FROM uvic_pch)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endfunction()
+
+function(uvic_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_link_libraries(${name} PUBLIC uvic_options)
+  _uvic_common(${name})
+endfunction()
+
+function(uvic_executable name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE uvic_options)
+  _uvic_common(${name})
+endfunction()

@@ -1,0 +1,29 @@
+// Whole files, written so that a crash leaves either the old one or the new one, and their hashes.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace uvic {
+
+namespace fs = std::filesystem;
+
+// The bytes of a file. Error if it is missing, a folder, or unreadable; `what` names its role ("checkpoint", "preset").
+std::string read_file(const fs::path& path, std::string_view what);
+
+// Writes `path`.tmp<pid>, syncs it to disk and renames it over `path`; creates parent folders. On any failure (disk full,
+// no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names the cause.
+void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write);
+void write_atomically(const fs::path& path, std::string_view bytes);
+
+// Lower-case hex SHA-256.
+std::string sha256_of_file(const fs::path& path);
+std::string sha256_of_bytes(std::string_view bytes);
+
+// $UVIC_CACHE, else $XDG_CACHE_HOME/uvic, else ~/.cache/uvic: where scripts/setup puts LibTorch and weights.
+fs::path cache_folder();
+
+}  // namespace uvic

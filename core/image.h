@@ -1,0 +1,51 @@
+// Images as tensors. The only place that knows stb_image and OpenCV. An image is [H, W, 3] uint8 RGB unless said otherwise.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace uvic {
+
+// Decodes JPEG, PNG, WebP, BMP, GIF (first frame) ... to RGB as Pillow's convert("RGB"): greyscale is repeated, palettes
+// looked up, alpha dropped, 16 bits reduced to 8. EXIF orientation is ignored, as the reference pipelines do.
+// JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error names `name` and what is wrong.
+Tensor decode_image(std::string_view bytes, const std::string& name);
+Tensor read_image(const std::filesystem::path& path);
+bool has_image_extension(const std::filesystem::path& path);
+
+enum class Filter { kBox, kBilinear, kBicubic, kLanczos };
+
+// Pillow's Image.resize on uint8, bit for bit: antialiased, 22-bit fixed-point weights, rounding between the passes.
+Tensor resize_like_pillow(const Tensor& image, int64_t height, int64_t width, Filter filter);
+
+// Largest centred square, then Lanczos to size x size: U-ViT's MS-COCO preprocessing.
+Tensor center_crop_resize(const Tensor& image, int64_t size);
+
+// ImageNet preprocessing of ADM/DiT/U-ViT: halve with BOX while min >= 2 size, BICUBIC, centre crop.
+Tensor center_crop_adm(const Tensor& image, int64_t size);
+
+// [.., C, H, W] float in [-1, 1] <-> uint8. To uint8: floor(255 clamp((v + 1) / 2, 0, 1) + 0.5), as torchvision.save_image.
+Tensor to_uint8(const Tensor& x);
+Tensor to_float(const Tensor& u8);  // u8 / 127.5 - 1
+
+// PNG with text chunks (tEXt, or iTXt when not Latin-1), e.g. {{"parameters", ...}}.
+using PngText = std::vector<std::pair<std::string, std::string>>;
+std::string encode_png(const Tensor& image, const PngText& text = {});
+void write_png(const std::filesystem::path& path, const Tensor& image, const PngText& text = {});  // atomically
+PngText read_png_text(const std::filesystem::path& path);  // Error if it is no PNG
+
+// A grid of equally sized images, rows x cols, `pad` pixels between them, each with its caption (may be empty) below,
+// wrapped to the width; small images are enlarged by a whole factor so that captions can be read.
+struct GridOptions {
+  int64_t columns = 0;  // 0: as square as possible
+  int64_t pad = 2;
+  int64_t min_tile = 0;  // enlarge (nearest neighbour, whole factor) until tiles are at least this wide
+};
+Tensor make_grid(const std::vector<Tensor>& images, const std::vector<std::string>& captions, const GridOptions& options);
+
+}  // namespace uvic

@@ -1,0 +1,18 @@
+// NumPy's .npy and .npz files.
+#pragma once
+
+#include <filesystem>
+
+#include "core/safetensors.h"
+
+namespace uvic {
+
+// Arrays of an .npz (STORED or DEFLATE, zip64), by name without ".npy". C and Fortran order, little- and big-endian
+// numbers and bools; pickled object arrays are an Error that says so.
+TensorMap read_npz(const std::filesystem::path& path);
+Tensor read_npy(const std::filesystem::path& path);
+
+// As numpy.savez (compressed = savez_compressed). Written atomically.
+void write_npz(const std::filesystem::path& path, const TensorMap& arrays, bool compressed = false);
+
+}  // namespace uvic

@@ -1,0 +1,36 @@
+// A registry is a constexpr table of rows. Help texts, validation and tests all read the same table, so adding a kind is
+// one row.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace uvic {
+
+template <class T>
+struct Entry {
+  std::string_view name;
+  T value;
+  std::string_view summary;  // one line for --help
+};
+
+// "a, b, c"
+template <class T>
+std::string names(std::span<const Entry<T>> table) {
+  std::string list;
+  for (const auto& entry : table) list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  return list;
+}
+
+// The row of that name; Error lists the known names. `what` names the kind of thing, e.g. "sampler".
+template <class T>
+const Entry<T>& find(std::span<const Entry<T>> table, std::string_view name, std::string_view what) {
+  for (const auto& entry : table)
+    if (entry.name == name) return entry;
+  fail("unknown {} '{}': expected one of {}", what, name, names(table));
+}
+
+}  // namespace uvic

@@ -1,0 +1,21 @@
+// The names of LibTorch that all of uvic uses, and the batch that flows from a data set to a loss.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace uvic {
+
+using at::Tensor;
+
+// What an image is drawn from. An undefined tensor means "none of this kind".
+struct Condition {
+  Tensor label;    // [B] int64 class ids; the null class (for guidance) is num_classes
+  Tensor context;  // [B, N] int64 word ids (0 pads), or [B, N, D] float text states
+};
+
+struct Batch {
+  Tensor x;  // [B, C, H, W] float32 in [-1, 1]
+  Condition condition;
+};
+
+}  // namespace uvic

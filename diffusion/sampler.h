@@ -1,0 +1,29 @@
+// Samplers: functions from noise to images. Their lines are the papers' algorithms; progress, guidance and batching are
+// the caller's, wrapped into the Denoiser.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/registry.h"
+#include "core/tensor.h"
+#include "diffusion/objective.h"
+#include "diffusion/schedule.h"
+
+namespace uvic {
+
+struct SamplerConfig {
+  std::string kind = "dpm-solver";  // a row of samplers()
+  int64_t steps = 50;               // network calls
+  double eta = 0;                   // ddim: 0 deterministic, 1 like ddpm
+  bool clip_x0 = false;             // clamp the predicted image to [-1, 1] at each step (ddpm, ddim)
+};
+
+using RandnLike = std::function<Tensor(const Tensor&)>;  // standard normal noise, one generator per image
+// x [B, C, H, W]: standard normal noise at t = 1. Returns x0.
+using Sampler = Tensor (*)(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
+                           const RandnLike& randn_like);
+std::span<const Entry<Sampler>> samplers();
+
+}  // namespace uvic
