@@ -31,7 +31,7 @@ at::Generator image_generator(uint64_t seed) { return at::detail::createCPUGener
 uint64_t shuffled(uint64_t i, uint64_t n, uint64_t seed, uint64_t epoch) {
   TORCH_CHECK(i < n, "shuffled: position ", i, " of ", n);
   // A Feistel network permutes 0 .. 2^(2 half)-1; walking its cycle until the value falls below n permutes 0 .. n-1.
-  const int half = std::max(1, (std::bit_width(n - 1) + 1) / 2);
+  const int half = std::max<int>(1, (std::bit_width(n - 1) + 1) / 2);
   const uint64_t mask = (uint64_t{1} << half) - 1;
   do {
     uint64_t left = i >> half, right = i & mask;

@@ -1,7 +1,7 @@
 // The names of LibTorch that all of uvic uses, and the batch that flows from a data set to a loss.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace uvic {
 
