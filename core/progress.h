@@ -1,8 +1,10 @@
 // Progress of long work on stderr: a bar on a terminal, a line every few seconds elsewhere, JSON lines on request.
+// Every function here may be called from any thread.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace uvic {
@@ -21,9 +23,9 @@ void warn(const std::string& text);
 
 class Progress {
  public:
-  // `unit` is what is counted ("step", "image"). total 0: unknown.
+  // `unit` is what is counted ("step", "image"). total 0: unknown. `start` is what was done before (a resumed run).
   Progress(std::string task, int64_t total, std::string unit, int64_t start = 0);
-  ~Progress();  // ends the bar's line
+  ~Progress();  // shows the last state and ends the bar's line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
@@ -31,13 +33,38 @@ class Progress {
   void update(int64_t done, const std::string& note = "");
 
  private:
-  std::string task_, unit_;
-  int64_t total_, start_, done_;
-  std::chrono::steady_clock::time_point begin_, shown_;
-  bool drawn_ = false;
+  using Clock = std::chrono::steady_clock;
+  void show(Clock::time_point now);
+
+  std::string task_, unit_, note_;
+  int64_t total_, done_;
+  Clock::time_point begin_, updated_, shown_;
+  double recent_done_ = 0,
+         recent_seconds_ = 0;  // both fade with time: their quotient is the rate of the last half minute
+  bool drawn_ = false, pending_ = false;
 };
+
+// What one line of progress says. Rate in units per second; 0, and a negative eta, mean unknown.
+struct ProgressState {
+  std::string task, unit, note;
+  int64_t done = 0, total = 0;
+  double rate = 0, eta_seconds = -1, elapsed_seconds = 0;
+};
+// At most `columns` characters; the bar shrinks and then goes, and at last the text is cut. 0 columns: no bar, no
+// limit. `colour` adds escape codes.
+std::string format_progress(const ProgressState& state, int columns, bool colour);
+std::string format_progress_json(const ProgressState& state);
 
 // 3725 -> "1:02:05"
 std::string format_duration(double seconds);
+
+// Where all of this is written; by default stderr as it is found. Tests put a file in its place.
+struct ProgressSink {
+  std::FILE* file = stderr;
+  bool terminal = stderr_is_terminal();
+  bool colour = false;
+  int columns = 0;  // 0: ask the terminal
+};
+void set_progress_sink(const ProgressSink& sink);
 
 }  // namespace uvic
