@@ -3,6 +3,8 @@
 
 #include <torch/types.h>
 
+#include <functional>
+
 namespace uvic {
 
 using at::Tensor;
@@ -17,5 +19,8 @@ struct Batch {
   Tensor x;  // [B, C, H, W] float32 in [-1, 1]
   Condition condition;
 };
+
+// Batch number k of a training run: a pure function of k.
+using BatchAt = std::function<Batch(int64_t k)>;
 
 }  // namespace uvic

@@ -1,1 +1,98 @@
-// stub
+#include "core/train.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace uvic {
+namespace {
+
+constexpr Entry<LrDecay> kLrDecays[] = {
+    {"constant", [](double) { return 1.0; }, "no decay"},
+    {"cosine", [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }, "to 0 at the last step"},
+};
+
+constexpr Entry<at::ScalarType> kPrecisions[] = {
+    {"fp32", at::kFloat, "single precision throughout"},
+    {"bf16", at::kBFloat16, "matrix products in bfloat16, weights and updates in float32"},
+};
+
+// Matrix products inside run in `dtype` while it lives.
+class Autocast {
+ public:
+  Autocast(at::DeviceType device, at::ScalarType dtype) : device_(device), on_(dtype != at::kFloat) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(device_, dtype);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::increment_nesting();
+  }
+  ~Autocast() {
+    if (!on_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  at::DeviceType device_;
+  bool on_;
+};
+
+// Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).
+double clip_gradients(const NamedTensors& parameters, double limit) {
+  std::vector<Tensor> gradients;
+  for (const auto& entry : parameters) gradients.push_back(entry.second.grad());
+  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
+  if (limit > 0 && norm > limit) at::_foreach_mul_(gradients, limit / norm);
+  return norm;
+}
+
+}  // namespace
+
+std::span<const Entry<LrDecay>> lr_decays() { return kLrDecays; }
+std::span<const Entry<at::ScalarType>> precisions() { return kPrecisions; }
+
+double learning_rate(const TrainConfig& config, int64_t step) {
+  const double warmup =
+      config.warmup == 0 ? 1.0 : std::min(1.0, static_cast<double>(step) / static_cast<double>(config.warmup));
+  const double progress = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, config.steps));
+  return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
+}
+
+void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const TrainConfig& config,
+           at::DeviceType device, const OnStep& on_step) {
+  const at::ScalarType precision = find(precisions(), config.precision, "precision").value;
+  while (state.step < config.steps) {
+    double mean_loss = 0;
+    state.optimizer.zero_grad();
+    for (int64_t i = 0; i < config.accumulate; ++i) {
+      const int64_t micro = state.step * config.accumulate + i;
+      const Batch batch = batch_at(micro);
+      at::Generator generator = make_generator(config.seed, Stream::kNoise, static_cast<uint64_t>(micro));
+      Tensor value;
+      {
+        Autocast autocast(device, precision);
+        value = loss(batch, generator) / static_cast<double>(config.accumulate);
+      }
+      value.backward();
+      mean_loss += value.item<double>();
+    }
+    const double lr = learning_rate(config, state.step);
+    const double norm = clip_gradients(state.parameters, config.clip);
+    if (!std::isfinite(mean_loss) || !std::isfinite(norm))
+      fail("step {}: the {} is not finite (loss {}, gradient norm {}). Lower train.lr, set train.clip, or use "
+           "train.precision fp32",
+           state.step + 1, std::isfinite(mean_loss) ? "gradient norm" : "loss", mean_loss, norm);
+    state.optimizer.step(lr);
+    ++state.step;
+    state.ema.update(state.parameters, state.step);
+    if (!on_step({state.step, mean_loss, norm, lr})) return;
+  }
+}
+
+}  // namespace uvic

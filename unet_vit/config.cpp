@@ -1,1 +1,57 @@
-// stub
+#include "unet_vit/config.h"
+
+#include "unet_vit/attention.h"
+
+namespace uvic {
+namespace {
+
+// nano to mini are ours, for CPUs; the others are table 1 of arXiv 2209.12152 (their "layers" count the middle block).
+constexpr Entry<UVitSize> kSizes[] = {
+    {"nano", {4, 128, 2}, "1.1M parameters, trains in minutes on a CPU"},
+    {"tiny", {6, 192, 3}, "3.7M"},
+    {"mini", {8, 256, 4}, "8.4M"},
+    {"S", {12, 512, 8}, "44M (U-ViT-S)"},
+    {"S-deep", {16, 512, 8}, "58M"},
+    {"M", {16, 768, 12}, "131M"},
+    {"L", {20, 1024, 16}, "287M"},
+    {"H", {28, 1152, 16}, "501M"},
+};
+
+void expect(bool ok, const char* field, int64_t value, const char* what) {
+  if (!ok) fail("model.{} = {}: {}", field, value, what);
+}
+
+}  // namespace
+
+std::span<const Entry<UVitSize>> uvit_sizes() { return kSizes; }
+
+UVitConfig resolve(UVitConfig config) {
+  const UVitSize size = find(uvit_sizes(), config.size, "model size").value;
+  if (config.depth == 0) config.depth = size.depth;
+  if (config.dim == 0) config.dim = size.dim;
+  if (config.heads == 0) config.heads = size.heads;
+  if (config.context_dim == 0) config.context_dim = config.dim;
+  expect(config.depth >= 2, "depth", config.depth, "expected at least 2");
+  expect(config.dim >= 2, "dim", config.dim, "expected at least 2");
+  expect(config.heads >= 1 && config.dim % config.heads == 0, "heads", config.heads, "expected a divisor of model.dim");
+  expect(config.patch >= 1 && config.image_size >= 1 && config.image_size % config.patch == 0, "patch", config.patch,
+         "expected a divisor of model.image_size");
+  expect(config.channels >= 1, "channels", config.channels, "expected at least 1");
+  expect(config.mlp_ratio > 0, "mlp_ratio", static_cast<int64_t>(config.mlp_ratio), "expected a positive number");
+  expect(config.classes >= 0, "classes", config.classes, "expected 0 (none) or more");
+  expect(config.context_tokens >= 0, "context_tokens", config.context_tokens, "expected 0 (none) or more");
+  expect(config.classes == 0 || config.context_tokens == 0, "classes", config.classes,
+         "a model takes classes or text, not both");
+  find(attention_kinds(), config.attention, "attention kind");
+  find(attention_kinds(), config.end_attention, "attention kind");
+  return config;
+}
+
+int64_t extra_tokens(const UVitConfig& config) { return 1 + (config.classes > 0) + config.context_tokens; }
+
+int64_t sequence_length(const UVitConfig& config) {
+  const int64_t side = config.image_size / config.patch;
+  return extra_tokens(config) + side * side;
+}
+
+}  // namespace uvic

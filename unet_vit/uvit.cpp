@@ -1,1 +1,213 @@
-// stub
+#include "unet_vit/uvit.h"
+
+#include <cmath>
+
+#include "core/random.h"
+#include "unet_vit/checkpointing.h"
+
+namespace uvic {
+
+Tensor Block::operator()(Tensor x, const Tensor& skip) const {
+  if (skip_linear) x = (*skip_linear)(at::cat({x, skip}, -1));
+  const int64_t batch = x.size(0), length = x.size(1), dim = x.size(2);
+  const Tensor packed = qkv(norm1(x)).view({batch, length, 3, heads, dim / heads}).permute({2, 0, 3, 1, 4});
+  const double scale = 1 / std::sqrt(static_cast<double>(dim / heads));
+  const Tensor mixed = attend(packed[0], packed[1], packed[2], {.scale = scale});
+  x = x + proj(mixed.transpose(1, 2).reshape({batch, length, dim}));
+  return x + fc2(at::gelu(fc1(norm2(x))));
+}
+
+Tensor timestep_embedding(const Tensor& time, int64_t dim) {
+  const int64_t half = dim / 2;
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(time.device());
+  const Tensor frequencies = at::exp(at::arange(half, options) * (-std::log(10000.0) / static_cast<double>(half)));
+  const Tensor angles = time.to(at::kFloat).unsqueeze(1) * frequencies;
+  Tensor embedding = at::cat({at::cos(angles), at::sin(angles)}, 1);
+  if (dim % 2 == 1) embedding = at::constant_pad_nd(embedding, {0, 1});
+  return embedding;
+}
+
+Tensor unpatchify(const Tensor& tokens, int64_t patch, int64_t channels) {
+  const int64_t batch = tokens.size(0);
+  const int64_t side = std::lround(std::sqrt(static_cast<double>(tokens.size(1))));
+  return tokens.reshape({batch, side, side, patch, patch, channels})
+      .permute({0, 5, 1, 3, 2, 4})
+      .reshape({batch, channels, side * patch, side * patch});
+}
+
+namespace {
+
+Linear make_linear(int64_t in, int64_t out, bool bias = true) {
+  return {at::empty({out, in}), bias ? at::empty({out}) : Tensor()};
+}
+
+LayerNorm make_norm(int64_t dim) { return {at::empty({dim}), at::empty({dim})}; }
+
+Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
+  const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
+  Block block{.skip_linear = {},
+              .norm1 = make_norm(dim),
+              .norm2 = make_norm(dim),
+              .qkv = make_linear(dim, 3 * dim, config.qkv_bias),
+              .proj = make_linear(dim, dim),
+              .fc1 = make_linear(dim, hidden),
+              .fc2 = make_linear(hidden, dim),
+              .heads = config.heads,
+              .attend = find(attention_kinds(), attention, "attention kind").value};
+  if (skip) block.skip_linear = make_linear(2 * dim, dim);
+  return block;
+}
+
+}  // namespace
+
+UVit::UVit(const UVitConfig& config, uint64_t seed) : config_(resolve(config)) {
+  const int64_t dim = config_.dim, patch = config_.patch, channels = config_.channels, half = config_.depth / 2;
+  patch_embed_ = {at::empty({dim, channels, patch, patch}), at::empty({dim})};
+  pos_embed_ = at::empty({1, sequence_length(config_), dim});
+  if (config_.classes > 0) label_emb_ = at::empty({config_.classes + 1, dim});
+  if (config_.vocabulary > 0) text_embed_ = at::empty({config_.vocabulary, config_.context_dim});
+  if (config_.context_tokens > 0) context_embed_ = make_linear(config_.context_dim, dim);
+  if (config_.mlp_time_embed) {
+    time_embed_0_ = make_linear(dim, 4 * dim);
+    time_embed_2_ = make_linear(4 * dim, dim);
+  }
+  for (int64_t i = 0; i < half; ++i)
+    in_blocks_.push_back(make_block(config_, false, i == 0 ? config_.end_attention : config_.attention));
+  mid_block_ = make_block(config_, false, config_.attention);
+  for (int64_t i = 0; i < half; ++i)
+    out_blocks_.push_back(make_block(config_, config_.skip, i == half - 1 ? config_.end_attention : config_.attention));
+  norm_ = make_norm(dim);
+  decoder_pred_ = make_linear(dim, patch * patch * channels);
+  if (config_.conv) final_layer_ = Linear{at::empty({channels, channels, 3, 3}), at::empty({channels})};
+  initialize(seed);
+}
+
+void UVit::visit(const Visit& visit) {
+  const auto linear = [&](const std::string& name, Linear& layer) {
+    visit(name + ".weight", layer.weight);
+    if (layer.bias.defined()) visit(name + ".bias", layer.bias);
+  };
+  const auto norm = [&](const std::string& name, LayerNorm& layer) {
+    visit(name + ".weight", layer.weight);
+    visit(name + ".bias", layer.bias);
+  };
+  const auto block = [&](const std::string& name, Block& b) {
+    norm(name + ".norm1", b.norm1);
+    linear(name + ".attn.qkv", b.qkv);
+    linear(name + ".attn.proj", b.proj);
+    norm(name + ".norm2", b.norm2);
+    linear(name + ".mlp.fc1", b.fc1);
+    linear(name + ".mlp.fc2", b.fc2);
+    if (b.skip_linear) linear(name + ".skip_linear", *b.skip_linear);
+  };
+  visit("pos_embed", pos_embed_);
+  linear("patch_embed.proj", patch_embed_);
+  if (time_embed_0_) {
+    linear("time_embed.0", *time_embed_0_);
+    linear("time_embed.2", *time_embed_2_);
+  }
+  if (label_emb_.defined()) visit("label_emb.weight", label_emb_);
+  if (text_embed_.defined()) visit("text_embed.weight", text_embed_);
+  if (context_embed_) linear("context_embed", *context_embed_);
+  for (size_t i = 0; i < in_blocks_.size(); ++i) block(fmt::format("in_blocks.{}", i), in_blocks_[i]);
+  block("mid_block", mid_block_);
+  for (size_t i = 0; i < out_blocks_.size(); ++i) block(fmt::format("out_blocks.{}", i), out_blocks_[i]);
+  norm("norm", norm_);
+  linear("decoder_pred", decoder_pred_);
+  if (final_layer_) linear("final_layer", *final_layer_);
+}
+
+void UVit::initialize(uint64_t seed) {
+  at::NoGradGuard no_grad;
+  at::Generator generator = make_generator(seed, Stream::kInit);
+  Tensor convolution;  // its bias follows it and shares its bound
+  visit([&](const std::string& name, Tensor& p) {
+    const bool is_bias = name.ends_with(".bias");
+    if (name.find("norm") != std::string::npos) {
+      p.fill_(is_bias ? 0 : 1);
+    } else if (name.starts_with("patch_embed.") || name.starts_with("final_layer.")) {
+      if (!is_bias) convolution = p;
+      const double bound = 1 / std::sqrt(static_cast<double>(convolution[0].numel()));
+      p.uniform_(-bound, bound, generator);
+    } else if (is_bias) {
+      p.zero_();
+    } else {
+      p.normal_(0, name == "label_emb.weight" || name == "text_embed.weight" ? 1 : 0.02, generator);
+    }
+  });
+}
+
+NamedTensors UVit::parameters() const {
+  NamedTensors list;
+  const_cast<UVit*>(this)->visit([&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
+  return list;
+}
+
+void UVit::to(at::Device device, at::ScalarType dtype) {
+  visit([&](const std::string&, Tensor& p) { p = p.detach().to(device, dtype); });
+}
+
+void UVit::set_requires_grad(bool on) {
+  visit([&](const std::string&, Tensor& p) { p.set_requires_grad(on); });
+}
+
+Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const {
+  const Tensor patches =
+      at::conv2d(x, patch_embed_.weight, patch_embed_.bias, config_.patch).flatten(2).transpose(1, 2);
+  if (observe) observe("patch_embed", patches);
+
+  Tensor time_token = timestep_embedding(time, config_.dim).to(pos_embed_.scalar_type());
+  if (time_embed_0_) time_token = (*time_embed_2_)(at::silu((*time_embed_0_)(time_token)));
+  if (observe) observe("time_token", time_token);
+
+  std::vector<Tensor> tokens;
+  if (config_.classes > 0) {
+    TORCH_CHECK(condition.label.defined(), "this model needs class labels");
+    tokens.push_back(at::embedding(label_emb_, condition.label).unsqueeze(1));
+  }
+  tokens.push_back(time_token.unsqueeze(1));
+  if (context_embed_) {
+    TORCH_CHECK(condition.context.defined(), "this model needs text");
+    const bool ids = condition.context.dim() == 2;
+    tokens.push_back((*context_embed_)(ids ? at::embedding(text_embed_, condition.context) : condition.context));
+  }
+  tokens.push_back(patches);
+  Tensor sequence = at::cat(tokens, 1) + pos_embed_;
+  if (observe) observe("tokens_plus_pos", sequence);
+  return sequence;
+}
+
+Tensor UVit::run_block(const Block& block, const Tensor& x, const Tensor& skip) const {
+  if (!config_.checkpointing || !at::GradMode::is_enabled()) return block(x, skip);
+  return checkpointed([&block](const Tensor& x, const Tensor& skip) { return block(x, skip); }, x, skip);
+}
+
+Tensor UVit::operator()(const Tensor& x, const Tensor& time, const Condition& condition) const {
+  return forward(x, time, condition, {});
+}
+
+Tensor UVit::forward(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const {
+  Tensor h = embed_tokens(x, time, condition, observe);
+  int64_t index = 0;
+  const auto step = [&](const Block& block, const Tensor& skip) {
+    h = run_block(block, h, skip);
+    if (observe) observe(fmt::format("block{}", index++), h);
+  };
+  std::vector<Tensor> skips;
+  for (const Block& block : in_blocks_) {
+    step(block, {});
+    skips.push_back(h);
+  }
+  step(mid_block_, {});
+  for (const Block& block : out_blocks_) {
+    step(block, config_.skip ? skips.back() : Tensor());
+    skips.pop_back();
+  }
+  h = norm_(h);
+  if (observe) observe("final_norm", h);
+  const Tensor tokens = decoder_pred_(h).slice(1, extra_tokens(config_));
+  const Tensor image = unpatchify(tokens, config_.patch, config_.channels);
+  return final_layer_ ? at::conv2d(image, final_layer_->weight, final_layer_->bias, 1, 1) : image;
+}
+
+}  // namespace uvic

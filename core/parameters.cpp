@@ -1,0 +1,54 @@
+#include "core/parameters.h"
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace uvic {
+
+TensorMap to_map(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
+
+namespace {
+
+// "a, b, c and 12 more"
+std::string some(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 4;
+  const size_t shown = std::min(names.size(), kShown);
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text;
+}
+
+}  // namespace
+
+void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
+  std::vector<std::string> missing, unexpected, misshapen;
+  TensorMap known = to_map(target);
+  for (const auto& [name, tensor] : target) {
+    const auto found = source.find(name);
+    if (found == source.end())
+      missing.push_back(name);
+    else if (found->second.sizes() != tensor.sizes())
+      misshapen.push_back(fmt::format("{} is [{}], not [{}]", name, fmt::join(found->second.sizes(), ", "),
+                                      fmt::join(tensor.sizes(), ", ")));
+  }
+  for (const auto& entry : source)
+    if (!known.count(entry.first)) unexpected.push_back(entry.first);
+  if (!missing.empty() || !unexpected.empty() || !misshapen.empty()) {
+    std::string what;
+    if (!missing.empty()) what += "; missing: " + some(missing);
+    if (!unexpected.empty()) what += "; unexpected: " + some(unexpected);
+    if (!misshapen.empty()) what += "; wrong shape: " + some(misshapen);
+    fail("{} does not fit the model{}. Give the model options (--model.*) it was trained with", origin, what);
+  }
+  at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : target) Tensor(tensor).copy_(source.at(name));
+}
+
+int64_t count_parameters(const NamedTensors& tensors) {
+  int64_t count = 0;
+  for (const auto& entry : tensors) count += entry.second.numel();
+  return count;
+}
+
+}  // namespace uvic

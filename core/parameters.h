@@ -1,0 +1,26 @@
+// A model's parameters are plain tensors with the names of the original state dict, in the model's own order.
+//
+// The model structs list them through a visitor; nothing derives from a module class, so the forward passes read as their
+// formulas and compile without LibTorch's heavy module headers.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/safetensors.h"
+#include "core/tensor.h"
+
+namespace uvic {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+TensorMap to_map(const NamedTensors& tensors);
+
+// Copies `source` into `target`, in place (dtype and device of the target). Strict both ways: Error lists the missing, the
+// unexpected and the wrongly shaped names; `origin` names the file.
+void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin);
+
+int64_t count_parameters(const NamedTensors& tensors);
+
+}  // namespace uvic

@@ -1,0 +1,15 @@
+// A U-ViT as a reference case describes it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "unet_vit/uvit.h"
+
+namespace uvic::parity {
+
+// `model`: the original's constructor arguments; family: uvit, uvit_t2i, uvic_uncond, uvic_t2i.
+UVitConfig uvit_config(const nlohmann::json& model, const std::string& family);
+UVit load_uvit(const UVitConfig& config, const TensorMap& weights);
+
+}  // namespace uvic::parity

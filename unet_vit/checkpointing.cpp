@@ -1,0 +1,66 @@
+#include "unet_vit/checkpointing.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace uvic {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+struct BlockHolder : torch::CustomClassHolder {
+  BlockFunction block;
+};
+
+class AutocastGuard {
+ public:
+  AutocastGuard(at::DeviceType device, bool enabled)
+      : device_(device), before_(at::autocast::is_autocast_enabled(device)) {
+    at::autocast::set_autocast_enabled(device_, enabled);
+  }
+  ~AutocastGuard() { at::autocast::set_autocast_enabled(device_, before_); }
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+
+ private:
+  at::DeviceType device_;
+  bool before_;
+};
+
+class Checkpointed : public torch::autograd::Function<Checkpointed> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& skip, const BlockFunction* block) {
+    at::AutoGradMode no_grad(false);
+    context->save_for_backward({x, skip});
+    auto holder = c10::make_intrusive<BlockHolder>();
+    holder->block = *block;
+    context->saved_data["block"] = c10::IValue::make_capsule(holder);
+    context->saved_data["autocast"] = at::autocast::is_autocast_enabled(x.device().type());
+    return (*block)(x, skip);
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const tensor_list saved = context->get_saved_variables();
+    const auto holder = context->saved_data["block"].toCapsule();
+    const Tensor x = saved[0].detach().requires_grad_();
+    const Tensor skip = saved[1].defined() ? saved[1].detach().requires_grad_() : Tensor();
+    at::AutoGradMode grad(true);
+    Tensor out;
+    {
+      AutocastGuard autocast(x.device().type(), context->saved_data["autocast"].toBool());
+      out = static_cast<BlockHolder&>(*holder).block(x, skip);
+    }
+    out.backward(grads[0]);  // parameters accumulate their gradients here
+    return {x.grad(), skip.defined() ? skip.grad() : Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor checkpointed(const BlockFunction& block, const Tensor& x, const Tensor& skip) {
+  // The op's inputs must require gradients for its backward to run; parameters are reached through the closure only.
+  return Checkpointed::apply(x.requires_grad() ? x : x.detach().requires_grad_(), skip, &block);
+}
+
+}  // namespace uvic

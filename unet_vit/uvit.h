@@ -1,0 +1,83 @@
+// U-ViT (arXiv 2209.12152): a vision transformer over noisy patches in which time, condition and patches are all tokens,
+// with long skip connections between early and late blocks. With Cog Attention inside it is U-ViC (arXiv 2411.07176).
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/parameters.h"
+#include "core/tensor.h"
+#include "unet_vit/attention.h"
+#include "unet_vit/config.h"
+
+namespace uvic {
+
+struct Linear {
+  Tensor weight, bias;  // [out, in]; [out] or undefined
+  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+};
+
+struct LayerNorm {
+  Tensor weight, bias;  // [dim]
+  Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, 1e-5); }
+};
+
+// Pre-norm transformer block; with a skip it first projects [x, skip] back to the width of x.
+struct Block {
+  std::optional<Linear> skip_linear;
+  LayerNorm norm1, norm2;
+  Linear qkv, proj, fc1, fc2;
+  int64_t heads = 1;
+  Attend attend = nullptr;
+
+  Tensor operator()(Tensor x, const Tensor& skip) const;  // [B, L, D]
+};
+
+class UVit {
+ public:
+  // Parameters drawn as the original draws them, from `seed`: N(0, 0.02) for weights of linear layers and pos_embed, 0 for
+  // biases, PyTorch's defaults for convolutions and embeddings.
+  explicit UVit(const UVitConfig& config, uint64_t seed = 0);
+
+  // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x. condition.label [B]
+  // if the model has classes; condition.context [B, N] ids or [B, N, context_dim] states if it has text tokens.
+  Tensor operator()(const Tensor& x, const Tensor& time, const Condition& condition = {}) const;
+
+  // The intermediate results, for tests that compare block by block: "patch_embed", "time_token", "tokens_plus_pos",
+  // "block0"..., "final_norm".
+  using Observe = std::function<void(const std::string& name, const Tensor& value)>;
+  Tensor forward(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
+
+  const UVitConfig& config() const { return config_; }
+  NamedTensors parameters() const;  // with the original's names and order
+  void to(at::Device device, at::ScalarType dtype);
+  void set_requires_grad(bool on);
+
+ private:
+  using Visit = std::function<void(const std::string& name, Tensor& parameter)>;
+  void visit(const Visit& visit);
+  void initialize(uint64_t seed);
+  Tensor embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
+  Tensor run_block(const Block& block, const Tensor& x, const Tensor& skip) const;
+
+  UVitConfig config_;
+  Linear patch_embed_;  // a convolution with kernel = stride = patch
+  Tensor pos_embed_;    // [1, L, D]
+  Tensor label_emb_;    // [classes + 1, D]
+  Tensor text_embed_;   // [vocabulary, context_dim]
+  std::optional<Linear> context_embed_;
+  std::optional<Linear> time_embed_0_, time_embed_2_;
+  std::vector<Block> in_blocks_, out_blocks_;
+  Block mid_block_;
+  LayerNorm norm_;
+  Linear decoder_pred_;
+  std::optional<Linear> final_layer_;  // a 3 x 3 convolution
+};
+
+// [B] -> [B, dim]: cos then sin of time * 10000^(-i / (dim / 2)); an odd dim ends with a zero column. Float32 always.
+Tensor timestep_embedding(const Tensor& time, int64_t dim);
+
+// [B, L, patch patch C] (channel fastest) <-> [B, C, H, W], square images.
+Tensor unpatchify(const Tensor& tokens, int64_t patch, int64_t channels);
+
+}  // namespace uvic
