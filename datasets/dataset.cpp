@@ -1,1 +1,29 @@
-// stub
+#include "datasets/dataset.h"
+
+#include "datasets/cifar10.h"
+#include "datasets/shapes.h"
+
+namespace uvic {
+namespace {
+
+constexpr Entry<OpenDataset> kKinds[] = {
+    {"shapes", open_shapes, "drawn scenes of coloured shapes with captions, no files needed (options seed, count)"},
+    {"cifar10", open_cifar10,
+     "CIFAR-10: binary or Python archive, as a folder or .tar.gz, or train/<class>/*.png in a folder or .tar"},
+};
+
+}  // namespace
+
+std::span<const Entry<OpenDataset>> dataset_kinds() {
+  return kKinds;
+}
+
+std::shared_ptr<const Dataset> open_dataset(const Spec& spec) {
+  return find(dataset_kinds(), spec.kind, "kind of data").value(spec, CommonOptions::of(spec));
+}
+
+std::shared_ptr<const Dataset> open_dataset(const std::string& spec) {
+  return open_dataset(Spec::parse(spec));
+}
+
+}  // namespace uvic

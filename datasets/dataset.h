@@ -15,17 +15,18 @@ namespace uvic {
 class Dataset {
  public:
   virtual ~Dataset() = default;
-  virtual int64_t size() const = 0;                                     // number of images, > 0
-  virtual int64_t image_size() const = 0;                               // H = W
-  virtual Tensor images(std::span<const int64_t> indices) const = 0;    // [n, 3, H, W] uint8; thread-safe
-  virtual int64_t label(int64_t) const { return -1; }                   // class id, -1: none
+  virtual int64_t size() const = 0;                                   // number of images, > 0
+  virtual int64_t image_size() const = 0;                             // H = W
+  virtual Tensor images(std::span<const int64_t> indices) const = 0;  // [n, 3, H, W] uint8; thread-safe
+  virtual int64_t label(int64_t) const { return -1; }                 // class id, -1: none
   virtual std::vector<std::string> captions(int64_t) const { return {}; }
-  virtual std::vector<std::string> classes() const { return {}; }       // class names by id; empty: no classes
-  virtual int64_t skipped() const { return 0; }                         // files left out because they were corrupt
-  virtual std::string description() const = 0;                          // one line for `data info`
+  virtual std::vector<std::string> classes() const { return {}; }  // class names by id; empty: no classes
+  virtual int64_t skipped() const { return 0; }                    // files left out because they were corrupt
+  virtual std::string description() const = 0;                     // one line for `data info`
 };
 
-// Opens the data set that a SPEC names. Error for a wrong path, an empty folder, a truncated archive, an unknown option.
+// Opens the data set that a SPEC names. Error for a wrong path, an empty folder, a truncated archive, an unknown
+// option.
 std::shared_ptr<const Dataset> open_dataset(const Spec& spec);
 std::shared_ptr<const Dataset> open_dataset(const std::string& spec);
 

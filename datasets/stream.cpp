@@ -1,1 +1,176 @@
-// stub
+#include "datasets/stream.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/image.h"
+#include "core/random.h"
+
+namespace uvic {
+namespace {
+
+void check(const Dataset& data, const std::optional<Vocabulary>& vocabulary, const StreamConfig& config) {
+  TORCH_CHECK(config.batch > 0 && config.world_size > 0 && config.rank >= 0 && config.rank < config.world_size,
+              "stream: batch ", config.batch, ", rank ", config.rank, " of ", config.world_size);
+  TORCH_CHECK(data.size() > 0, "stream: an empty data set");
+  if (config.num_classes > 0) {
+    const auto classes = static_cast<int64_t>(data.classes().size());
+    if (classes == 0)
+      fail("the model is trained on {} classes but the data has none: {}", config.num_classes, data.description());
+    if (classes != config.num_classes)
+      fail("the model has {} classes but the data has {}: {}", config.num_classes, classes, data.description());
+  }
+  if (config.context_tokens > 0) {
+    TORCH_CHECK(vocabulary, "stream: captions are asked for without a vocabulary");
+    for (int64_t i = 0; data.captions(i).empty();)
+      if (++i == data.size()) fail("the model is trained on captions but the data has none: {}", data.description());
+  }
+}
+
+class TrainingStream {
+ public:
+  TrainingStream(std::shared_ptr<const Dataset> data, std::optional<Vocabulary> vocabulary, const StreamConfig& config)
+      : data_(std::move(data)), vocabulary_(std::move(vocabulary)), config_(config) {
+    check(*data_, vocabulary_, config_);
+  }
+
+  Batch operator()(int64_t step) const {
+    TORCH_CHECK(step >= 0, "stream: step ", step);
+    const uint64_t first = (static_cast<uint64_t>(step) * config_.world_size + config_.rank) * config_.batch;
+    std::vector<uint64_t> items(config_.batch);
+    std::vector<int64_t> indices(config_.batch);
+    for (int64_t j = 0; j < config_.batch; ++j) {
+      items[j] = first + j;
+      const uint64_t n = data_->size();
+      indices[j] = static_cast<int64_t>(shuffled(items[j] % n, n, config_.seed, items[j] / n));
+    }
+    Batch batch;
+    batch.x = to_float(flipped(data_->images(indices), items));
+    if (config_.num_classes > 0) batch.condition.label = labels(items, indices);
+    if (config_.context_tokens > 0) batch.condition.context = contexts(items, indices);
+    return batch;
+  }
+
+ private:
+  Tensor flipped(const Tensor& images, const std::vector<uint64_t>& items) const {
+    if (!config_.flip) return images;
+    Tensor flip = at::empty({config_.batch, 1, 1, 1}, at::kBool);
+    auto* flags = flip.mutable_data_ptr<bool>();
+    for (size_t j = 0; j < items.size(); ++j) flags[j] = hash_mix({config_.seed, key(Stream::kFlip), items[j]}) >> 63;
+    return at::where(flip, images.flip({3}), images);
+  }
+
+  Tensor labels(const std::vector<uint64_t>& items, const std::vector<int64_t>& indices) const {
+    Tensor labels = at::empty({config_.batch}, at::kLong);
+    auto* ids = labels.mutable_data_ptr<int64_t>();
+    for (size_t j = 0; j < items.size(); ++j) {
+      const int64_t label = data_->label(indices[j]);
+      ids[j] = label < 0 || dropped(items[j]) ? config_.num_classes : label;
+    }
+    return labels;
+  }
+
+  Tensor contexts(const std::vector<uint64_t>& items, const std::vector<int64_t>& indices) const {
+    Tensor contexts = at::full({config_.batch, config_.context_tokens}, Vocabulary::kPad, at::kLong);
+    auto* out = contexts.mutable_data_ptr<int64_t>();
+    for (size_t j = 0; j < items.size(); ++j, out += config_.context_tokens) {
+      const auto captions = data_->captions(indices[j]);
+      if (captions.empty() || dropped(items[j])) continue;
+      const uint64_t choice = hash_mix({config_.seed, key(Stream::kCaption), items[j]}) % captions.size();
+      std::ranges::copy(vocabulary_->encode(captions[choice], config_.context_tokens).ids, out);
+    }
+    return contexts;
+  }
+
+  bool dropped(uint64_t item) const {
+    const uint64_t bits = hash_mix({config_.seed, key(Stream::kDropout), item});
+    return static_cast<double>(bits >> 11) * 0x1p-53 < config_.drop_condition;
+  }
+
+  static uint64_t key(Stream stream) { return static_cast<uint64_t>(stream); }
+
+  std::shared_ptr<const Dataset> data_;
+  std::optional<Vocabulary> vocabulary_;
+  StreamConfig config_;
+};
+
+// One thread that computes one step at a time. The thread lives as long as the stream, since LibTorch keeps a pool of
+// OpenMP workers for every thread that calls it.
+class Prefetcher {
+ public:
+  explicit Prefetcher(BatchAt batch_at)
+      : batch_at_(std::move(batch_at)), worker_([this](const std::stop_token& stop) { work(stop); }) {}
+
+  Batch at(int64_t step) {
+    std::unique_lock lock(mutex_);
+    if (step_ != step) {
+      done_.wait(lock, [this] { return !step_ || finished_; });  // a wrong guess: let it end
+      post(step);
+    }
+    done_.wait(lock, [this] { return finished_; });
+    const std::exception_ptr error = std::exchange(error_, nullptr);
+    Batch batch = std::exchange(batch_, {});
+    step_.reset();
+    if (error) std::rethrow_exception(error);
+    post(step + 1);
+    return batch;
+  }
+
+ private:
+  void post(int64_t step) {
+    step_ = step;
+    finished_ = false;
+    error_ = nullptr;
+    wake_.notify_one();
+  }
+
+  void work(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (wake_.wait(lock, stop, [this] { return step_ && !finished_; })) {
+      const int64_t step = *step_;
+      lock.unlock();
+      Batch batch;
+      std::exception_ptr error;
+      try {
+        batch = batch_at_(step);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      batch_ = std::move(batch);
+      error_ = error;
+      finished_ = true;
+      done_.notify_one();
+    }
+  }
+
+  BatchAt batch_at_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::condition_variable done_;
+  std::optional<int64_t> step_;  // what the worker computes or has computed
+  bool finished_ = false;
+  Batch batch_;
+  std::exception_ptr error_;
+  std::jthread worker_;  // last: it stops and joins before what it uses goes
+};
+
+}  // namespace
+
+BatchAt make_stream(std::shared_ptr<const Dataset> data, std::optional<Vocabulary> vocabulary,
+                    const StreamConfig& config) {
+  return TrainingStream(std::move(data), std::move(vocabulary), config);
+}
+
+BatchAt prefetch(BatchAt batch_at) {
+  auto prefetcher = std::make_shared<Prefetcher>(std::move(batch_at));
+  return [prefetcher](int64_t step) { return prefetcher->at(step); };
+}
+
+}  // namespace uvic
