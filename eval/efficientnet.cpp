@@ -1,1 +1,83 @@
-// stub
+#include "eval/efficientnet.h"
+
+#include "core/image.h"
+
+namespace uvic {
+namespace {
+
+constexpr int64_t kSize = 224, kStem = 32, kFeatures = 1280, kClasses = 1000;
+
+// A run of blocks of one shape; the first block has the stride, the others have 1.
+struct Stage {
+  int64_t blocks, kernel, stride, expansion, out;
+};
+constexpr Stage kStages[] = {{1, 3, 1, 1, 16},  {2, 3, 2, 6, 24},  {2, 5, 2, 6, 40}, {3, 3, 2, 6, 80},
+                             {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320}};
+
+// TensorFlow's "same": with stride 1 it is symmetric; with stride 2 and an even side (all sides here are) one row and
+// one column more at the end than at the start, so the padding cannot be left to the convolution.
+ConvShape same(int64_t out, int64_t in, int64_t kernel, int64_t stride, bool depthwise) {
+  const int64_t padding = stride == 1 ? kernel / 2 : 0;
+  return {out, in, {kernel, kernel}, {stride, stride}, {padding, padding}, depthwise};
+}
+
+Tensor run(const Conv& conv, const Tensor& x) {
+  if (conv.stride[0] == 1) return conv(x);
+  const int64_t total = conv.weight.size(2) - conv.stride[0], before = total / 2, after = total - before;
+  return conv(at::constant_pad_nd(x, {before, after, before, after}));
+}
+
+Tensor relu6(Tensor x) { return x.clamp_(0, 6); }
+
+}  // namespace
+
+EfficientNetLite0::EfficientNetLite0(TensorMap weights, const std::string& file) {
+  WeightsReader reader(std::move(weights), file);
+  stem_ = reader.take_conv("_conv_stem", "_bn0", same(kStem, 3, 3, 2, false));
+  int64_t in = kStem;
+  for (const Stage& stage : kStages) {
+    for (int64_t i = 0; i < stage.blocks; ++i) {
+      const std::string name = fmt::format("_blocks.{}.", blocks_.size());
+      const int64_t stride = i == 0 ? stage.stride : 1, wide = in * stage.expansion;
+      Block block;
+      if (stage.expansion > 1)
+        block.expand = {reader.take_conv(name + "_expand_conv", name + "_bn0", same(wide, in, 1, 1, false))};
+      block.depthwise =
+          reader.take_conv(name + "_depthwise_conv", name + "_bn1", same(wide, wide, stage.kernel, stride, true));
+      block.project = reader.take_conv(name + "_project_conv", name + "_bn2", same(stage.out, wide, 1, 1, false));
+      block.residual = stride == 1 && in == stage.out;
+      blocks_.push_back(std::move(block));
+      in = stage.out;
+    }
+  }
+  head_ = reader.take_conv("_conv_head", "_bn1", same(kFeatures, in, 1, 1, false));
+  fc_weight_ = reader.take("_fc.weight", {kClasses, kFeatures});
+  fc_bias_ = reader.take("_fc.bias", {kClasses});
+  reader.finish();
+}
+
+Tensor EfficientNetLite0::resize(const Tensor& images) {
+  std::vector<Tensor> resized;
+  for (const Tensor& image : images.unbind())
+    resized.push_back(
+        resize_like_pillow(image.permute({1, 2, 0}).contiguous(), kSize, kSize, Filter::kBicubic).permute({2, 0, 1}));
+  return at::stack(resized);
+}
+
+Tensor EfficientNetLite0::features(const Tensor& resized) const {
+  const Tensor mean = at::tensor({0.485f, 0.456f, 0.406f}).view({1, 3, 1, 1});
+  const Tensor std = at::tensor({0.229f, 0.224f, 0.225f}).view({1, 3, 1, 1});
+  Tensor x = resized.to(at::kFloat).div_(255).sub_(mean).div_(std).contiguous(at::MemoryFormat::ChannelsLast);
+  x = relu6(run(stem_, x));
+  for (const Block& block : blocks_) {
+    Tensor y = x;
+    for (const Conv& expand : block.expand) y = relu6(expand(y));
+    y = block.project(relu6(run(block.depthwise, y)));
+    x = block.residual ? y.add_(x) : y;
+  }
+  return relu6(head_(x)).mean({2, 3});
+}
+
+Tensor EfficientNetLite0::logits(const Tensor& features) const { return at::linear(features, fc_weight_, fc_bias_); }
+
+}  // namespace uvic

@@ -10,7 +10,4 @@ namespace uvic {
 // Error if the dimensions differ or an entry is not finite.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
-// The same from centred features themselves ([N, D]): the nuclear norm of A1 A2^T, exact when N < D.
-double frechet_distance_from_features(const Tensor& a, const Tensor& b);
-
 }  // namespace uvic

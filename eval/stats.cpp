@@ -1,1 +1,111 @@
-// stub
+#include "eval/stats.h"
+
+#include "core/error.h"
+#include "core/npz.h"
+
+namespace uvic {
+namespace {
+
+// Text in an .npz that numpy reads without pickle: its UTF-8 bytes as a uint8 array.
+constexpr std::string_view kNotePrefix = "note_";
+
+Tensor bytes_of(const std::string& text) {
+  const Tensor bytes = at::empty({static_cast<int64_t>(text.size())}, at::kByte);
+  std::copy(text.begin(), text.end(), bytes.data_ptr<uint8_t>());
+  return bytes;
+}
+
+std::string text_of(const Tensor& bytes) {
+  const Tensor packed = bytes.contiguous();
+  return {reinterpret_cast<const char*>(packed.data_ptr<uint8_t>()), static_cast<size_t>(packed.numel())};
+}
+
+Tensor entry(const TensorMap& arrays, const std::string& name, int64_t dims, const std::string& file) {
+  const auto found = arrays.find(name);
+  if (found == arrays.end()) {
+    std::string present;
+    for (const auto& [key, array] : arrays) present += (present.empty() ? "" : ", ") + key;
+    fail("{}: no array '{}' (it has: {}); statistics are an .npz with mu [D] and sigma [D, D], as pytorch-fid or "
+         "`uvic stats` write it",
+         file, name, present.empty() ? "nothing" : present);
+  }
+  const Tensor array = found->second;
+  if (array.dim() != dims) fail("{}: '{}' has {} dimensions, expected {}", file, name, array.dim(), dims);
+  if (!at::isFloatingType(array.scalar_type()))
+    fail("{}: '{}' holds {}, expected floating-point numbers", file, name, at::toString(array.scalar_type()));
+  if (!at::isfinite(array).all().item<bool>()) fail("{}: '{}' holds a non-finite number", file, name);
+  return array.to(at::kDouble).contiguous();
+}
+
+}  // namespace
+
+void FeatureStats::add(const Tensor& features) {
+  TORCH_CHECK(features.dim() == 2 && features.is_floating_point(), "features are a [B, D] floating-point tensor");
+  if (features.size(0) == 0) return;
+  const at::NoGradGuard no_grad;
+  FeatureStats batch;
+  const Tensor x = features.to(at::kCPU, at::kDouble);
+  batch.n_ = x.size(0);
+  batch.mean_ = x.mean(0);
+  const Tensor centred = x - batch.mean_;
+  batch.scatter_ = at::mm(centred.t(), centred);
+  merge(batch);
+}
+
+// Chan, Golub and LeVeque (1979): S = Sa + Sb + na nb / (na + nb) d d^T with d = mean_b - mean_a.
+void FeatureStats::merge(const FeatureStats& other) {
+  if (other.n_ == 0) return;
+  if (n_ == 0) {
+    n_ = other.n_;
+    mean_ = other.mean_.clone();
+    scatter_ = other.scatter_.clone();
+    return;
+  }
+  TORCH_CHECK(mean_.sizes() == other.mean_.sizes(), "merging statistics of ", mean_.size(0), " and ",
+              other.mean_.size(0), " features");
+  const double na = static_cast<double>(n_), nb = static_cast<double>(other.n_), n = na + nb;
+  const Tensor gap = other.mean_ - mean_;
+  scatter_.add_(other.scatter_).addr_(gap, gap, /*beta=*/1, /*alpha=*/na * nb / n);
+  mean_.add_(gap, nb / n);
+  n_ += other.n_;
+}
+
+Gaussian FeatureStats::fit() const {
+  if (n_ < 2) fail("a covariance needs at least 2 images, there {} {}", n_ == 1 ? "is" : "are", n_);
+  return {mean_.clone(), scatter_ / static_cast<double>(n_ - 1), n_};
+}
+
+Gaussian read_gaussian(const std::filesystem::path& path, std::map<std::string, std::string>* notes) {
+  const TensorMap arrays = read_npz(path);
+  const std::string file = path.string();
+  Gaussian gaussian{entry(arrays, "mu", 1, file), entry(arrays, "sigma", 2, file), 0};
+  const int64_t dims = gaussian.mu.size(0);
+  if (dims == 0 || gaussian.sigma.size(0) != dims || gaussian.sigma.size(1) != dims)
+    fail("{}: sigma is [{}, {}], expected [{}, {}] to go with mu [{}]", file, gaussian.sigma.size(0),
+         gaussian.sigma.size(1), dims, dims, dims);
+  const double largest = gaussian.sigma.abs().max().item<double>();
+  const double asymmetry = (gaussian.sigma - gaussian.sigma.t()).abs().max().item<double>();
+  if (asymmetry > 1e-6 * largest)
+    fail("{}: sigma is not symmetric (entries differ from their mirror image by up to {:.3g}), so it is no covariance",
+         file, asymmetry);
+  if (gaussian.sigma.diagonal().min().item<double>() < 0) fail("{}: sigma has a negative variance", file);
+  if (const auto n = arrays.find("n"); n != arrays.end() && n->second.numel() == 1)
+    gaussian.n = n->second.to(at::kLong).item<int64_t>();
+  if (notes) {
+    notes->clear();
+    for (const auto& [name, array] : arrays)
+      if (name.starts_with(kNotePrefix) && array.scalar_type() == at::kByte)
+        (*notes)[name.substr(kNotePrefix.size())] = text_of(array);
+  }
+  return gaussian;
+}
+
+void write_gaussian(const std::filesystem::path& path, const Gaussian& gaussian,
+                    const std::map<std::string, std::string>& notes) {
+  TensorMap arrays = {{"mu", gaussian.mu}, {"sigma", gaussian.sigma}};
+  if (gaussian.n > 0) arrays["n"] = at::scalar_tensor(gaussian.n, at::kLong);
+  for (const auto& [name, text] : notes) arrays[std::string(kNotePrefix) + name] = bytes_of(text);
+  write_npz(path, arrays);
+}
+
+}  // namespace uvic
