@@ -1,1 +1,141 @@
-// stub
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.h"
+
+namespace uvic {
+namespace {
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int open_for_reading(const fs::path& path, std::string_view what, struct stat& status) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("cannot open the {} {}: {}", what, path.string(), std::strerror(errno));
+  if (::fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode)) return fd;
+  const bool folder = S_ISDIR(status.st_mode);
+  ::close(fd);
+  if (folder) fail("the {} {} is a folder; a file was expected", what, path.string());
+  fail("cannot read the {} {}", what, path.string());
+}
+
+// Makes a rename or a new name in `folder` survive a power cut. Some file systems cannot sync folders: not an error.
+void sync_folder(const fs::path& folder) {
+  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0) ::fsync(fd.get());
+}
+
+fs::path temporary_name(const fs::path& path) {
+  static std::atomic<int> count = 0;
+  return path.string() + fmt::format(".tmp{}-{}", ::getpid(), count++);
+}
+
+struct RemoveOnExit {
+  const fs::path& path;
+  bool armed = true;
+  ~RemoveOnExit() {
+    if (armed) ::unlink(path.c_str());
+  }
+};
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::string_view what) {
+  struct stat status {};
+  const FileDescriptor fd(open_for_reading(path, what, status));
+  std::string bytes;
+  size_t used = 0;
+  // Reads to the end rather than to the stated size: pipes and /proc files state none.
+  while (true) {
+    bytes.resize(std::max<size_t>(used + 65536, used == 0 ? static_cast<size_t>(status.st_size) + 1 : 2 * used));
+    const ssize_t got = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("cannot read the {} {}: {}", what, path.string(), std::strerror(errno));
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+MappedFile map_file(const fs::path& path, std::string_view what) {
+  struct stat status {};
+  const FileDescriptor fd(open_for_reading(path, what, status));
+  if (!S_ISREG(status.st_mode)) fail("the {} {} is not a regular file", what, path.string());
+  const auto size = static_cast<size_t>(status.st_size);
+  if (size == 0) return {};
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd.get(), 0);
+  if (data == MAP_FAILED) fail("cannot map the {} {}: {}", what, path.string(), std::strerror(errno));
+  return {std::shared_ptr<char>(static_cast<char*>(data), [size](char* p) { ::munmap(p, size); }), size};
+}
+
+void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  const auto stop = [&](int error) { fail("cannot write {}: {}", path.string(), std::strerror(error)); };
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code created;
+  fs::create_directories(folder, created);
+  if (created) fail("cannot create the folder {}: {}", folder.string(), created.message());
+
+  const fs::path temporary = temporary_name(path);
+  const FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (fd.get() < 0) stop(errno);
+  RemoveOnExit remove{temporary};
+  try {
+    std::ofstream out;
+    out.exceptions(std::ios::badbit |
+                   std::ios::failbit);  // stop at the first failed write, while errno still tells why
+    out.open(temporary, std::ios::binary);
+    write(out);
+    out.close();
+  } catch (const std::ios_base::failure&) {
+    stop(errno);
+  }
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) stop(errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) stop(errno);
+  remove.armed = false;
+  sync_folder(folder);
+}
+
+void write_atomically(const fs::path& path, std::string_view bytes) {
+  write_atomically(path,
+                   [bytes](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+}
+
+fs::path cache_folder() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+  };
+  if (const std::string own = variable("UVIC_CACHE"); !own.empty()) return own;
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return fs::path(xdg) / "uvic";
+  std::string home = variable("HOME");
+  if (home.empty())
+    if (const passwd* user = ::getpwuid(::getuid())) home = user->pw_dir;
+  if (home.empty()) fail("no home folder for the cache: set UVIC_CACHE to a folder that may be written to");
+  return fs::path(home) / ".cache" / "uvic";
+}
+
+}  // namespace uvic

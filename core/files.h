@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -14,8 +15,19 @@ namespace fs = std::filesystem;
 // The bytes of a file. Error if it is missing, a folder, or unreadable; `what` names its role ("checkpoint", "preset").
 std::string read_file(const fs::path& path, std::string_view what);
 
-// Writes `path`.tmp<pid>, syncs it to disk and renames it over `path`; creates parent folders. On any failure (disk full,
-// no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names the cause.
+// A file seen as memory: private and copy-on-write, so writing to it never reaches the disk. It stays mapped while any
+// copy of `data` lives. Errors as read_file.
+struct MappedFile {
+  std::shared_ptr<char> data;  // page-aligned; null for an empty file
+  size_t size = 0;
+
+  std::string_view bytes() const { return {data.get(), size}; }
+};
+MappedFile map_file(const fs::path& path, std::string_view what);
+
+// Writes `path`.tmp<pid>-<n>, syncs it to disk and renames it over `path`; creates parent folders. On any failure (disk
+// full, no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names the
+// cause. `write` need not check the stream: a failed write throws out of it.
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write);
 void write_atomically(const fs::path& path, std::string_view bytes);
 

@@ -1,4 +1,5 @@
-// The safetensors format: 8 bytes little-endian header length, a JSON header, raw tensors. Nothing in a file is executed.
+// The safetensors format: 8 bytes little-endian header length, a JSON header, raw tensors. Nothing in a file is
+// executed.
 #pragma once
 
 #include <filesystem>
@@ -18,13 +19,15 @@ struct TensorFile {
 
 // Memory-maps the file; the tensors are views of the (private, copy-on-write) mapping, which lives as long as they do.
 // Every length, offset, shape and dtype is checked (overlaps, gaps, overflow, duplicate keys, absurd header sizes);
-// Error names the file and the tensor.
+// Error names the file and the tensor. A tensor whose bytes are not aligned for its dtype is copied.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
 // Only the metadata: for `info`, without touching the tensors.
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
 
-// Contiguous CPU copies, sorted names, data aligned to 64 bytes, atomically (core/files.h).
+// Atomically (core/files.h), from any device and any strides. The header has sorted names; the data starts at a
+// multiple of 64 bytes, wide dtypes first, so that every tensor is aligned although the format allows no gaps. Error if
+// safetensors has no such dtype (complex, quantized).
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
 }  // namespace uvic
