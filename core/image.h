@@ -13,7 +13,8 @@ namespace uvic {
 
 // Decodes JPEG, PNG, WebP, BMP, GIF (first frame) ... to RGB as Pillow's convert("RGB"): greyscale is repeated, palettes
 // looked up, alpha dropped, 16 bits reduced to 8. EXIF orientation is ignored, as the reference pipelines do.
-// JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error names `name` and what is wrong.
+// JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error names `name` and what is wrong: a truncated
+// file or a wrong checksum too, never a half-grey picture.
 Tensor decode_image(std::string_view bytes, const std::string& name);
 Tensor read_image(const std::filesystem::path& path);
 bool has_image_extension(const std::filesystem::path& path);
