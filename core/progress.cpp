@@ -22,15 +22,10 @@ constexpr double kLineSeconds = 5.0;
 constexpr double kRateSeconds = 30.0;  // how far back the shown rate looks
 constexpr const char* kClearLine = "\r\x1b[K";
 
-bool colour_wanted() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return stderr_is_terminal() && (no_color == nullptr || *no_color == '\0');
-}
-
 struct Console {
   std::mutex mutex;
   Verbosity verbosity = Verbosity::kNormal;
-  ProgressSink sink{.file = stderr, .terminal = stderr_is_terminal(), .colour = colour_wanted(), .columns = 0};
+  ProgressSink sink;
   std::string bar;  // what stands on the terminal's last line
 
   // One call a message, so that messages of several processes on one terminal do not mix.
@@ -104,6 +99,11 @@ Verbosity verbosity() {
 bool stderr_is_terminal() {
   const char* term = std::getenv("TERM");
   return isatty(STDERR_FILENO) && !(term != nullptr && std::string_view(term) == "dumb");
+}
+
+bool stderr_has_colour() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return stderr_is_terminal() && (no_color == nullptr || *no_color == '\0');
 }
 
 void set_progress_sink(const ProgressSink& sink) {

@@ -14,7 +14,8 @@ enum class Verbosity { kNormal, kQuiet, kJson };
 // Set once by main before any work.
 void set_verbosity(Verbosity verbosity);
 Verbosity verbosity();
-bool stderr_is_terminal();  // a terminal whose TERM is not "dumb"; NO_COLOR only removes colour
+bool stderr_is_terminal();  // a terminal whose TERM is not "dumb"
+bool stderr_has_colour();   // such a terminal, and NO_COLOR is not set
 
 // A message for the person who watches: on stderr, "quiet" drops it; clears the bar's line first.
 void log_line(const std::string& text);
@@ -62,7 +63,7 @@ std::string format_duration(double seconds);
 struct ProgressSink {
   std::FILE* file = stderr;
   bool terminal = stderr_is_terminal();
-  bool colour = false;
+  bool colour = stderr_has_colour();
   int columns = 0;  // 0: ask the terminal
 };
 void set_progress_sink(const ProgressSink& sink);
