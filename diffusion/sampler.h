@@ -15,13 +15,14 @@ namespace uvic {
 
 struct SamplerConfig {
   std::string kind = "dpm-solver";  // a row of samplers()
-  int64_t steps = 50;               // network calls
+  int64_t steps = 50;               // network calls, exactly
   double eta = 0;                   // ddim: 0 deterministic, 1 like ddpm
   bool clip_x0 = false;             // clamp the predicted image to [-1, 1] at each step (ddpm, ddim)
 };
 
 using RandnLike = std::function<Tensor(const Tensor&)>;  // standard normal noise, one generator per image
-// x [B, C, H, W]: standard normal noise at t = 1. Returns x0.
+// x [B, C, H, W] float32 or float64: standard normal noise at t = 1. Returns the image, same shape and dtype.
+// Error: steps < 1, steps above the steps of a discrete schedule, eta outside [0, 1].
 using Sampler = Tensor (*)(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
                            const RandnLike& randn_like);
 std::span<const Entry<Sampler>> samplers();

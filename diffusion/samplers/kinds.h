@@ -1,0 +1,23 @@
+// The functions behind samplers(), and what they share.
+#pragma once
+
+#include "diffusion/sampler.h"
+
+namespace uvic {
+
+// Error unless 1 <= steps <= schedule.steps() (any number for continuous time).
+void check_steps(const Schedule& schedule, int64_t steps);
+
+// steps + 1 times from 1 down to 0, evenly spaced and, for a discrete schedule, rounded to its own. For ddpm and ddim.
+std::vector<double> strided_times(const Schedule& schedule, int64_t steps);
+
+Tensor sample_ddpm(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_ddim(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_euler_maruyama(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_euler_ode(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_dpm_solver(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_dpm_solver_pp(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_dpm_solver_pp_2m(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+Tensor sample_dpm_solver_pp_3m(const Denoiser&, const Schedule&, Tensor x, const SamplerConfig&, const RandnLike&);
+
+}  // namespace uvic
