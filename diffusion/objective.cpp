@@ -8,16 +8,34 @@
 namespace uvic {
 namespace {
 
-double zero(double, double) { return 0; }
-double one(double, double) { return 1; }
-double alpha_itself(double alpha, double) { return alpha; }
-double minus_sigma(double, double sigma) { return -sigma; }
-double sigma_squared(double, double sigma) { return sigma * sigma; }
-double inverse_snr(double alpha, double sigma) { return sigma * sigma / (alpha * alpha); }
+double zero(double, double) {
+  return 0;
+}
+double one(double, double) {
+  return 1;
+}
+double alpha_itself(double alpha, double) {
+  return alpha;
+}
+double minus_sigma(double, double sigma) {
+  return -sigma;
+}
+double sigma_squared(double, double sigma) {
+  return sigma * sigma;
+}
+double inverse_snr(double alpha, double sigma) {
+  return sigma * sigma / (alpha * alpha);
+}
 
-Tensor eps_from_eps(const Tensor&, const Tensor& eps, double, double) { return eps; }
-Tensor eps_from_x0(const Tensor& xt, const Tensor& x0, double alpha, double sigma) { return (xt - x0 * alpha) / sigma; }
-Tensor eps_from_v(const Tensor& xt, const Tensor& v, double alpha, double sigma) { return xt * sigma + v * alpha; }
+Tensor eps_from_eps(const Tensor&, const Tensor& eps, double, double) {
+  return eps;
+}
+Tensor eps_from_x0(const Tensor& xt, const Tensor& x0, double alpha, double sigma) {
+  return (xt - x0 * alpha) / sigma;
+}
+Tensor eps_from_v(const Tensor& xt, const Tensor& v, double alpha, double sigma) {
+  return xt * sigma + v * alpha;
+}
 
 constexpr Entry<Prediction> kPredictions[] = {
     {"eps", {zero, one, inverse_snr, eps_from_eps}, "the noise (DDPM, U-ViT)"},
@@ -25,7 +43,9 @@ constexpr Entry<Prediction> kPredictions[] = {
     {"v", {minus_sigma, alpha_itself, sigma_squared, eps_from_v}, "alpha eps - sigma x0 (progressive distillation)"},
 };
 
-double simple_weight(const Prediction&, double, double, double) { return 1; }
+double simple_weight(const Prediction&, double, double, double) {
+  return 1;
+}
 
 // min(snr, gamma) over x0 (arXiv 2303.09556, section 3.4), hence min(snr, gamma) / snr over eps and
 // min(snr, gamma) / (snr + 1) over v. snr is infinite at t = 0, where only x0 keeps a weight.
@@ -47,8 +67,12 @@ Tensor per_sample(const std::vector<double>& values, const Tensor& like) {
 
 }  // namespace
 
-std::span<const Entry<Prediction>> prediction_kinds() { return kPredictions; }
-std::span<const Entry<Weighting>> weighting_kinds() { return kWeightings; }
+std::span<const Entry<Prediction>> prediction_kinds() {
+  return kPredictions;
+}
+std::span<const Entry<Weighting>> weighting_kinds() {
+  return kWeightings;
+}
 
 Tensor diffusion_loss(const Network& network, const Schedule& schedule, const ObjectiveConfig& config, const Tensor& x0,
                       const Tensor& t, const Tensor& eps) {
@@ -56,8 +80,8 @@ Tensor diffusion_loss(const Network& network, const Schedule& schedule, const Ob
   const Weighting weight_at = find(weighting_kinds(), config.weighting, "weighting").value;
   if (!(config.snr_gamma > 0)) fail("snr_gamma is {}: expected a number above 0 (usually 5)", config.snr_gamma);
   const int64_t batch = x0.size(0);
-  TORCH_CHECK(x0.sizes() == eps.sizes() && t.dim() == 1 && t.size(0) == batch, "diffusion_loss: x0 ", x0.sizes(), ", eps ",
-              eps.sizes(), ", t ", t.sizes());
+  TORCH_CHECK(x0.sizes() == eps.sizes() && t.dim() == 1 && t.size(0) == batch, "diffusion_loss: x0 ", x0.sizes(),
+              ", eps ", eps.sizes(), ", t ", t.sizes());
 
   const Tensor times = t.to(at::kCPU, at::kDouble).contiguous();
   std::vector<double> alpha, sigma, target_x0, target_eps, weight, time;

@@ -7,18 +7,22 @@ namespace {
 
 constexpr Entry<Sampler> kTable[] = {
     {"dpm-solver", sample_dpm_solver, "single-step, order 3, even in log-SNR: few steps (U-ViT on CIFAR-10)"},
-    {"dpm-solver++", sample_dpm_solver_pp, "single-step, order 3, predicts the image: with guidance (U-ViT on MS-COCO)"},
+    {"dpm-solver++", sample_dpm_solver_pp,
+     "single-step, order 3, predicts the image: with guidance (U-ViT on MS-COCO)"},
     {"dpm-solver++2m", sample_dpm_solver_pp_2m, "multistep, order 2, predicts the image"},
     {"dpm-solver++3m", sample_dpm_solver_pp_3m, "multistep, order 3, predicts the image"},
     {"ddim", sample_ddim, "first order; eta 0 is deterministic, 1 is ddpm"},
     {"ddpm", sample_ddpm, "ancestral sampling: many steps"},
-    {"euler-maruyama", sample_euler_maruyama, "the reverse SDE: many steps, continuous time (U-ViT on CIFAR-10: 1,000)"},
+    {"euler-maruyama", sample_euler_maruyama,
+     "the reverse SDE: many steps, continuous time (U-ViT on CIFAR-10: 1,000)"},
     {"euler-ode", sample_euler_ode, "the probability-flow ODE by Euler steps: many steps, continuous time"},
 };
 
 }  // namespace
 
-std::span<const Entry<Sampler>> samplers() { return kTable; }
+std::span<const Entry<Sampler>> samplers() {
+  return kTable;
+}
 
 void check_steps(const Schedule& schedule, int64_t steps) {
   if (steps < 1) fail("cannot sample in {} steps: expected at least 1", steps);

@@ -22,7 +22,8 @@ class VpSchedule final : public Schedule {
   double log_alpha(double t) const override { return -0.5 * t * (start_ + 0.5 * t * slope_); }
   double beta(double t) const override { return start_ + t * slope_; }
   double inverse_lambda(double lambda) const override {
-    const double target = -log_alpha_of(lambda);  // the positive root of slope/4 t^2 + start/2 t = target, no cancellation
+    const double target =
+        -log_alpha_of(lambda);  // the positive root of slope/4 t^2 + start/2 t = target, no cancellation
     return 2 * target / (0.5 * start_ + std::sqrt(0.25 * start_ * start_ + slope_ * target));
   }
 
@@ -71,9 +72,10 @@ Range betas_of(const ScheduleConfig& config, Range own, double limit) {
   const Range range{config.beta_start == 0 ? own.start : config.beta_start,
                     config.beta_end == 0 ? own.end : config.beta_end};
   if (!(range.start > 0 && range.start <= range.end && range.end < limit))
-    fail("the {} schedule cannot go from beta_start {} to beta_end {}: expected 0 < beta_start <= beta_end < {} "
-         "(its own values are {} and {})",
-         config.kind, range.start, range.end, limit, own.start, own.end);
+    fail(
+        "the {} schedule cannot go from beta_start {} to beta_end {}: expected 0 < beta_start <= beta_end < {} "
+        "(its own values are {} and {})",
+        config.kind, range.start, range.end, limit, own.start, own.end);
   return range;
 }
 
@@ -118,7 +120,9 @@ Tensor Schedule::sample_times(int64_t n, at::Generator& generator) const {
   return at::randint(1, steps() + 1, {n}, generator, at::kLong).to(at::kDouble) / static_cast<double>(steps());
 }
 
-std::span<const Entry<MakeSchedule>> schedule_kinds() { return kTable; }
+std::span<const Entry<MakeSchedule>> schedule_kinds() {
+  return kTable;
+}
 
 std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config) {
   return find(schedule_kinds(), config.kind, "schedule").value(config);
@@ -131,7 +135,8 @@ std::unique_ptr<Schedule> make_discrete_schedule(const std::vector<double>& beta
 std::vector<double> linear_betas(int64_t steps, double start, double end) {
   std::vector<double> betas;
   for (int64_t i = 0; i < steps; ++i)
-    betas.push_back(std::lerp(start, end, static_cast<double>(i) / static_cast<double>(std::max<int64_t>(steps - 1, 1))));
+    betas.push_back(
+        std::lerp(start, end, static_cast<double>(i) / static_cast<double>(std::max<int64_t>(steps - 1, 1))));
   return betas;
 }
 

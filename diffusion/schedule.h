@@ -24,8 +24,8 @@ class Schedule {
  public:
   virtual ~Schedule() = default;
 
-  // Number of discrete training steps; 0 for continuous time. A discrete schedule knows x_n at t = n / steps, n = 0..steps
-  // (n = 0 is the clean image), and interpolates log_alpha linearly between.
+  // Number of discrete training steps; 0 for continuous time. A discrete schedule knows x_n at t = n / steps, n =
+  // 0..steps (n = 0 is the clean image), and interpolates log_alpha linearly between.
   virtual int64_t steps() const = 0;
   virtual double log_alpha(double t) const = 0;            // log of the mean coefficient
   virtual double inverse_lambda(double lambda) const = 0;  // t with lambda(t) = lambda
@@ -50,9 +50,10 @@ std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config);
 
 // The discrete schedule of these betas, each in (0, 1): alpha_bar_n = prod_{i <= n} (1 - beta_i).
 std::unique_ptr<Schedule> make_discrete_schedule(const std::vector<double>& betas);
-std::vector<double> linear_betas(int64_t steps, double start, double end);         // arXiv 2006.11239, section 4
-std::vector<double> scaled_linear_betas(int64_t steps, double start, double end);  // squares of a line: Stable Diffusion
-std::vector<double> cosine_betas(int64_t steps);                                   // arXiv 2102.09672, clipped at 0.999
+std::vector<double> linear_betas(int64_t steps, double start, double end);  // arXiv 2006.11239, section 4
+std::vector<double> scaled_linear_betas(int64_t steps, double start,
+                                        double end);  // squares of a line: Stable Diffusion
+std::vector<double> cosine_betas(int64_t steps);      // arXiv 2102.09672, clipped at 0.999
 double cosine_alpha_bar(double t);  // arXiv 2102.09672 eq. 17, s = 0.008: what cosine_betas discretises
 
 }  // namespace uvic

@@ -11,7 +11,7 @@ enum class Variance { kSmall, kLarge };
 // eps: the predicted noise in x_t. Neither draws noise for s = 0 (sigma(s) = 0).
 Tensor ddpm_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, double t, double s, Variance variance,
                  bool clip_x0, const RandnLike& randn_like);
-Tensor ddim_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, double t, double s, double eta, bool clip_x0,
-                 const RandnLike& randn_like);
+Tensor ddim_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, double t, double s, double eta,
+                 bool clip_x0, const RandnLike& randn_like);
 
 }  // namespace uvic

@@ -4,8 +4,8 @@
 
 namespace uvic {
 
-Tensor ddim_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, double t, double s, double eta, bool clip_x0,
-                 const RandnLike& randn_like) {
+Tensor ddim_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, double t, double s, double eta,
+                 bool clip_x0, const RandnLike& randn_like) {
   const double alpha_t = schedule.alpha(t), sigma_t = schedule.sigma(t), sigma_s = schedule.sigma(s);
   const double beta = -std::expm1(2 * (schedule.log_alpha(t) - schedule.log_alpha(s)));
   const double noise = eta * sigma_s / sigma_t * std::sqrt(beta);  // eq. 16

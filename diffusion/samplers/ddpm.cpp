@@ -22,7 +22,8 @@ Tensor sample_ddpm(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
                    const RandnLike& randn_like) {
   const std::vector<double> times = strided_times(schedule, config.steps);
   for (size_t i = 0; i + 1 < times.size(); ++i)
-    x = ddpm_step(schedule, x, denoiser(x, times[i]), times[i], times[i + 1], Variance::kSmall, config.clip_x0, randn_like);
+    x = ddpm_step(schedule, x, denoiser(x, times[i]), times[i], times[i + 1], Variance::kSmall, config.clip_x0,
+                  randn_like);
   return x;
 }
 

@@ -27,7 +27,8 @@ Tensor singlestep(const SemiLinear& ode, const Tensor& x, const SolverStep& step
 
 std::vector<double> uniform_times(double start, double end, int64_t n) {
   std::vector<double> times;
-  for (int64_t i = 0; i <= n; ++i) times.push_back(std::lerp(start, end, static_cast<double>(i) / static_cast<double>(n)));
+  for (int64_t i = 0; i <= n; ++i)
+    times.push_back(std::lerp(start, end, static_cast<double>(i) / static_cast<double>(n)));
   return times;
 }
 
@@ -67,8 +68,8 @@ std::vector<SolverStep> plan_by_grid(const std::vector<double>& grid, const std:
   return plan;
 }
 
-Tensor solve_singlestep(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const std::vector<SolverStep>& plan,
-                        Predict predict) {
+Tensor solve_singlestep(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
+                        const std::vector<SolverStep>& plan, Predict predict) {
   const SemiLinear ode{denoiser, schedule, predict};
   for (const SolverStep& step : plan) x = singlestep(ode, x, step);
   return x;

@@ -53,13 +53,13 @@ Tensor solve_multistep(const Denoiser& denoiser, const Schedule& schedule, Tenso
   return x;
 }
 
-Tensor sample_dpm_solver_pp_2m(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
-                               const RandnLike&) {
+Tensor sample_dpm_solver_pp_2m(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
+                               const SamplerConfig& config, const RandnLike&) {
   return sample_multistep(denoiser, schedule, std::move(x), config.steps, 2);
 }
 
-Tensor sample_dpm_solver_pp_3m(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
-                               const RandnLike&) {
+Tensor sample_dpm_solver_pp_3m(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
+                               const SamplerConfig& config, const RandnLike&) {
   return sample_multistep(denoiser, schedule, std::move(x), config.steps, 3);
 }
 

@@ -4,8 +4,8 @@
 namespace uvic {
 namespace {
 
-// 0, then even steps from 1e-3 to 1: at 1e-3 the remaining noise is small enough for one last step to 0. A single step has
-// to begin where the noise is.
+// 0, then even steps from 1e-3 to 1: at 1e-3 the remaining noise is small enough for one last step to 0. A single step
+// has to begin where the noise is.
 std::vector<double> euler_times(int64_t steps) {
   constexpr double kFirst = 1e-3;
   std::vector<double> times{0};
