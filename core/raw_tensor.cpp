@@ -8,6 +8,7 @@ namespace uvic {
 std::optional<int64_t> count_bytes(std::span<const int64_t> shape, at::ScalarType dtype) {
   auto stride = static_cast<int64_t>(c10::elementSize(dtype));  // of a dimension of size 0 as if it were 1
   bool empty = false;
+  if (shape.size() > 64) return std::nullopt;  // ATen's limit
   for (const int64_t size : shape) {
     if (size < 0 || __builtin_mul_overflow(stride, std::max<int64_t>(size, 1), &stride)) return std::nullopt;
     empty |= size == 0;

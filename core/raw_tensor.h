@@ -10,7 +10,8 @@
 
 namespace uvic {
 
-// The bytes of a dense tensor; nothing if a size is negative or the count (or a stride) does not fit into int64.
+// The bytes of a dense tensor; nothing if a size is negative, the count (or a stride) does not fit into int64,
+// or there are more dimensions than tensors can have.
 std::optional<int64_t> count_bytes(std::span<const int64_t> shape, at::ScalarType dtype);
 
 // A dense tensor of `shape` that starts at `data` and keeps `owner` alive; a copy if `data` is not aligned for `dtype`.

@@ -22,7 +22,6 @@ using nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own reader
-constexpr size_t kMaxDimensions = 64;         // ATen's limit
 constexpr size_t kAlignment = 64;
 
 struct DtypeName {
@@ -94,11 +93,10 @@ Entry parse_entry(const std::string& name, const json& info, uint64_t data_size,
         file, name, dtype_name.get<std::string>());
 
   Entry entry{name, row->dtype, {}, 0, 0};
-  if (shape.size() > kMaxDimensions) fail("{}: tensor '{}' has {} dimensions", file, name, shape.size());
   for (const json& size : shape)
     entry.shape.push_back(static_cast<int64_t>(unsigned_number(size, file, name, "a size")));
   const auto bytes = count_bytes(entry.shape, entry.dtype);
-  if (!bytes) fail("{}: the shape {} of tensor '{}' overflows", file, shape.dump(), name);
+  if (!bytes) fail("{}: the shape {} of tensor '{}' is too large", file, shape.dump(), name);
 
   entry.begin = unsigned_number(offsets[0], file, name, "an offset");
   entry.end = unsigned_number(offsets[1], file, name, "an offset");
