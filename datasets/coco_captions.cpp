@@ -1,1 +1,114 @@
-// stub
+#include "datasets/coco_captions.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/error.h"
+#include "datasets/pictures.h"
+
+namespace uvic {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kDefaultSize = 64;
+
+// The captions file and the image folder of a split: they lie in the same tree, or each in its own zip.
+struct Source {
+  FileTree tree;
+  std::string name;  // the captions file, or the image folder with a '/'
+};
+
+// The one name in the tree that is `suffix`, or ends with '/' + suffix.
+std::optional<std::string> find_file(const FileTree& tree, const std::string& suffix) {
+  for (const std::string& name : tree.names())
+    if (('/' + name).ends_with('/' + suffix)) return name;
+  return std::nullopt;
+}
+
+std::optional<Source> find_captions(const FileTree& tree, const std::string& split, const std::string& year) {
+  const std::string file = "annotations/captions_" + split + year + ".json";
+  if (const auto name = find_file(tree, file)) return Source{tree, *name};
+  const auto zip = find_file(tree, "annotations_trainval" + year + ".zip");
+  if (!zip || tree.is_archive()) return std::nullopt;
+  FileTree inside(tree.path() / *zip);
+  const auto name = find_file(inside, file);
+  if (!name) fail("'{}' holds no {}", inside.path().string(), file);
+  return Source{std::move(inside), *name};
+}
+
+std::optional<Source> find_images(const FileTree& tree, const std::string& folder) {
+  const auto contains = [&folder](const FileTree& files) -> std::optional<Source> {
+    for (const std::string& name : files.names()) {
+      const size_t at = ('/' + name).find('/' + folder + '/');
+      if (at != std::string::npos) return Source{files, name.substr(0, at + folder.size() + 1)};
+    }
+    return std::nullopt;
+  };
+  if (auto found = contains(tree)) return found;
+  const auto zip = find_file(tree, folder + ".zip");
+  if (!zip || tree.is_archive()) return std::nullopt;
+  return contains(FileTree(tree.path() / *zip));
+}
+
+// In the order of the image ids, the captions in that of theirs. Images without any caption are left out.
+std::vector<Picture> parse_captions(const std::string& text, const std::string& folder) {
+  const json root = json::parse(text);
+  std::map<int64_t, Picture> by_id;
+  for (const json& image : root.at("images"))
+    by_id[image.at("id").get<int64_t>()].name = folder + image.at("file_name").get<std::string>();
+  std::map<int64_t, std::map<int64_t, std::string>> captions;
+  for (const json& note : root.at("annotations"))
+    captions[note.at("image_id").get<int64_t>()][note.at("id").get<int64_t>()] =
+        clean_caption(note.at("caption").get<std::string>());
+  std::vector<Picture> pictures;
+  for (auto& [id, picture] : by_id) {
+    for (auto& [note_id, caption] : captions[id]) picture.captions.push_back(std::move(caption));
+    if (!picture.captions.empty()) pictures.push_back(std::move(picture));
+  }
+  return pictures;
+}
+
+}  // namespace
+
+std::shared_ptr<const Dataset> open_coco(const Spec& spec, const CommonOptions& options) {
+  spec.expect_options({"year"});
+  const std::string what = "coco:" + spec.path;
+  const std::string split = options.split == "train" ? "train" : "val";
+  std::string year = spec.get("year", "");
+  if (!year.empty() && year != "2014" && year != "2017") fail("{}: year {} is neither 2014 nor 2017", what, year);
+
+  const FileTree tree(spec.path);
+  std::optional<Source> captions;
+  for (const std::string candidate : {"2014", "2017"}) {
+    if (!spec.get("year", "").empty() && candidate != spec.get("year", "")) continue;
+    auto found = find_captions(tree, split, candidate);
+    if (found && captions) fail("{} holds COCO 2014 and 2017: add ?year=2014 or ?year=2017", what);
+    if (!found) continue;
+    captions = std::move(found);
+    year = candidate;
+  }
+  if (!captions)
+    fail(
+        "{} holds no annotations/captions_{}{}.json (nor annotations_trainval{}.zip): expected the official layout, as "
+        "`uvic data fetch mscoco` gets it",
+        what, split, year.empty() ? "2014|2017" : year, year.empty() ? "2014|2017" : year);
+
+  const std::string folder = split + year;
+  auto images = find_images(tree, folder);
+  if (!images) fail("{} holds the captions of {} but no image folder {}/ (nor {}.zip)", what, folder, folder, folder);
+  std::vector<Picture> pictures;
+  try {
+    pictures = parse_captions(captions->tree.read(captions->name), images->name);
+  } catch (const json::exception& e) {
+    fail("{}: {} is not a COCO captions file: {}", what, captions->name, e.what());
+  }
+  if (pictures.empty()) fail("{}: {} lists no captions", what, captions->name);
+  if (options.limit > 0 && options.limit < static_cast<int64_t>(pictures.size())) pictures.resize(options.limit);
+  const int64_t size = options.size > 0 ? options.size : kDefaultSize;
+  return std::make_shared<PictureSet>(what, std::move(images->tree), std::move(pictures), std::vector<std::string>(),
+                                      PictureConfig{.size = size, .strict = options.strict});
+}
+
+}  // namespace uvic

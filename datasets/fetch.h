@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/registry.h"
@@ -11,16 +12,25 @@
 namespace uvic {
 
 struct RemoteFile {
-  std::string_view url, file_name, sha256;  // sha256 "" when the source publishes none (then md5 or size is checked)
-  std::string_view md5;
+  std::string_view url;     // the last part of the path is the file's name
+  int64_t size;             // bytes
+  std::string_view sha256;  // lower-case hex
 };
 using RemoteFiles = std::span<const RemoteFile>;
-std::span<const Entry<RemoteFiles>> fetchable();  // cifar10, mscoco
+std::span<const Entry<RemoteFiles>> fetchable();
 
-// Downloads into `folder` as FILE.part, continuing a part left by an interrupted call (HTTP range), verifies the checksum
-// and renames. A file already there and correct is kept. A wrong checksum removes the part and is an Error with both sums.
+// Downloads every file of the row `name` into `folder`, which is made if needed, and returns their paths. Error if the
+// name is unknown or a file cannot be had.
 // `base_url`, when not empty, replaces everything before the last '/' of each address (mirrors, tests).
 std::vector<std::filesystem::path> fetch(const std::string& name, const std::filesystem::path& folder,
                                          const std::string& base_url = "");
+
+// Downloads one file as FILE.part, going on from a part that an interrupted call left (HTTP range; from the start if
+// the server knows no ranges), compares size and SHA-256, and renames it. A file already there and correct is kept, a
+// wrong one replaced. A dropped connection is taken up again as long as bytes keep coming. Error for an unreachable
+// server (the part stays), a full disk, another process at the same download, or a wrong checksum (naming both sums;
+// the part goes).
+std::filesystem::path fetch_file(const RemoteFile& file, const std::filesystem::path& folder,
+                                 const std::string& base_url = "");
 
 }  // namespace uvic

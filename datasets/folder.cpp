@@ -1,1 +1,151 @@
-// stub
+#include "datasets/folder.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/image.h"
+#include "datasets/pictures.h"
+
+namespace uvic {
+namespace {
+
+using Captions = std::unordered_map<std::string, std::vector<std::string>>;  // by image name
+
+constexpr std::string_view kSplits[] = {"train", "test", "val"};
+
+// "a/b/c.png" -> "a"; "" for a file that lies in no folder.
+std::string_view first_folder(std::string_view name) {
+  const size_t slash = name.find('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+}
+
+bool is_split(std::string_view folder) {
+  return std::find(std::begin(kSplits), std::end(kSplits), folder) != std::end(kSplits);
+}
+
+// An archive of a folder usually has that folder as the start of every name: "cars/" then, else "".
+std::string common_folder(const FileTree& files) {
+  if (!files.is_archive() || files.names().empty()) return "";
+  const std::string_view top = first_folder(files.names().front());
+  if (top.empty() || is_split(top)) return "";
+  for (const std::string& name : files.names())
+    if (first_folder(name) != top) return "";
+  return std::string(top) + '/';
+}
+
+void add_metadata(const std::string& file, std::string_view lines, Captions& captions) {
+  std::istringstream stream{std::string(lines)};
+  std::string line;
+  for (int64_t number = 1; std::getline(stream, line); ++number) {
+    if (clean_caption(line).empty()) continue;
+    const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!row.is_object() || !row.contains("file_name") || !row["file_name"].is_string())
+      fail("{}: line {} should be like {{\"file_name\": \"a.png\", \"text\": \"a red car\"}}", file, number);
+    const auto image = std::filesystem::path(folder_part(file)) / row["file_name"].get<std::string>();
+    if (!row.contains("text")) continue;
+    const auto& text = row["text"];
+    const auto list = text.is_array() ? text : nlohmann::json::array({text});
+    for (const auto& caption : list) {
+      if (!caption.is_string()) fail("{}: line {}: \"text\" should be a string or a list of strings", file, number);
+      captions[image.lexically_normal().generic_string()].push_back(clean_caption(caption.get<std::string>()));
+    }
+  }
+}
+
+// Image name without its extension, as NAME of NAME.txt.
+std::string stem(const std::string& name) {
+  return std::filesystem::path(name).replace_extension().generic_string();
+}
+
+Captions read_captions(const FileTree& files, const std::vector<std::string>& images) {
+  std::vector<std::string> tables, texts;
+  std::unordered_map<std::string, std::vector<std::string>> by_stem;
+  for (const std::string& image : images) by_stem[stem(image)].push_back(image);
+  for (const std::string& name : files.names()) {
+    if (std::string_view(name).substr(folder_part(name).size()) == "metadata.jsonl") tables.push_back(name);
+    if (name.ends_with(".txt") && by_stem.contains(stem(name))) texts.push_back(name);
+  }
+  Captions captions;
+  files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(tables[i], lines, captions); });
+  const Captions from_tables = captions;
+  files.read(texts, [&](size_t i, std::string_view lines) {
+    std::istringstream stream{std::string(lines)};
+    for (std::string line; std::getline(stream, line);)
+      for (const std::string& image : by_stem[stem(texts[i])])
+        if (!clean_caption(line).empty() && !from_tables.contains(image))
+          captions[image].push_back(clean_caption(line));
+  });
+  return captions;
+}
+
+// The part of `images` that belongs to the split, all of them if the folder is not split; `root` grows by its folder.
+std::vector<std::string> images_of_split(const std::string& what, const std::vector<std::string>& images,
+                                         const CommonOptions& options, std::string& root, bool& is_split_folder) {
+  std::set<std::string, std::less<>> folders;
+  for (const std::string& name : images) folders.emplace(first_folder(std::string_view(name).substr(root.size())));
+  is_split_folder = std::all_of(folders.begin(), folders.end(), is_split);
+  if (!is_split_folder) {
+    if (options.split != "train") fail("{} has no test/ or val/ folder: leave out ?split={}", what, options.split);
+    return images;
+  }
+  const std::string chosen = options.split == "train" ? "train" : folders.contains("test") ? "test" : "val";
+  if (!folders.contains(chosen)) fail("{} has no {}/ folder with images", what, chosen);
+  root += chosen + '/';
+  std::vector<std::string> chosen_images;
+  for (const std::string& name : images)
+    if (name.starts_with(root)) chosen_images.push_back(name);
+  return chosen_images;
+}
+
+// Class names by id; empty if some image lies in no folder, or all in the same. Splits share their classes.
+std::vector<std::string> find_classes(const std::vector<std::string>& images, size_t root_length,
+                                      bool is_split_folder) {
+  std::set<std::string> names;
+  for (const std::string& name : images) {
+    std::string_view rest = std::string_view(name).substr(root_length);
+    if (is_split_folder) rest.remove_prefix(first_folder(rest).size() + 1);
+    if (first_folder(rest).empty()) return {};
+    names.emplace(first_folder(rest));
+  }
+  if (names.size() < 2) return {};
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+std::shared_ptr<const Dataset> open_folder(const Spec& spec, const CommonOptions& options) {
+  spec.expect_options({});
+  const std::string what = "folder:" + spec.path;
+  FileTree files(spec.path);
+  std::vector<std::string> images;
+  for (const std::string& name : files.names())
+    if (has_image_extension(name)) images.push_back(name);
+  if (images.empty()) fail("{}: no images in it (.png, .jpg, .webp, .bmp, .gif, .tif)", what);
+
+  std::string root = common_folder(files);
+  const size_t root_length = root.size();
+  bool is_split_folder = false;
+  std::vector<std::string> chosen = images_of_split(what, images, options, root, is_split_folder);
+  const std::vector<std::string> classes = find_classes(images, root_length, is_split_folder);
+  if (options.limit > 0 && options.limit < static_cast<int64_t>(chosen.size())) chosen.resize(options.limit);
+
+  Captions captions = read_captions(files, chosen);
+  std::vector<Picture> pictures;
+  for (const std::string& name : chosen) {
+    Picture picture{name, -1, {}};
+    if (!classes.empty()) {
+      const auto folder = first_folder(std::string_view(name).substr(root.size()));
+      picture.label = std::lower_bound(classes.begin(), classes.end(), folder) - classes.begin();
+    }
+    if (const auto found = captions.find(name); found != captions.end()) picture.captions = std::move(found->second);
+    pictures.push_back(std::move(picture));
+  }
+  return std::make_shared<PictureSet>(what, std::move(files), std::move(pictures), classes,
+                                      PictureConfig{.size = options.size, .strict = options.strict});
+}
+
+}  // namespace uvic

@@ -1,0 +1,94 @@
+#include "datasets/file_tree.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/archive.h"
+#include "core/error.h"
+#include "core/files.h"
+
+namespace uvic {
+namespace {
+
+bool is_hidden(std::string_view name) {
+  return name.starts_with('.') || name.find("/.") != std::string_view::npos || name.starts_with("__MACOSX/");
+}
+
+// "./a//b.png", as tar writes it, is "a/b.png".
+std::string normal(std::string_view name) {
+  return fs::path(name).lexically_normal().generic_string();
+}
+
+std::vector<std::string> names_in_folder(const fs::path& folder) {
+  std::vector<std::string> names;
+  try {
+    for (const auto& item : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink))
+      if (item.is_regular_file()) names.push_back(item.path().lexically_relative(folder).generic_string());
+  } catch (const fs::filesystem_error& e) {
+    fail("cannot list the folder '{}': {}", folder.string(), e.code().message());
+  }
+  return names;
+}
+
+std::vector<std::string> names_in_archive(const fs::path& archive) {
+  std::vector<std::string> names;
+  const auto note = [&](std::string_view name) {
+    names.push_back(normal(name));
+    return false;
+  };
+  for_each_in_archive(archive, note, [](std::string_view, std::string_view) {});
+  return names;
+}
+
+}  // namespace
+
+FileTree::FileTree(fs::path path) : path_(std::move(path)), is_archive_(false) {
+  if (fs::is_directory(path_)) {
+    names_ = names_in_folder(path_);
+  } else {
+    if (!fs::exists(path_)) fail("'{}' does not exist", path_.string());
+    if (!uvic::is_archive(path_)) fail("'{}' is neither a folder nor a .tar, .tar.gz or .zip archive", path_.string());
+    is_archive_ = true;
+    names_ = names_in_archive(path_);
+  }
+  std::erase_if(names_, is_hidden);
+  std::sort(names_.begin(), names_.end());
+  names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+}
+
+bool FileTree::has(const std::string& name) const {
+  return std::binary_search(names_.begin(), names_.end(), name);
+}
+
+void FileTree::read(std::span<const std::string> wanted,
+                    const std::function<void(size_t i, std::string_view bytes)>& visit) const {
+  if (!is_archive_) {
+    for (size_t i = 0; i < wanted.size(); ++i)
+      if (has(wanted[i])) visit(i, read_file(path_ / wanted[i], "file"));
+    return;
+  }
+  std::unordered_map<std::string, size_t> index;
+  for (size_t i = 0; i < wanted.size(); ++i) index.emplace(wanted[i], i);
+  for_each_in_archive(
+      path_, [&](std::string_view name) { return index.contains(normal(name)); },
+      [&](std::string_view name, std::string_view bytes) {
+        const auto found = index.find(normal(name));
+        if (found == index.end()) return;  // the archive holds two files of that name: the first counts
+        visit(found->second, bytes);
+        index.erase(found);
+      });
+}
+
+std::string FileTree::read(const std::string& name) const {
+  if (!has(name)) fail("'{}' holds no '{}'", path_.string(), name);
+  std::string contents;
+  read(std::span(&name, 1), [&](size_t, std::string_view bytes) { contents = bytes; });
+  return contents;
+}
+
+std::string_view folder_part(std::string_view name) {
+  const size_t slash = name.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash + 1);
+}
+
+}  // namespace uvic

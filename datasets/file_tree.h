@@ -1,0 +1,40 @@
+// A folder and an archive seen as the same thing: names of files, and their bytes.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace uvic {
+
+class FileTree {
+ public:
+  // A folder, .tar, .tar.gz or .zip. Error if there is no such thing, or if it is a file of another kind.
+  explicit FileTree(std::filesystem::path path);
+
+  const std::filesystem::path& path() const { return path_; }
+  bool is_archive() const { return is_archive_; }
+
+  // Relative names with '/', sorted. Hidden files (and macOS's __MACOSX) are left out.
+  const std::vector<std::string>& names() const { return names_; }
+  bool has(const std::string& name) const;
+
+  // Calls `visit(i, bytes)` once for each i with the contents of wanted[i]; an archive is read once, in its own order.
+  // Names that do not exist are left out.
+  void read(std::span<const std::string> wanted,
+            const std::function<void(size_t i, std::string_view bytes)>& visit) const;
+  std::string read(const std::string& name) const;  // Error if it does not exist
+
+ private:
+  std::filesystem::path path_;
+  bool is_archive_;
+  std::vector<std::string> names_;
+};
+
+// "a/b/c.png" -> "a/b/", "c.png" -> ""
+std::string_view folder_part(std::string_view name);
+
+}  // namespace uvic

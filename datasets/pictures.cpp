@@ -1,0 +1,151 @@
+#include "datasets/pictures.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/image.h"
+#include "core/progress.h"
+
+namespace uvic {
+namespace {
+
+constexpr size_t kAtOnce = 64;          // files held in memory while they are decoded in parallel
+constexpr int64_t kNamedWarnings = 10;  // bad files named one by one; the rest are only counted
+
+}  // namespace
+
+PictureSet::PictureSet(std::string what, FileTree files, std::vector<Picture> pictures,
+                       std::vector<std::string> classes, const PictureConfig& config)
+    : what_(std::move(what)),
+      files_(std::move(files)),
+      pictures_(std::move(pictures)),
+      classes_(std::move(classes)),
+      crop_(config.size > 0),
+      size_(config.size) {
+  const std::vector<bool> good = load(config);
+  const auto total = static_cast<int64_t>(good.size());
+  skipped_ = std::count(good.begin(), good.end(), false);
+  if (skipped_ == 0) return;
+  if (skipped_ > kNamedWarnings) warn(fmt::format("{}: {} more like these", what_, skipped_ - kNamedWarnings));
+  if (skipped_ == total) fail("{}: none of its {} images can be read", what_, total);
+
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < total; ++i) {
+    if (!good[i]) continue;
+    if (const auto to = static_cast<int64_t>(kept.size()); to != i) pictures_[to] = std::move(pictures_[i]);
+    kept.push_back(i);
+  }
+  pictures_.resize(kept.size());
+  if (stored_.defined()) stored_ = stored_.index_select(0, at::tensor(kept, at::kLong));
+}
+
+Tensor PictureSet::square(std::string_view bytes, const std::string& name) const {
+  const Tensor image = decode_image(bytes, name);
+  return (crop_ ? center_crop_resize(image, size_) : image).permute({2, 0, 1});
+}
+
+void PictureSet::set_size(const Tensor& picture, const std::string& name) {
+  const int64_t height = picture.size(1), width = picture.size(2);
+  const int64_t first = size_ == 0 ? height : size_;
+  if (height != first || width != first)
+    fail(
+        "{}: '{}' is {} x {} pixels, but without a size all images must be equal squares{}: add ?size={} to crop and "
+        "resize",
+        what_, name, width, height, size_ == 0 ? "" : fmt::format(" (others are {} x {})", size_, size_),
+        size_ == 0 ? std::min(height, width) : size_);
+  size_ = first;
+}
+
+std::vector<bool> PictureSet::load(const PictureConfig& config) {
+  const size_t total = pictures_.size();
+  std::vector<std::string> names;
+  for (const Picture& picture : pictures_) names.push_back(picture.name);
+  std::vector<bool> good(total, false);
+  int64_t bad = 0;
+  const auto refuse = [&](const std::string& problem) {
+    if (config.strict) fail("{}: {}", what_, problem);
+    if (++bad <= kNamedWarnings) warn(fmt::format("{}: {}; left out", what_, problem));
+  };
+  for (const std::string& name : names)
+    if (!files_.has(name)) refuse(fmt::format("'{}' is missing", name));
+
+  struct File {
+    size_t index;
+    std::string bytes, problem;
+    Tensor picture;
+  };
+  std::vector<File> files;
+  Progress progress("reading " + what_, static_cast<int64_t>(total), "image");
+  int64_t done = 0;
+
+  const auto decode = [&] {
+    at::parallel_for(0, static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        try {
+          files[i].picture = square(files[i].bytes, names[files[i].index]);
+        } catch (const Error& e) {
+          files[i].problem = e.what();
+        }
+      }
+    });
+    for (const File& file : files) {
+      if (!file.problem.empty()) {
+        refuse(file.problem);
+        continue;
+      }
+      if (!crop_) set_size(file.picture, names[file.index]);
+      const int64_t bytes = static_cast<int64_t>(total) * file.picture.numel();
+      if (!stored_.defined() && (files_.is_archive() || bytes <= config.memory_limit))
+        stored_ = at::empty({static_cast<int64_t>(total), 3, size_, size_}, at::kByte);
+      if (stored_.defined()) stored_[static_cast<int64_t>(file.index)].copy_(file.picture);
+      good[file.index] = true;
+    }
+    done += static_cast<int64_t>(files.size());
+    progress.update(done);
+    files.clear();
+  };
+
+  files_.read(names, [&](size_t index, std::string_view bytes) {
+    files.push_back({index, std::string(bytes), "", {}});
+    if (files.size() == kAtOnce) decode();
+  });
+  decode();
+  return good;
+}
+
+Tensor PictureSet::images(std::span<const int64_t> indices) const {
+  const auto count = static_cast<int64_t>(indices.size());
+  if (stored_.defined()) {
+    const Tensor wanted = at::from_blob(const_cast<int64_t*>(indices.data()), {count}, at::kLong);
+    return stored_.index_select(0, wanted);
+  }
+  Tensor result = at::empty({count, 3, size_, size_}, at::kByte);
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const std::string& name = pictures_.at(indices[i]).name;
+      const Tensor picture = square(files_.read(name), name);
+      if (picture.size(1) != size_ || picture.size(2) != size_) fail("{}: '{}' has changed its size", what_, name);
+      result[i].copy_(picture);
+    }
+  });
+  return result;
+}
+
+std::string PictureSet::description() const {
+  const bool captioned =
+      std::any_of(pictures_.begin(), pictures_.end(), [](const auto& p) { return !p.captions.empty(); });
+  return fmt::format("{}: {} images of {} x {}{}{}", what_, size(), size_, size_,
+                     classes_.empty() ? "" : fmt::format(", {} classes", classes_.size()),
+                     captioned ? ", captions" : "");
+}
+
+std::string clean_caption(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return "";
+  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
+}
+
+}  // namespace uvic

@@ -1,0 +1,58 @@
+// The data set that folder and coco share: pictures of any size out of a folder or archive, cropped to squares.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "datasets/dataset.h"
+#include "datasets/file_tree.h"
+
+namespace uvic {
+
+struct Picture {
+  std::string name;  // in the FileTree
+  int64_t label = -1;
+  std::vector<std::string> captions;
+};
+
+struct PictureConfig {
+  int64_t size = 0;  // centre crop, then Lanczos to size x size; 0: all must be square and equal, and stay as they are
+  bool strict = false;                      // a missing or corrupt picture is an Error
+  int64_t memory_limit = int64_t{2} << 30;  // bytes
+};
+
+// Every picture is decoded once on opening, so that missing and corrupt ones are known before training starts: they are
+// named in a warning, left out and counted. If the squares fit the memory limit, or come out of an archive, where there
+// is no going back, they stay in memory as one uint8 tensor; otherwise each is read again whenever it is asked for.
+class PictureSet : public Dataset {
+ public:
+  // `what` names the data set in messages.
+  PictureSet(std::string what, FileTree files, std::vector<Picture> pictures, std::vector<std::string> classes,
+             const PictureConfig& config);
+
+  int64_t size() const override { return static_cast<int64_t>(pictures_.size()); }
+  int64_t image_size() const override { return size_; }
+  Tensor images(std::span<const int64_t> indices) const override;
+  int64_t label(int64_t index) const override { return pictures_.at(index).label; }
+  std::vector<std::string> captions(int64_t index) const override { return pictures_.at(index).captions; }
+  std::vector<std::string> classes() const override { return classes_; }
+  int64_t skipped() const override { return skipped_; }
+  std::string description() const override;
+
+ private:
+  Tensor square(std::string_view bytes, const std::string& name) const;  // [3, H, W]; H, W = size_ if that is set
+  void set_size(const Tensor& first, const std::string& name);
+  std::vector<bool> load(const PictureConfig& config);  // which pictures are good
+
+  std::string what_;
+  FileTree files_;
+  std::vector<Picture> pictures_;
+  std::vector<std::string> classes_;
+  bool crop_;
+  int64_t size_, skipped_ = 0;
+  Tensor stored_;  // [n, 3, size, size] uint8; undefined: not kept in memory
+};
+
+std::string clean_caption(std::string_view text);  // without the white space around it
+
+}  // namespace uvic
