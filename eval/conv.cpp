@@ -1,5 +1,7 @@
 #include "eval/conv.h"
 
+#include <fmt/ranges.h>
+
 #include "core/error.h"
 
 namespace uvic {
@@ -7,7 +9,9 @@ namespace {
 
 constexpr double kBatchNormEpsilon = 1e-3;  // of both networks, as in TensorFlow
 
-std::string text_of(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string text_of(at::IntArrayRef shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 }  // namespace
 

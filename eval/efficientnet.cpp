@@ -27,7 +27,9 @@ Tensor run(const Conv& conv, const Tensor& x) {
   return conv(at::constant_pad_nd(x, {before, after, before, after}));
 }
 
-Tensor relu6(Tensor x) { return x.clamp_(0, 6); }
+Tensor clip6(Tensor x) {
+  return x.clamp_(0, 6);
+}  // ReLU6 in place
 
 }  // namespace
 
@@ -68,16 +70,18 @@ Tensor EfficientNetLite0::features(const Tensor& resized) const {
   const Tensor mean = at::tensor({0.485f, 0.456f, 0.406f}).view({1, 3, 1, 1});
   const Tensor std = at::tensor({0.229f, 0.224f, 0.225f}).view({1, 3, 1, 1});
   Tensor x = resized.to(at::kFloat).div_(255).sub_(mean).div_(std).contiguous(at::MemoryFormat::ChannelsLast);
-  x = relu6(run(stem_, x));
+  x = clip6(run(stem_, x));
   for (const Block& block : blocks_) {
     Tensor y = x;
-    for (const Conv& expand : block.expand) y = relu6(expand(y));
-    y = block.project(relu6(run(block.depthwise, y)));
+    for (const Conv& expand : block.expand) y = clip6(expand(y));
+    y = block.project(clip6(run(block.depthwise, y)));
     x = block.residual ? y.add_(x) : y;
   }
-  return relu6(head_(x)).mean({2, 3});
+  return clip6(head_(x)).mean({2, 3});
 }
 
-Tensor EfficientNetLite0::logits(const Tensor& features) const { return at::linear(features, fc_weight_, fc_bias_); }
+Tensor EfficientNetLite0::logits(const Tensor& features) const {
+  return at::linear(features, fc_weight_, fc_bias_);
+}
 
 }  // namespace uvic

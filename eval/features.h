@@ -16,13 +16,14 @@ class FeatureNet {
   virtual ~FeatureNet() = default;
   virtual Tensor features(const Tensor& images) const = 0;  // [B, 3, H, W] uint8 -> [B, D] float32
   virtual int64_t dims() const = 0;
-  virtual std::string label() const = 0;           // how a distance in these features is printed: "FID", "FD(efficientnet-lite0)"
-  virtual std::string name() const = 0;            // the registry row
+  virtual std::string label()
+      const = 0;                         // how a distance in these features is printed: "FID", "FD(efficientnet-lite0)"
+  virtual std::string name() const = 0;  // the registry row
   virtual std::string weights_sha256() const = 0;  // first 8 digits
 };
 
-// `weights` empty: the place where scripts/setup or the user put them (cache_folder()/weights); Error says which file is
-// missing, its SHA-256, where to get it, and names the other networks that need no download.
+// `weights` empty: the place where scripts/setup or the user put them (cache_folder()/weights); Error says which file
+// is missing, its SHA-256, where to get it, and names the other networks that need no download.
 using LoadFeatureNet = std::unique_ptr<FeatureNet> (*)(const std::filesystem::path& weights);
 std::span<const Entry<LoadFeatureNet>> feature_nets();  // inception-fid, efficientnet-lite0
 

@@ -6,7 +6,9 @@ namespace {
 constexpr int64_t kSize = 299, kClasses = 1008, kFeatures = 2048;
 constexpr size_t kMixed6e = 7;  // position among the mixed blocks
 
-Tensor spatial_mean(const Tensor& x) { return x.mean({2, 3}); }
+Tensor spatial_mean(const Tensor& x) {
+  return x.mean({2, 3});
+}
 
 // One convolution of a branch: its name inside the block, output channels, kernel, stride. Those with stride 1 keep the
 // size, those with stride 2 have no padding.
@@ -19,7 +21,8 @@ struct Link {
 
 class BlockReader {
  public:
-  BlockReader(WeightsReader& reader, std::string block, int64_t in) : reader_(reader), block_(std::move(block)), in_(in) {}
+  BlockReader(WeightsReader& reader, std::string block, int64_t in)
+      : reader_(reader), block_(std::move(block)), in_(in) {}
 
   std::vector<Conv> chain(const std::vector<Link>& links) const {
     std::vector<Conv> convs;
@@ -105,9 +108,10 @@ void Inception::build_mixed(WeightsReader& reader) {
   grid35("Mixed_5c", 256, 64);
   grid35("Mixed_5d", 288, 64);
   const BlockReader to17(reader, "Mixed_6a", 288);
-  mixed_.push_back({{Pool::kNone, to17.chain({{"3x3", 384, k3x3, 2}}), {}},
-                    {Pool::kNone, to17.chain({{"3x3dbl_1", 64}, {"3x3dbl_2", 96, k3x3}, {"3x3dbl_3", 96, k3x3, 2}}), {}},
-                    {Pool::kHalve, {}, {}}});
+  mixed_.push_back(
+      {{Pool::kNone, to17.chain({{"3x3", 384, k3x3, 2}}), {}},
+       {Pool::kNone, to17.chain({{"3x3dbl_1", 64}, {"3x3dbl_2", 96, k3x3}, {"3x3dbl_3", 96, k3x3, 2}}), {}},
+       {Pool::kHalve, {}, {}}});
   grid17("Mixed_6b", 128);
   grid17("Mixed_6c", 160);
   grid17("Mixed_6d", 160);

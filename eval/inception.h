@@ -37,12 +37,13 @@ class Inception {
   static Tensor run(const Block& block, const Tensor& x);
   void build_mixed(WeightsReader& reader);
 
-  std::vector<Conv> stem_;     // Conv2d_1a_3x3 ... Conv2d_4a_3x3
-  std::vector<Block> mixed_;   // Mixed_5b ... Mixed_7c
+  std::vector<Conv> stem_;    // Conv2d_1a_3x3 ... Conv2d_4a_3x3
+  std::vector<Block> mixed_;  // Mixed_5b ... Mixed_7c
   Tensor fc_weight_, fc_bias_;
 };
 
-// TensorFlow's layer names, as in the TorchScript file inception-2015-12-05.pt, to those of pytorch-fid; other names stay.
+// TensorFlow's layer names, as in the TorchScript file inception-2015-12-05.pt, to those of pytorch-fid; other names
+// stay.
 TensorMap pytorch_fid_names(const TensorMap& weights);
 
 }  // namespace uvic

@@ -47,15 +47,15 @@ struct Mixed {
   std::string_view tensorflow, pytorch;
   std::span<const Scope> scopes;
 };
-constexpr Mixed kMixed[] = {{"mixed", "Mixed_5b", kGrid35},   {"mixed_1", "Mixed_5c", kGrid35},
-                            {"mixed_2", "Mixed_5d", kGrid35}, {"mixed_3", "Mixed_6a", kTo17},
-                            {"mixed_4", "Mixed_6b", kGrid17}, {"mixed_5", "Mixed_6c", kGrid17},
-                            {"mixed_6", "Mixed_6d", kGrid17}, {"mixed_7", "Mixed_6e", kGrid17},
-                            {"mixed_8", "Mixed_7a", kTo8},    {"mixed_9", "Mixed_7b", kGrid8},
-                            {"mixed_10", "Mixed_7c", kGrid8}};
+constexpr Mixed kMixed[] = {
+    {"mixed", "Mixed_5b", kGrid35},   {"mixed_1", "Mixed_5c", kGrid35}, {"mixed_2", "Mixed_5d", kGrid35},
+    {"mixed_3", "Mixed_6a", kTo17},   {"mixed_4", "Mixed_6b", kGrid17}, {"mixed_5", "Mixed_6c", kGrid17},
+    {"mixed_6", "Mixed_6d", kGrid17}, {"mixed_7", "Mixed_6e", kGrid17}, {"mixed_8", "Mixed_7a", kTo8},
+    {"mixed_9", "Mixed_7b", kGrid8},  {"mixed_10", "Mixed_7c", kGrid8}};
 
 // Moves the tensors of one layer. Kernels are told by their four dimensions and the vectors by their names, because the
-// graph's names (beta, moving_variance) and PyTorch's (bias, running_var) both occur. The graph has no scale: it is one.
+// graph's names (beta, moving_variance) and PyTorch's (bias, running_var) both occur. The graph has no scale: it is
+// one.
 void move_layer(const TensorMap& from, const std::string& scope, const std::string& to, TensorMap& moved) {
   for (auto it = from.lower_bound(scope + "."); it != from.end() && it->first.starts_with(scope + "."); ++it) {
     const std::string leaf = it->first.substr(it->first.rfind('.') + 1);

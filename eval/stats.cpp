@@ -25,9 +25,10 @@ Tensor entry(const TensorMap& arrays, const std::string& name, int64_t dims, con
   if (found == arrays.end()) {
     std::string present;
     for (const auto& [key, array] : arrays) present += (present.empty() ? "" : ", ") + key;
-    fail("{}: no array '{}' (it has: {}); statistics are an .npz with mu [D] and sigma [D, D], as pytorch-fid or "
-         "`uvic stats` write it",
-         file, name, present.empty() ? "nothing" : present);
+    fail(
+        "{}: no array '{}' (it has: {}); statistics are an .npz with mu [D] and sigma [D, D], as pytorch-fid or "
+        "`uvic stats` write it",
+        file, name, present.empty() ? "nothing" : present);
   }
   const Tensor array = found->second;
   if (array.dim() != dims) fail("{}: '{}' has {} dimensions, expected {}", file, name, array.dim(), dims);

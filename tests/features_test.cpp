@@ -1,1 +1,271 @@
-// stub
+#include "eval/features.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "core/files.h"
+#include "core/pth.h"
+#include "eval/efficientnet.h"
+#include "eval/inception.h"
+#include "eval/scoring.h"
+#include "tests/inception_weights.h"
+
+namespace uvic {
+namespace {
+
+const fs::path kData = fs::path(UVIC_TEST_DATA) / "eval";
+constexpr uint64_t kBase = 0x1234abcd;  // of the known answers in data/eval/inception.safetensors
+
+struct Layer {
+  std::string pytorch, tensorflow;
+  std::vector<int64_t> shape;
+};
+
+std::vector<Layer> inception_layers() {
+  std::vector<Layer> layers;
+  std::istringstream lines(read_file(kData / "inception_layers.txt", "test data"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream words(line);
+    Layer layer{"", "", std::vector<int64_t>(4)};
+    words >> layer.pytorch >> layer.tensorflow;
+    for (int64_t& side : layer.shape) words >> side;
+    layers.push_back(layer);
+  }
+  return layers;
+}
+
+// Keys and shapes of pytorch-fid's state dict.
+std::map<std::string, std::vector<int64_t>> inception_shapes() {
+  std::map<std::string, std::vector<int64_t>> shapes = {{"fc.weight", {1008, 2048}}, {"fc.bias", {1008}}};
+  for (const Layer& layer : inception_layers()) {
+    shapes[layer.pytorch + ".conv.weight"] = layer.shape;
+    for (const char* name : {"weight", "bias", "running_mean", "running_var"})
+      shapes[layer.pytorch + ".bn." + name] = {layer.shape[0]};
+  }
+  return shapes;
+}
+
+const TensorMap& formula_weights() {
+  static const TensorMap weights = [] {
+    TensorMap filled;
+    uint64_t index = 0;
+    for (const auto& [name, shape] : inception_shapes()) filled[name] = formula_tensor(name, index++, shape, kBase);
+    return filled;
+  }();
+  return weights;
+}
+
+double relmax(const Tensor& got, const Tensor& want) {
+  if (got.sizes() != want.sizes()) return INFINITY;
+  return ((got - want).abs().max() / want.abs().max()).item<double>();
+}
+
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "(no error)";
+}
+
+void expect_says(const std::string& message, const std::string& part) {
+  EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' is not in: " << message;
+}
+
+// A cache folder of this test's own.
+class EmptyCache : public testing::Test {
+ protected:
+  EmptyCache() {
+    fs::create_directories(folder_ / "weights");
+    if (const char* set = std::getenv("UVIC_CACHE")) before_ = set;
+    setenv("UVIC_CACHE", folder_.c_str(), 1);
+  }
+  ~EmptyCache() override {
+    before_.empty() ? unsetenv("UVIC_CACHE") : setenv("UVIC_CACHE", before_.c_str(), 1);
+    fs::remove_all(folder_);
+  }
+
+  const fs::path folder_ = fs::temp_directory_path() / fmt::format("uvic-features-{}", getpid());
+  std::string before_;
+};
+
+TEST_F(EmptyCache, MissingWeightsSayWhatToDo) {
+  const auto load = [](std::string_view name) {
+    return error_of([&] { find(feature_nets(), name, "feature network").value({}); });
+  };
+  const std::string inception = load("inception-fid");
+  for (const char* part : {"pt_inception-2015-12-05-6726825d.pth", "6726825d0af5f729",
+                           "https://github.com/mseitzer/pytorch-fid/releases", "--features efficientnet-lite0"})
+    expect_says(inception, part);
+  expect_says(inception, folder_.string());
+  const std::string efficientnet = load("efficientnet-lite0");
+  for (const char* part : {"efficientnet-lite0-57934424.pth", "579344248a93e230", "scripts/setup"})
+    expect_says(efficientnet, part);
+}
+
+TEST_F(EmptyCache, DefaultNetworkFollowsTheWeights) {
+  EXPECT_EQ(default_feature_net(), "efficientnet-lite0");
+  std::ofstream(folder_ / "weights" / "pt_inception-2015-12-05-6726825d.pth") << "x";
+  EXPECT_EQ(default_feature_net(), "inception-fid");
+}
+
+TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
+  const fs::path file = folder_ / "filled.safetensors";
+  write_safetensors(file, {formula_weights(), {}});
+  const auto net = find(feature_nets(), "inception-fid", "feature network").value(file);
+  EXPECT_EQ(net->label(), fmt::format("FD(inception-fid, weights {})", sha256_of_file(file).substr(0, 8)));
+  EXPECT_EQ(net->dims(), 2048);
+
+  // Its own preprocessing, in pieces: the same as the network by hand.
+  const TensorMap known = read_safetensors(kData / "inception.safetensors").tensors;
+  const Tensor image = known.at("in.image").permute({0, 3, 1, 2});
+  const Tensor features = net->features(image.repeat({2, 1, 1, 1}));
+  EXPECT_EQ(features.scalar_type(), at::kFloat);
+  EXPECT_LE(relmax(features, known.at("out.pool2048").repeat({2, 1})), 1e-5);
+}
+
+TEST(Registry, NamesAndUnknownNetwork) {
+  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0");
+  expect_says(error_of([] { find(feature_nets(), "fid", "feature network"); }), "expected one of inception-fid");
+}
+
+TEST(Inception, KnownAnswers) {
+  const at::NoGradGuard no_grad;
+  const TensorMap known = read_safetensors(kData / "inception.safetensors").tensors;
+  const Inception net(formula_weights(), "formula");
+  const Tensor x = Inception::resize(known.at("in.image").permute({0, 3, 1, 2})) * 2 - 1;
+  const auto pools = net.pools(x);
+  const char* kNames[] = {"out.pool64", "out.pool192", "out.pool768", "out.pool2048"};
+  for (size_t i = 0; i < pools.size(); ++i) EXPECT_LE(relmax(pools[i], known.at(kNames[i])), 1e-5) << kNames[i];
+  EXPECT_LE(relmax(net.logits(pools[3], true), known.at("out.logits")), 1e-5);
+}
+
+TEST(Inception, RefusesWeightsThatDoNotFit) {
+  const auto error = [](const std::function<void(TensorMap&)>& change) {
+    TensorMap weights = formula_weights();
+    change(weights);
+    return error_of([&] { Inception(weights, "my.pth"); });
+  };
+  const std::string missing = error([](TensorMap& w) { w.erase("Mixed_7c.branch3x3dbl_3b.bn.running_var"); });
+  expect_says(missing, "my.pth: no tensor 'Mixed_7c.branch3x3dbl_3b.bn.running_var'");
+  const std::string extra = error([](TensorMap& w) { w["AuxLogits.fc.bias"] = at::zeros({1000}); });
+  expect_says(extra, "'AuxLogits.fc.bias'");
+  const std::string shape = error([](TensorMap& w) { w["fc.weight"] = at::zeros({1000, 2048}); });
+  expect_says(shape, "'fc.weight' has shape [1000, 2048], expected [1008, 2048]");
+  expect_says(error([](TensorMap& w) { w["fc.bias"] = at::full({1008}, NAN); }), "'fc.bias' holds a non-finite number");
+  expect_says(error([](TensorMap& w) { w["fc.bias"] = at::zeros({1008}, at::kLong); }), "floating-point");
+  const std::string counters =
+      error([](TensorMap& w) { w["Conv2d_1a_3x3.bn.num_batches_tracked"] = at::zeros({}, at::kLong); });
+  EXPECT_EQ(counters, "(no error)");
+}
+
+TEST(Inception, TakesTheTensorFlowNames) {
+  TensorMap graph = {{"output.weight", formula_weights().at("fc.weight")},
+                     {"output.bias", formula_weights().at("fc.bias")}};
+  for (const Layer& layer : inception_layers()) {
+    graph["layers." + layer.tensorflow + ".weight"] = formula_weights().at(layer.pytorch + ".conv.weight");
+    graph["layers." + layer.tensorflow + ".beta"] = formula_weights().at(layer.pytorch + ".bn.bias");
+    graph["layers." + layer.tensorflow + ".mean"] = formula_weights().at(layer.pytorch + ".bn.running_mean");
+    graph["layers." + layer.tensorflow + ".var"] = formula_weights().at(layer.pytorch + ".bn.running_var");
+  }
+  const TensorMap mapped = pytorch_fid_names(graph);
+  const auto shapes = inception_shapes();
+  EXPECT_EQ(mapped.size(), shapes.size());
+  for (const auto& [name, shape] : shapes) {
+    ASSERT_TRUE(mapped.count(name)) << name;
+    const Tensor want = name.ends_with(".bn.weight") ? at::ones(shape) : formula_weights().at(name);
+    EXPECT_TRUE(mapped.at(name).equal(want)) << name;
+  }
+  // Names that already are pytorch-fid's are left alone.
+  EXPECT_EQ(pytorch_fid_names(formula_weights()).size(), formula_weights().size());
+}
+
+TEST(WeightsReader, FoldsTheBatchNorm) {
+  at::Generator generator = at::detail::createCPUGenerator(1);
+  const Tensor weight = at::randn({4, 3, 3, 3}, generator), gamma = at::randn({4}, generator);
+  const Tensor beta = at::randn({4}, generator), mean = at::randn({4}, generator), var = at::rand({4}, generator);
+  WeightsReader reader({{"c.weight", weight},
+                        {"n.weight", gamma},
+                        {"n.bias", beta},
+                        {"n.running_mean", mean},
+                        {"n.running_var", var},
+                        {"n.num_batches_tracked", at::zeros({}, at::kLong)}},
+                       "test");
+  const Conv conv = reader.take_conv("c", "n", {4, 3, {3, 3}, {2, 2}, {1, 1}});
+  reader.finish();
+  const Tensor x = at::randn({2, 3, 9, 9}, generator);
+  const Tensor want = at::batch_norm(at::conv2d(x, weight, {}, {2, 2}, {1, 1}), gamma, beta, mean, var, false, 0, 1e-3,
+                                     /*cudnn_enabled=*/false);
+  EXPECT_LE(relmax(conv(x), want), 1e-6);
+}
+
+// The published weights, where scripts/setup has put them.
+TEST(EfficientNet, KnownAnswers) {
+  const fs::path file = cache_folder() / "weights" / "efficientnet-lite0-57934424.pth";
+  if (!fs::exists(file)) GTEST_SKIP() << file << " is not there; scripts/setup installs it";
+  const auto net = find(feature_nets(), "efficientnet-lite0", "feature network").value({});
+  EXPECT_EQ(net->label(), "FD(efficientnet-lite0)");
+  EXPECT_EQ(net->weights_sha256(), "57934424");
+  EXPECT_EQ(net->dims(), 1280);
+  const TensorMap known = read_safetensors(kData / "efficientnet.safetensors").tensors;
+  const Tensor images = known.at("in.image").repeat({17, 1, 1, 1});  // more than the network takes at once
+  EXPECT_LE(relmax(net->features(images), known.at("out.features").repeat({17, 1})), 2e-5);
+  EXPECT_EQ(net->features(images.narrow(0, 0, 0)).size(0), 0);
+
+  TensorMap weights = read_weights(file).tensors;
+  const EfficientNetLite0 direct(weights, "lite0");
+  EXPECT_LE(relmax(direct.logits(known.at("out.features")), known.at("out.logits")), 2e-5);
+  weights.erase("_blocks.15._project_conv.weight");
+  expect_says(error_of([&] { EfficientNetLite0(weights, "lite0.pth"); }),
+              "lite0.pth: no tensor '_blocks.15._project_conv.weight'");
+}
+
+// Features that can be computed by hand: the mean of each channel.
+class ChannelMeans : public FeatureNet {
+ public:
+  Tensor features(const Tensor& images) const override { return images.to(at::kFloat).mean({2, 3}); }
+  int64_t dims() const override { return 3; }
+  std::string label() const override { return "FD(means)"; }
+  std::string name() const override { return "means"; }
+  std::string weights_sha256() const override { return "00000000"; }
+};
+
+TEST(Scoring, GaussianOfImages) {
+  // Image i is constant: i, 2 i, 3 i.
+  const auto images = [](int64_t begin, int64_t end) {
+    const Tensor i = at::arange(begin, end).view({-1, 1, 1, 1}).to(at::kByte);
+    return (i * at::tensor({1, 2, 3}, at::kByte).view({1, 3, 1, 1})).expand({end - begin, 3, 2, 2});
+  };
+  const Gaussian gaussian = gaussian_of(ChannelMeans(), 81, images, "features of A");
+  EXPECT_EQ(gaussian.n, 81);
+  const Tensor scale = at::tensor({1.0, 2.0, 3.0}, at::kDouble);
+  EXPECT_LE(relmax(gaussian.mu, 40 * scale), 1e-12);
+  // The variance of 0..80 is 81 * 82 / 12.
+  EXPECT_LE(relmax(gaussian.sigma, 81 * 82 / 12.0 * at::outer(scale, scale)), 1e-12);
+  expect_says(error_of([&] { gaussian_of(ChannelMeans(), 1, images, "features of A"); }), "at least 2 images");
+}
+
+TEST(Scoring, StatisticsOfOtherNetworksAreRefused) {
+  const ChannelMeans net;
+  const Gaussian fits{at::zeros({3}, at::kDouble), at::eye(3, at::kDouble), 0};
+  const auto error = [&](const Gaussian& gaussian, const std::map<std::string, std::string>& notes) {
+    return error_of([&] { check_comparable("ref.npz", gaussian, notes, net); });
+  };
+  EXPECT_EQ(error(fits, notes_of(net)), "(no error)");
+  EXPECT_EQ(error(fits, {}), "(no error)");
+  expect_says(error(fits, {{"features", "inception-fid"}}),
+              "ref.npz: these statistics come from features 'inception-fid'");
+  expect_says(error(fits, {{"weights", "12345678"}}), "weights '12345678'");
+  const Gaussian wide{at::zeros({2048}, at::kDouble), at::eye(2048, at::kDouble), 0};
+  expect_says(error(wide, {}), "2048 features, but means has 3");
+}
+
+}  // namespace
+}  // namespace uvic

@@ -1,1 +1,94 @@
-// stub
+// Cases "frechet", "inception" and "efficientnet".
+#include <algorithm>
+
+#include "core/files.h"
+#include "core/pth.h"
+#include "eval/efficientnet.h"
+#include "eval/frechet.h"
+#include "eval/inception.h"
+#include "tests/inception_weights.h"
+#include "tests/parity/case.h"
+
+namespace uvic::parity {
+namespace {
+
+Gaussian fitted(const Tensor& features) {
+  FeatureStats stats;
+  stats.add(features);
+  return stats.fit();
+}
+
+// By the fill formula of the manifest.
+TensorMap formula_weights(const nlohmann::json& entry) {
+  const uint64_t base = entry.at("config").at("base");
+  TensorMap weights;
+  for (const auto& [name, facts] : entry.at("keys_sum_first2").items()) {
+    const std::vector<int64_t> shape = facts.at("shape");
+    weights[name] = formula_tensor(name, facts.at("i"), shape, base);
+  }
+  return weights;
+}
+
+}  // namespace
+
+void frechet_case(const Case& reference, Report& report) {
+  for (const auto& subcase : reference.config().at("subcases")) {
+    const std::string name = subcase.at("name"), in = "in." + name + ".", out = "out." + name + ".";
+    const bool features = subcase.at("form") == "features";
+    Gaussian a, b;
+    if (features) {
+      a = fitted(reference.at(in + "x1"));
+      b = fitted(reference.at(in + "x2"));
+      report.relmax(name + " mu1", a.mu, reference.at(out + "mu1"), 1e-12);
+      report.relmax(name + " sigma1", a.sigma, reference.at(out + "sigma1"), 1e-12);
+      report.relmax(name + " mu2", b.mu, reference.at(out + "mu2"), 1e-12);
+      report.relmax(name + " sigma2", b.sigma, reference.at(out + "sigma2"), 1e-12);
+    } else {
+      a = {reference.at(in + "mu1"), reference.at(in + "sigma1"), 0};
+      b = {reference.at(in + "mu2"), reference.at(in + "sigma2"), 0};
+    }
+    const double scale = std::max(1.0, (a.sigma.trace() + b.sigma.trace()).item<double>());
+    const double want = reference.at(out + "fid_reference").item<double>();
+    report.add(name, std::abs(frechet_distance(a, b) - want), 1e-7 * scale);
+    if (!features) continue;
+    // As read from a file, where nobody says how many samples there were.
+    a.n = b.n = 0;
+    report.add(name + " from moments alone", std::abs(frechet_distance(a, b) - want), 1e-6 * scale);
+  }
+}
+
+void inception_case(const Case& reference, Report& report) {
+  const at::NoGradGuard no_grad;
+  const Inception net(formula_weights(reference.entry), "formula");
+  const auto& tolerance = reference.entry.at("tolerance");
+  for (const auto& image : reference.config().at("images")) {
+    const std::string name = image, out = "out." + name + ".";
+    const Tensor resized = Inception::resize(reference.at("in." + name).permute({0, 3, 1, 2}));
+    if (reference.has(out + "resized299_bilinear_first"))
+      report.absmax(name + " resized", resized[0], reference.at(out + "resized299_bilinear_first"),
+                    tolerance.at("resize_bilinear_abs"));
+    const auto pools = net.pools(resized * 2 - 1);
+    const char* kPools[] = {"pool64", "pool192", "pool768", "pool2048"};
+    for (size_t i = 0; i < pools.size(); ++i)
+      report.relmax(name + " " + kPools[i], pools[i], reference.at(out + kPools[i]), tolerance.at("pool_relmax"));
+    report.relmax(name + " logits", net.logits(pools[3], true), reference.at(out + "logits"),
+                  tolerance.at("logits_relmax"));
+    report.relmax(name + " logits without bias", net.logits(pools[3], false), reference.at(out + "logits_unbiased"),
+                  tolerance.at("logits_relmax"));
+  }
+}
+
+void efficientnet_case(const Case& reference, Report& report) {
+  const at::NoGradGuard no_grad;
+  const fs::path file = cache_folder() / "weights" / "efficientnet-lite0-57934424.pth";
+  const EfficientNetLite0 net(read_weights(file).tensors, file.string());
+  const auto& tolerance = reference.entry.at("tolerance");
+  const Tensor resized = EfficientNetLite0::resize(reference.at("in.images"));
+  const Tensor& want = reference.at("out.resized");
+  report.absmax("resized", resized.narrow(0, 0, want.size(0)), want, 1);
+  const Tensor features = net.features(resized);
+  report.relmax("features", features, reference.at("out.features"), tolerance.at("features_relmax"));
+  report.relmax("logits", net.logits(features), reference.at("out.logits"), tolerance.at("logits_relmax"));
+}
+
+}  // namespace uvic::parity
