@@ -8,18 +8,23 @@
 
 namespace uvic {
 
-// The pickled value of the file, tensors rebuilt (any stride, offset, shared storage, dtype). A TorchScript archive (.pt)
-// is recognised and its parameters and buffers are returned as a dict of name -> tensor.
+// The pickled value of the file, tensors rebuilt on the CPU (any stride, offset, shared storage, dtype). Storages of
+// the zip format are views of the mapped file where they are aligned. A TorchScript archive (.pt) is recognised and its
+// parameters and buffers are returned as a dict of dotted name -> tensor. Error if the file is of another kind (and
+// which), truncated, damaged, or names a global that is not plain data.
 PickleValue read_pth(const std::filesystem::path& path);
 
-// The tensors of a state dict, whatever its wrapping: a bare one, or one under "state_dict", "model", "ema", "params".
-// `module.` prefixes (DataParallel) are dropped. Error when the file holds no tensors.
+// The tensors of a state dict, whatever its wrapping: a bare one, or one under "ema", "model_ema", "state_dict",
+// "model", "params" (the first that is there). A `module.` in front of every name (DataParallel) is dropped. Error when
+// the file holds no tensors.
 TensorMap read_state_dict(const std::filesystem::path& path);
 
-// A zip-format .pth that torch.load(weights_only=True) reads as an OrderedDict of tensors. Written atomically.
+// A zip-format .pth that torch.load(weights_only=True) reads as an OrderedDict of tensors. Written atomically. Shared
+// storages are written once each time; strides are not kept.
 void write_pth(const std::filesystem::path& path, const TensorMap& tensors);
 
-// Any weights file, by content rather than by name: .safetensors, .pth (zip, legacy), TorchScript .pt.
+// Any weights file, by content rather than by name: .safetensors, .pth (zip, legacy), TorchScript .pt. Error that says
+// what else it seems to be (a web page, a git-lfs pointer, a folder).
 TensorFile read_weights(const std::filesystem::path& path);
 
 }  // namespace uvic
