@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/image.h"
@@ -73,8 +74,10 @@ Files read_files(const fs::path& path, const std::string& split) {
         if (key) files.emplace(*key, read_file(entry.path(), "CIFAR-10 file"));
       }
     }
-  } else if (path.extension() == ".gz") {
-    fail("{}: archives cannot be read yet", path.string());
+  } else if (is_archive(path)) {
+    for_each_in_archive(
+        path, [&](std::string_view name) { return key_of(name, split).has_value(); },
+        [&](std::string_view name, std::string_view bytes) { files.emplace(*key_of(name, split), bytes); });
   }
   return files;
 }

@@ -1,6 +1,8 @@
 #include "datasets/dataset.h"
 
 #include "datasets/cifar10.h"
+#include "datasets/coco_captions.h"
+#include "datasets/folder.h"
 #include "datasets/shapes.h"
 
 namespace uvic {
@@ -10,6 +12,10 @@ constexpr Entry<OpenDataset> kKinds[] = {
     {"shapes", open_shapes, "drawn scenes of coloured shapes with captions, no files needed (options seed, count)"},
     {"cifar10", open_cifar10,
      "CIFAR-10: binary or Python archive, as a folder or .tar.gz, or train/<class>/*.png in a folder or .tar"},
+    {"folder", open_folder,
+     "pictures in a folder or archive, classes by sub-folder, captions from metadata.jsonl or .txt"},
+    {"coco", open_coco,
+     "MS-COCO with captions: annotations/ beside train2014/, val2014/ or the official .zip (option year)"},
 };
 
 }  // namespace
