@@ -228,9 +228,9 @@ TEST(Progress, JsonLinesStayWholeWithManyThreads) {
   EXPECT_EQ(std::count(lines.begin(), lines.end(), R"({"warning":"careful"})"), 1);
 }
 
-// What a process with this environment writes to a terminal of 50 columns.
+// What a process with this environment writes to a terminal of 60 columns.
 std::string on_terminal(const char* no_color, const char* term) {
-  winsize size{.ws_row = 24, .ws_col = 50, .ws_xpixel = 0, .ws_ypixel = 0};
+  winsize size{.ws_row = 24, .ws_col = 60, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, &size);
   if (child == 0) {
@@ -263,7 +263,7 @@ TEST(Progress, RealTerminal) {
   const size_t begin = plain.find(kClear) + 4;
   const std::string bar = plain.substr(begin, plain.find_first_of("\r\n", begin) - begin);
   EXPECT_NE(bar.find("train  50% [###"), std::string::npos) << bar;
-  EXPECT_EQ(characters(bar), 49);
+  EXPECT_EQ(characters(bar), 59);
 
   EXPECT_EQ(count(on_terminal("", "dumb"), "\x1b["), 0U);
 }
