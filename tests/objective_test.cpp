@@ -44,7 +44,7 @@ TEST(Objective, ExactPredictionHasNoLoss) {
       const Tensor loss = e.loss(config, e.output(config.prediction, e.x0));
       EXPECT_EQ(loss.sizes(), at::IntArrayRef({4}));
       EXPECT_LT(loss.max().item<double>(), 1e-20);
-      EXPECT_GT(e.loss(config, e.output(config.prediction, e.x0 + 0.1)).min().item<double>(), 1e-4);
+      EXPECT_GT(e.loss(config, e.output(config.prediction, e.x0 + 0.1)).min().item<double>(), 1e-5);
     }
 }
 

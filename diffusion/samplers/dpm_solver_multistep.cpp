@@ -32,7 +32,10 @@ Tensor multistep(const SemiLinear& ode, const Tensor& x, std::span<const Output>
 
 Tensor sample_multistep(const Denoiser& denoiser, const Schedule& schedule, Tensor x, int64_t steps, int64_t order) {
   check_steps(schedule, steps);
-  const std::vector<double> grid = uniform_times(1, end_time(schedule, 1e-3), steps);
+  // The published settings: even in log-SNR for continuous time (small images), in time for discrete (latents).
+  const double end = end_time(schedule, 1e-3);
+  const std::vector<double> grid =
+      schedule.steps() == 0 ? uniform_lambda_times(schedule, 1, end, steps) : uniform_times(1, end, steps);
   return solve_multistep(denoiser, schedule, std::move(x), grid, order, Predict::kData);
 }
 
