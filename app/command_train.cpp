@@ -1,0 +1,72 @@
+// uvic train
+#include <memory>
+
+#include "app/commands.h"
+#include "app/config_source.h"
+#include "app/model.h"
+#include "app/training_run.h"
+#include "core/files.h"
+#include "core/progress.h"
+
+namespace uvic {
+namespace {
+
+struct TrainCommand {
+  RunConfig config;
+  ConfigSource source;
+  std::unique_ptr<RunOptions> options;
+  std::string parent = "runs", resume, device = "cpu";
+  bool dry_run = false;
+
+  int run(const std::string& command_line) {
+    const at::Device where = parse_device(device);
+    std::optional<RunFolder> folder;
+    if (!resume.empty()) folder = resume == "latest" ? RunFolder::open_latest(parent) : RunFolder::open(resume);
+    if (!folder && source.empty())
+      fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them)");
+    source.apply(*options);
+    if (folder) options->apply_toml(read_file(folder->path() / "config.toml", "run config"), folder->path().string());
+
+    const TrainingData data = open_training_data(config);
+    const std::string resolved = print_run_config(config);
+    fmt::print("{}\n", resolved);
+    std::fflush(stdout);
+    if (dry_run) {
+      plan_training(config, data, where);
+      return 0;
+    }
+    if (!folder) folder = RunFolder::create(parent, config.output.name);
+    folder->lock();
+    folder->write_text("config.toml", resolved);
+    folder->append_text("command.txt", command_line + "\n");
+    log_line(fmt::format("run folder {}", folder->path().string()));
+    return run_training(config, data, where, *folder);
+  }
+};
+
+std::string command_line(const CLI::App& app) {
+  std::string line;
+  for (const CLI::App* level = &app; level; level = level->get_parent())
+    line = level->get_name() + (line.empty() ? "" : " ") + line;
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0)
+      for (const std::string& value : option->results())
+        line += fmt::format(" {} {}", option->get_name(), value.find_first_of(" ?&*'\"") == std::string::npos ? value : "'" + value + "'");
+  return line;
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* sub = app.add_subcommand("train", "train a model");
+  auto command = std::make_shared<TrainCommand>();
+  command->source.add_options(*sub);
+  sub->add_option("--out", command->parent, "folder of the run folders")->capture_default_str();
+  sub->add_option("--resume", command->resume, "go on with a run: its folder, or 'latest' for the newest under --out");
+  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_flag("--dry-run", command->dry_run, "print the config, memory, time and disk it would take; write nothing");
+  command->options = std::make_unique<RunOptions>(*sub, command->config);
+  sub->callback([command, sub, &exit_code] { exit_code = command->run(command_line(*sub)); });
+}
+
+}  // namespace uvic

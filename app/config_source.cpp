@@ -1,0 +1,21 @@
+#include "app/config_source.h"
+
+#include "app/presets.h"
+#include "core/files.h"
+
+namespace uvic {
+
+void ConfigSource::add_options(CLI::App& app) {
+  std::string list;
+  for (const auto& entry : presets()) list += fmt::format("\n  {:14} {}", entry.name, entry.summary);
+  app.add_option("--preset", preset, "a named config:" + list);
+  app.add_option("--config", file, "a TOML file of [section] key = value lines");
+}
+
+void ConfigSource::apply(RunOptions& options) const {
+  if (!file.empty()) options.apply_toml(read_file(file, "config"), file);
+  if (!preset.empty())
+    options.apply_toml(std::string(find(presets(), preset, "preset").value), "preset " + preset);
+}
+
+}  // namespace uvic

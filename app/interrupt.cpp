@@ -1,0 +1,28 @@
+#include "app/interrupt.h"
+
+#include <csignal>
+#include <unistd.h>
+
+namespace uvic {
+namespace {
+
+volatile std::sig_atomic_t signals_seen = 0;
+
+void on_signal(int) {
+  if (signals_seen > 0) _exit(kExitInterrupted);
+  signals_seen = 1;
+}
+
+}  // namespace
+
+void watch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // a write that is under way goes on
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() { return signals_seen > 0; }
+
+}  // namespace uvic

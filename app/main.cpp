@@ -1,0 +1,57 @@
+// uvic: trains diffusion image models, samples images from them and scores them.
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "core/error.h"
+#include "core/progress.h"
+
+namespace {
+
+constexpr int kExitError = 1, kExitUsage = 2;
+
+int run(int argc, char** argv) {
+  CLI::App app{"uvic trains diffusion image models (U-ViT and U-ViC), samples images from them and scores them.", "uvic"};
+  app.set_version_flag("--version", UVIC_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  int threads = 0;
+  bool quiet = false, json = false;
+  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+  app.add_flag("--quiet", quiet, "no progress and no log on stderr");
+  app.add_flag("--json", json, "results and progress as JSON lines");
+  // Runs before the chosen command's own callback.
+  app.parse_complete_callback([&] {
+    if (threads > 0) at::set_num_threads(threads);
+    uvic::set_verbosity(quiet ? uvic::Verbosity::kQuiet : json ? uvic::Verbosity::kJson : uvic::Verbosity::kNormal);
+  });
+
+  uvic::ExitCode exit_code = 0;
+  uvic::add_train_command(app, exit_code);
+  uvic::add_sample_command(app, exit_code);
+  uvic::watch_interrupts();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const uvic::Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  } catch (const c10::Error& error) {
+    fmt::print(stderr, "error: {} (inside LibTorch)\n", error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  }
+  return kExitError;
+}

@@ -1,0 +1,86 @@
+#include "app/model.h"
+
+#include <ATen/Context.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/options.h"
+#include "core/files.h"
+#include "core/pth.h"
+#include "core/run_folder.h"
+
+namespace uvic {
+
+std::map<std::string, std::string> ModelCard::to_metadata() const {
+  std::map<std::string, std::string> metadata{{"format", "pt"},  // what Python's safetensors expects of torch files
+                                              {"uvic.config", print_run_config(config)},
+                                              {"uvic.step", std::to_string(step)},
+                                              {"uvic.version", UVIC_VERSION}};
+  if (!classes.empty()) metadata["uvic.classes"] = nlohmann::json(classes).dump();
+  if (vocabulary) metadata["uvic.vocabulary"] = vocabulary->to_text();
+  return metadata;
+}
+
+std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, std::string>& metadata,
+                                                  const std::string& origin) {
+  if (!metadata.count("uvic.config")) return std::nullopt;
+  ModelCard card;
+  card.config = parse_run_config(metadata.at("uvic.config"), origin);
+  try {
+    if (metadata.count("uvic.step")) card.step = std::stoll(metadata.at("uvic.step"));
+    if (metadata.count("uvic.classes")) card.classes = nlohmann::json::parse(metadata.at("uvic.classes"));
+  } catch (const std::exception& error) {
+    fail("{}: its metadata is damaged: {}", origin, error.what());
+  }
+  if (metadata.count("uvic.vocabulary")) card.vocabulary = Vocabulary::from_text(metadata.at("uvic.vocabulary"));
+  return card;
+}
+
+fs::path find_model_file(const fs::path& path) {
+  if (!fs::exists(path)) fail("no model at {}: expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
+  if (!fs::is_directory(path)) return path;
+  if (RunFolder::is_run(path)) return RunFolder::open(path).best() / "model_ema.safetensors";
+  for (const char* name : {"model_ema.safetensors", "nnet_ema.pth"})
+    if (fs::exists(path / name)) return path / name;
+  fail("{} is neither a run folder (config.toml), nor a checkpoint (model_ema.safetensors), nor a U-ViT checkpoint "
+       "(nnet_ema.pth)",
+       path.string());
+}
+
+Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback) {
+  const fs::path file = find_model_file(path);
+  const TensorFile weights = read_weights(file);
+  std::optional<ModelCard> card = ModelCard::from_metadata(weights.metadata, file.string());
+  if (!card && fallback) card = ModelCard{.config = *fallback, .step = 0, .classes = {}, .vocabulary = {}};
+  if (!card)
+    fail("{} does not say how its model is built: give --preset NAME or --config FILE (and --model-options like "
+         "--model.attention) of its training",
+         file.string());
+
+  fs::path named = fs::is_directory(path) ? fs::absolute(path).lexically_normal() : file.stem();
+  if (!named.has_filename()) named = named.parent_path();
+  Model model{.path = file,
+              .name = named.filename().string(),
+              .hash = sha256_of_file(file).substr(0, 10),
+              .card = std::move(*card),
+              .net = UVit(card->config.model),
+              .schedule = make_schedule(card->config.schedule),
+              .device = device};
+  load_into(model.net.parameters(), weights.tensors, file.string());
+  model.net.to(device, at::kFloat);
+  return model;
+}
+
+at::Device parse_device(const std::string& text) {
+  try {
+    const at::Device device(text);
+    if (device.is_cpu()) return device;
+    if (device.is_cuda() && at::globalContext().hasCUDA()) return device;
+  } catch (const c10::Error&) {
+    fail("unknown device '{}': expected cpu, cuda or cuda:N", text);
+  }
+  fail("device '{}' is not available: this machine has no CUDA GPU, or uvic was built without CUDA (cmake --preset cuda)",
+       text);
+}
+
+}  // namespace uvic

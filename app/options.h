@@ -1,0 +1,48 @@
+// Options of a run, declared once: flag, TOML key, help, default and printing come from the same line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "app/run_config.h"
+
+namespace uvic {
+
+class RunOptions {
+ public:
+  // Declares --section.key for every field of `config` on `app`. Both must outlive this object.
+  RunOptions(CLI::App& app, RunConfig& config);
+
+  // Gives the keys of a TOML text ([section] key = value) to the options that were not set before, so the first text wins
+  // over later ones and flags win over all. Error for unknown keys and bad values, naming `origin` ("preset shapes").
+  void apply_toml(const std::string& text, const std::string& origin);
+
+  std::string to_toml() const;  // the resolved config; apply_toml(to_toml()) gives the same one
+
+ private:
+  struct Option {
+    CLI::Option* option;
+    std::string section, key;
+    std::function<std::string()> print;
+  };
+  template <class T>
+  CLI::Option* add(const std::string& name, T& value, const std::string& help);
+  void add_model(UVitConfig& config);
+  void add_diffusion(ScheduleConfig& schedule, ObjectiveConfig& objective);
+  void add_data(DataConfig& config);
+  void add_train(TrainConfig& config);
+  void add_sample(SampleConfig& config);
+  void add_eval(EvalConfig& config);
+  void add_output(OutputConfig& config);
+
+  CLI::App& app_;
+  std::vector<Option> options_;
+};
+
+// A resolved config from its text.
+RunConfig parse_run_config(const std::string& toml, const std::string& origin);
+std::string print_run_config(const RunConfig& config);
+
+}  // namespace uvic

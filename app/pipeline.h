@@ -1,0 +1,48 @@
+// From prompts and seeds to images.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/model.h"
+#include "diffusion/sampler.h"
+
+namespace uvic {
+
+// One image to draw.
+struct Request {
+  uint64_t seed = 0;
+  std::string prompt;            // for models with text
+  std::string negative;          // guidance leads away from it; "": from no text
+  std::optional<int64_t> label;  // for models with classes; none: the null class
+};
+
+struct Drawing {
+  Tensor image;               // [H, W, C] uint8
+  std::vector<Tensor> strip;  // the predicted image at evenly spaced steps, [H, W, C] uint8; empty unless asked for
+};
+
+struct GenerateOptions {
+  SamplerConfig sampler;
+  double cfg_scale = 1;    // usual convention: 1 is none
+  int64_t batch = 16;      // images per network call
+  int64_t strip = 0;       // frames of the strip
+};
+
+// Called after each network call with the calls done and to do; return false to stop (no drawings are then returned).
+using OnCall = std::function<bool(int64_t done, int64_t total)>;
+
+// Image i depends on requests[i] alone: neither on its neighbours, nor on the batch size, nor on the thread count (on CPU
+// bit for bit; each image's network calls run on one thread by themselves, several images side by side).
+std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
+                              const OnCall& on_call = {});
+
+// Words of the prompt that the model never saw; empty for models without a vocabulary.
+std::vector<std::string> unknown_words(const Model& model, const std::string& prompt);
+
+// The class of that name or number. Error lists the names.
+int64_t parse_class(const Model& model, const std::string& text);
+
+}  // namespace uvic

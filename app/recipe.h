@@ -1,0 +1,37 @@
+// The recipe of an image, kept in its PNG: the "parameters" text of AUTOMATIC1111's web UI, which many tools read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/image.h"
+
+namespace uvic {
+
+struct Recipe {
+  std::string prompt, negative, sampler;
+  int64_t steps = 0;
+  double cfg_scale = 1, eta = 0;
+  bool clip_x0 = false;
+  uint64_t seed = 0;
+  int64_t width = 0, height = 0;
+  std::string model, model_hash;
+  std::optional<int64_t> label;  // class id
+  std::string label_name;        // may be empty
+  std::string version;
+
+  bool operator==(const Recipe&) const = default;
+};
+
+// prompt \n Negative prompt: ... \n Steps: 20, Sampler: ddim, CFG scale: 2, Seed: 42, Size: 32x32, Model hash: ...
+std::string to_parameters(const Recipe& recipe);
+// Error if the text is no such recipe; unknown fields are ignored.
+Recipe parse_parameters(const std::string& text, const std::string& origin);
+
+constexpr const char* kParametersKey = "parameters";
+
+// The recipe in a PNG file; Error if it has none.
+Recipe read_recipe(const std::filesystem::path& png);
+
+}  // namespace uvic

@@ -1,0 +1,280 @@
+#include "app/training_run.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "app/interrupt.h"
+#include "app/model.h"
+#include "app/pipeline.h"
+#include "app/score.h"
+#include "core/image.h"
+#include "core/progress.h"
+#include "core/train.h"
+#include "datasets/stream.h"
+
+namespace uvic {
+namespace {
+
+Vocabulary build_vocabulary(const Dataset& data, int64_t max_size) {
+  std::vector<std::string> captions;
+  for (int64_t i = 0; i < data.size(); ++i)
+    for (std::string& caption : data.captions(i)) captions.push_back(std::move(caption));
+  if (captions.empty()) fail("data.condition is text, but the data has no captions: {}", data.description());
+  return Vocabulary::build(captions, max_size);
+}
+
+BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
+  return prefetch(make_stream(data.images, data.vocabulary,
+                              {.seed = config.train.seed,
+                               .batch = config.train.batch,
+                               .flip = config.data.flip,
+                               .drop_condition = config.data.drop_condition,
+                               .num_classes = config.model.classes,
+                               .context_tokens = config.model.context_tokens}));
+}
+
+Condition to(const Condition& condition, at::Device device) {
+  Condition moved;
+  if (condition.label.defined()) moved.label = condition.label.to(device);
+  if (condition.context.defined()) moved.context = condition.context.to(device);
+  return moved;
+}
+
+Loss make_loss(const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective, at::Device device) {
+  return [&net, &schedule, objective, device](const Batch& batch, at::Generator& generator) {
+    const Tensor t = schedule.sample_times(batch.x.size(0), generator);
+    const Tensor eps = at::randn(batch.x.sizes(), generator, at::kFloat);
+    const Condition condition = to(batch.condition, device);
+    const Network network = [&](const Tensor& x, const Tensor& time) { return net(x, time, condition).to(at::kFloat); };
+    return diffusion_loss(network, schedule, objective, batch.x.to(device), t.to(device), eps.to(device)).mean();
+  };
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Everything that belongs to one run while it trains.
+class Run {
+ public:
+  Run(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder folder)
+      : config_(config),
+        data_(data),
+        folder_(std::move(folder)),
+        net_(config.model, config.train.seed),
+        ema_model_{.path = folder_.path(),
+                   .name = folder_.path().filename().string(),
+                   .hash = "",
+                   .card = {.config = config, .step = 0, .classes = data.images->classes(), .vocabulary = data.vocabulary},
+                   .net = UVit(config.model),
+                   .schedule = make_schedule(config.schedule),
+                   .device = device} {
+    net_.to(device, at::kFloat);
+    ema_model_.net.to(device, at::kFloat);
+    if (config_.eval.every > 0)
+      scorer_ = std::make_unique<ModelScorer>(
+          config_.eval, config_.eval.against.empty() ? data.images : open_dataset(config_.eval.against));
+    if (config_.model.classes == 0) ema_model_.card.classes.clear();
+  }
+
+  int train() {
+    std::optional<Checkpoint> checkpoint;
+    if (folder_.has_checkpoint()) {
+      checkpoint = folder_.load_latest();
+      load_into(net_.parameters(), checkpoint->model.tensors, "the run's checkpoint");
+    }
+    net_.set_requires_grad(true);
+    state_ = std::make_unique<TrainState>(net_.parameters(), config_.train);
+    if (checkpoint) {
+      load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, "the run's checkpoint");
+      state_->optimizer.load_state(checkpoint->optimizer.tensors, "the run's checkpoint");
+      state_->step = saved_step_ = checkpoint->step;
+      best_score_ = checkpoint->best_score;
+      folder_.rewind(state_->step);
+      log(fmt::format("resumed at step {} of {}", state_->step, config_.train.steps));
+    }
+    Progress progress("train", config_.train.steps, "step", state_->step);
+    progress_ = &progress;
+    window_begin_ = std::chrono::steady_clock::now();
+    try {
+      uvic::train(*state_, make_loss(net_, *ema_model_.schedule, config_.objective, ema_model_.device),
+                  make_batches(config_, data_), config_.train, ema_model_.device.type(),
+                  [this](const StepStats& stats) { return after_step(stats); });
+    } catch (const Error& error) {
+      folder_.append_log(fmt::format("error: {}", error.what()));
+      if (saved_step_ == 0) throw;
+      fail("{}. The last good checkpoint is {}", error.what(), folder_.latest().string());
+    }
+    if (state_->step > saved_step_) save(false);
+    log(fmt::format("{} at step {}: {}", state_->step < config_.train.steps ? "interrupted" : "finished", state_->step,
+                    folder_.latest().string()));
+    return state_->step < config_.train.steps ? kExitInterrupted : 0;
+  }
+
+ private:
+  bool after_step(const StepStats& stats) {
+    const auto due = [&](int64_t every) {
+      return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
+    };
+    loss_sum_ += stats.loss;
+    ++window_;
+    progress_->update(stats.step, fmt::format("loss {:.4f}", loss_sum_ / static_cast<double>(window_)));
+    std::map<std::string, double> row;
+    if (due(config_.output.log_every)) row = log_row(stats);
+    if (due(config_.output.sample_every)) draw_grid(stats.step);
+    bool is_best = false;
+    if (scorer_ && due(config_.eval.every)) is_best = score(stats.step, row);
+    if (!row.empty()) folder_.record(stats.step, row);
+    if (due(config_.output.save_every) || is_best) save(is_best);
+    return !interrupted();
+  }
+
+  std::map<std::string, double> log_row(const StepStats& stats) {
+    const double images = static_cast<double>(window_ * config_.train.batch * config_.train.accumulate);
+    std::map<std::string, double> row{{"loss", loss_sum_ / static_cast<double>(window_)},
+                                      {"grad_norm", stats.grad_norm},
+                                      {"lr", stats.lr},
+                                      {"images_per_second", images / seconds_since(window_begin_)}};
+    loss_sum_ = 0;
+    window_ = 0;
+    window_begin_ = std::chrono::steady_clock::now();
+    return row;
+  }
+
+  void update_ema_model(int64_t step) {
+    load_into(ema_model_.net.parameters(), to_map(state_->ema.parameters()), "EMA");
+    ema_model_.card.step = step;
+  }
+
+  // The same seeds and conditions every time, so that grids of different steps can be compared.
+  void draw_grid(int64_t step) {
+    update_ema_model(step);
+    const int64_t side = config_.output.grid;
+    std::vector<Request> requests;
+    std::vector<std::string> captions;
+    for (int64_t i = 0; i < side * side; ++i) {
+      Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
+      if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
+      if (data_.vocabulary) request.prompt = data_.images->captions(i % data_.images->size()).front();
+      captions.push_back(request.prompt);
+      requests.push_back(request);
+    }
+    std::vector<Tensor> images;
+    const GenerateOptions options{.sampler = config_.sample.sampler, .cfg_scale = config_.sample.cfg_scale};
+    for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t, int64_t) { return !interrupted(); }))
+      images.push_back(drawing.image);
+    if (images.empty()) return;
+    if (!data_.vocabulary) captions.clear();
+    folder_.record_image(step, "samples",
+                         make_grid(images, captions, {.columns = side, .min_tile = data_.vocabulary ? 96 : 0}));
+  }
+
+  bool score(int64_t step, std::map<std::string, double>& row) {
+    update_ema_model(step);
+    const std::optional<Score> score = (*scorer_)(ema_model_, config_.sample);
+    if (!score) return false;
+    row[score->label] = score->value;
+    log(fmt::format("step {}: {} {:.4f} ({} images, guidance {})", step, score->label, score->value, config_.eval.num,
+                    config_.sample.cfg_scale));
+    if (best_score_ && *best_score_ <= score->value) return false;
+    best_score_ = score->value;
+    return true;
+  }
+
+  void save(bool is_best) {
+    ModelCard card = ema_model_.card;
+    card.step = state_->step;
+    const auto metadata = card.to_metadata();
+    folder_.save({.step = state_->step,
+                  .model = {to_map(state_->parameters), metadata},
+                  .model_ema = {to_map(state_->ema.parameters()), metadata},
+                  .optimizer = {state_->optimizer.state(), {}},
+                  .best_score = best_score_},
+                 is_best, config_.output.keep_last);
+    saved_step_ = state_->step;
+  }
+
+  void log(const std::string& line) {
+    log_line(line);
+    folder_.append_log(line);
+  }
+
+  RunConfig config_;
+  TrainingData data_;
+  RunFolder folder_;
+  UVit net_;
+  Model ema_model_;
+  std::unique_ptr<TrainState> state_;
+  std::unique_ptr<ModelScorer> scorer_;
+  std::optional<double> best_score_;
+  int64_t saved_step_ = 0, window_ = 0;
+  double loss_sum_ = 0;
+  std::chrono::steady_clock::time_point window_begin_;
+  Progress* progress_ = nullptr;
+};
+
+}  // namespace
+
+TrainingData open_training_data(RunConfig& config) {
+  config.model = resolve(config.model);
+  Spec spec = Spec::parse(config.data.spec);
+  spec.options.try_emplace("size", std::to_string(config.model.image_size));
+  config.data.spec = spec.text();
+  TrainingData data{.images = open_dataset(spec), .vocabulary = {}};
+  if (data.images->image_size() != config.model.image_size)
+    fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
+         data.images->image_size(), config.model.image_size);
+
+  const std::string& condition = config.data.condition;
+  config.model.classes = condition == "class" ? static_cast<int64_t>(data.images->classes().size()) : 0;
+  if (condition == "class" && config.model.classes == 0)
+    fail("data.condition is class, but the data has no classes: {}", data.images->description());
+  if (condition == "text") {
+    if (config.model.context_tokens == 0) fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
+    data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
+    config.model.vocabulary = data.vocabulary->size();
+  } else {
+    config.model.context_tokens = config.model.vocabulary = 0;
+  }
+  if (config.output.name.empty())
+    config.output.name = fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
+  return data;
+}
+
+void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {
+  UVit net(config.model, config.train.seed);
+  net.to(device, at::kFloat);
+  net.set_requires_grad(true);
+  const auto schedule = make_schedule(config.schedule);
+  TrainState state(net.parameters(), config.train);
+  constexpr int kProbeSteps = 3;
+  double seconds = 0;
+  auto begin = std::chrono::steady_clock::now();
+  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), config.train,
+        device.type(), [&](const StepStats& stats) {
+          if (stats.step > 1) seconds += seconds_since(begin);  // the first step also warms up
+          begin = std::chrono::steady_clock::now();
+          return stats.step <= kProbeSteps;
+        });
+  seconds /= std::min<int64_t>(kProbeSteps, config.train.steps - 1) > 0 ? kProbeSteps : 1;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double parameters = static_cast<double>(count_parameters(state.parameters));
+  constexpr double kMega = 1 << 20;
+  fmt::print("data            {}\n", data.images->description());
+  fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
+  fmt::print("memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, AdamW and EMA\n",
+             static_cast<double>(usage.ru_maxrss) / 1024, parameters * 20 / kMega);
+  fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
+             format_duration(seconds * static_cast<double>(config.train.steps)), config.train.steps);
+  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", parameters * 16 * (config.output.keep_last + 1) / kMega,
+             config.output.keep_last + 1);
+}
+
+int run_training(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder folder) {
+  return Run(config, data, device, std::move(folder)).train();
+}
+
+}  // namespace uvic

@@ -1,0 +1,33 @@
+// A training run: data, model, loop, and what happens between the steps (logs, grids, scores, checkpoints).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/run_config.h"
+#include "core/run_folder.h"
+#include "datasets/dataset.h"
+#include "datasets/vocabulary.h"
+
+namespace uvic {
+
+struct TrainingData {
+  std::shared_ptr<const Dataset> images;
+  std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
+};
+
+// Opens the data and fills what only it can tell: classes, vocabulary, image size of the SPEC, the run's name. Error if
+// model and data do not fit.
+TrainingData open_training_data(RunConfig& config);
+
+// Prints parameters, memory, seconds per step of a 3-step probe, time and disk of the whole run; writes nothing.
+void plan_training(const RunConfig& config, const TrainingData& data, at::Device device);
+
+// Trains into `run`: from scratch, or on from its latest checkpoint if it has one. Returns the exit code: 0, or
+// kExitInterrupted after a signal, the finished step saved.
+int run_training(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder run);
+
+}  // namespace uvic
