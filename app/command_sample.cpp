@@ -1,4 +1,246 @@
+// uvic sample
+#include <fmt/ranges.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
 #include "app/commands.h"
+#include "app/config_source.h"
+#include "app/interrupt.h"
+#include "app/pipeline.h"
+#include "app/picture_files.h"
+#include "app/recipe.h"
+#include "app/seeds.h"
+#include "core/files.h"
+#include "core/progress.h"
+
 namespace uvic {
-void add_sample_command(CLI::App&, ExitCode&) {}
+namespace {
+
+constexpr int64_t kStripFrames = 8;
+
+struct SampleCommand {
+  std::string model, device = "cpu", prompts_file, seeds = "0", grid, out = "samples", from, negative, sampler, label;
+  std::vector<std::string> prompts;
+  std::optional<int64_t> steps;
+  std::optional<double> cfg_scale, eta;
+  int64_t batch = 16;
+  bool strip = false, force = false;
+  RunConfig config;
+  ConfigSource source;
+  std::unique_ptr<RunOptions> options;
+
+  int run();
+
+ private:
+  std::vector<Request> make_requests(const Model& model) const;
+  GenerateOptions make_options(const Model& model) const;
+  void use_recipe(const Recipe& recipe);
+  int draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how);
+  int recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
+};
+
+Recipe make_recipe(const Model& model, const Request& request, const GenerateOptions& how) {
+  const UVitConfig& config = model.card.config.model;
+  Recipe recipe{.prompt = request.prompt,
+                .negative = request.negative,
+                .sampler = how.sampler.kind,
+                .steps = how.sampler.steps,
+                .cfg_scale = how.cfg_scale,
+                .eta = how.sampler.eta,
+                .clip_x0 = how.sampler.clip_x0,
+                .seed = request.seed,
+                .width = config.image_size,
+                .height = config.image_size,
+                .model = model.name,
+                .model_hash = model.hash,
+                .label = request.label,
+                .label_name = "",
+                .version = "uvic " UVIC_VERSION};
+  if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
+    recipe.label_name = model.card.classes[*request.label];
+  return recipe;
 }
+
+std::vector<std::string> read_prompts(const std::string& file) {
+  std::vector<std::string> prompts;
+  std::istringstream lines(read_file(file, "prompts"));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty()) prompts.push_back(line);
+  if (prompts.empty()) fail("{} holds no prompts: expected one a line", file);
+  return prompts;
+}
+
+// A prompt the model cannot follow is drawn all the same, but not silently.
+void warn_of_unknown_words(const Model& model, const std::vector<std::string>& prompts) {
+  for (const std::string& prompt : prompts)
+    if (const auto unknown = unknown_words(model, prompt); !unknown.empty())
+      warn(fmt::format("the model does not know {}: \"{}\"", fmt::join(unknown, ", "), prompt));
+}
+
+std::vector<Request> SampleCommand::make_requests(const Model& model) const {
+  std::vector<std::string> texts = prompts;
+  if (!prompts_file.empty())
+    for (std::string& prompt : read_prompts(prompts_file)) texts.push_back(std::move(prompt));
+  const bool takes_text = model.card.config.model.context_tokens > 0;
+  if (!takes_text && !(texts.empty() && negative.empty()))
+    fail("{} was trained without text: --prompt and --negative do not apply to it{}", model.name,
+         model.card.config.model.classes > 0 ? "; use --class" : "");
+  std::optional<int64_t> id;
+  if (!label.empty()) id = parse_class(model, label);
+  warn_of_unknown_words(model, texts);
+  if (texts.empty()) texts.emplace_back();
+  std::vector<Request> requests;
+  for (const std::string& prompt : texts)
+    for (const uint64_t seed : parse_seeds(seeds))
+      requests.push_back({.seed = seed, .prompt = prompt, .negative = negative, .label = id});
+  return requests;
+}
+
+GenerateOptions SampleCommand::make_options(const Model& model) const {
+  const SampleConfig& trained = model.card.config.sample;
+  GenerateOptions how{.sampler = trained.sampler, .cfg_scale = trained.cfg_scale, .batch = batch};
+  if (!sampler.empty()) how.sampler.kind = sampler;
+  if (steps) how.sampler.steps = *steps;
+  if (eta) how.sampler.eta = *eta;
+  if (cfg_scale) how.cfg_scale = *cfg_scale;
+  if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
+  return how;
+}
+
+// What the recipe says and no flag overrides.
+void SampleCommand::use_recipe(const Recipe& recipe) {
+  if (prompts.empty() && !recipe.prompt.empty()) prompts = {recipe.prompt};
+  if (negative.empty()) negative = recipe.negative;
+  if (label.empty() && recipe.label) label = std::to_string(*recipe.label);
+  if (sampler.empty()) sampler = recipe.sampler;
+  if (!steps) steps = recipe.steps;
+  if (!eta) eta = recipe.eta;
+  if (!cfg_scale) cfg_scale = recipe.cfg_scale;
+  seeds = std::to_string(recipe.seed);
+}
+
+std::optional<std::vector<Drawing>> generate_with_progress(const Model& model, const std::vector<Request>& requests,
+                                                           const GenerateOptions& how) {
+  Progress progress("sample", static_cast<int64_t>(requests.size()), "image");
+  std::vector<Drawing> drawings = generate(model, requests, how, [&](int64_t done, int64_t total) {
+    progress.update(done * static_cast<int64_t>(requests.size()) / total);
+    return !interrupted();
+  });
+  if (drawings.empty()) return std::nullopt;
+  return drawings;
+}
+
+int SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
+                            const Recipe& recipe) {
+  const auto drawings = generate_with_progress(model, {request}, how);
+  if (!drawings) return kExitInterrupted;
+  const Tensor& image = drawings->front().image;
+  const Tensor original = read_image(from);
+  std::string verdict = "another size";
+  if (image.sizes() == original.sizes()) {
+    const int64_t difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
+    verdict = difference == 0 ? "identical" : fmt::format("different, by at most {} of 255 levels", difference);
+  }
+  PictureFiles files(out, force);
+  const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
+  fmt::print("{}: {}{}\n", path.string(), verdict,
+             recipe.model_hash == model.hash ? "" : fmt::format(" (drawn by model {}, now {})", recipe.model_hash, model.hash));
+  return 0;
+}
+
+int SampleCommand::draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how) {
+  PictureFiles files(out, force);
+  const auto drawings = generate_with_progress(model, requests, how);
+  if (!drawings) return kExitInterrupted;
+
+  std::vector<Tensor> images;
+  std::vector<std::string> captions;
+  bool prompts_differ = false;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Drawing& drawing = drawings->at(i);
+    images.push_back(strip ? at::cat(drawing.strip, /*dim=*/1) : drawing.image);
+    captions.push_back(requests[i].prompt);
+    prompts_differ |= requests[i].prompt != requests[0].prompt;
+  }
+  const auto recipe_of = [&](size_t i) -> PngText {
+    return {{kParametersKey, to_parameters(make_recipe(model, requests[i], how))}};
+  };
+  std::vector<fs::path> written;
+  if (!files.single_file()) {
+    for (size_t i = 0; i < images.size(); ++i) written.push_back(files.write(drawings->at(i).image, recipe_of(i)));
+    if (strip)
+      for (const Tensor& image : images) written.push_back(files.write_named("strip", image, {}));
+  }
+  const bool one_picture = files.single_file() && images.size() == 1;
+  if (one_picture) {
+    written.push_back(files.write(images.front(), strip ? PngText{} : recipe_of(0)));
+  } else if (!grid.empty() || files.single_file()) {
+    if (!prompts_differ) captions.clear();
+    const GridOptions layout{.columns = parse_columns(grid, static_cast<int64_t>(images.size())),
+                             .min_tile = prompts_differ ? 128 : 0};
+    const Tensor picture = make_grid(images, captions, layout);
+    written.push_back(files.single_file() ? files.write(picture, {}) : files.write_named("grid", picture, {}));
+  }
+  for (const fs::path& path : written) {
+    if (verbosity() == Verbosity::kJson)
+      fmt::print("{}\n", nlohmann::json{{"file", path.string()}}.dump());
+    else
+      fmt::print("{}\n", path.string());
+  }
+  return 0;
+}
+
+int SampleCommand::run() {
+  std::optional<Recipe> recipe;
+  if (!from.empty()) {
+    recipe = read_recipe(from);
+    use_recipe(*recipe);
+  }
+  std::optional<RunConfig> fallback;
+  if (!source.empty()) {
+    source.apply(*options);
+    fallback = config;
+  }
+  const Model loaded = load_model(model, parse_device(device), fallback);
+  const std::vector<Request> requests = make_requests(loaded);
+  const GenerateOptions how = make_options(loaded);
+  return recipe ? recreate(loaded, requests.front(), how, *recipe) : draw(loaded, requests, how);
+}
+
+}  // namespace
+
+void add_sample_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* sub = app.add_subcommand("sample", "draw images with a trained model");
+  auto command = std::make_shared<SampleCommand>();
+  SampleCommand& c = *command;
+  sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
+  sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
+  sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
+  sub->add_option("--class", c.label, "class name or number to draw");
+  sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
+  sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
+      ->capture_default_str();
+  sub->add_option("--sampler", c.sampler, "default: the model's own")
+      ->check(CLI::Validator([](std::string& name) { return find(samplers(), name, "sampler"), std::string(); },
+                             names(samplers())));
+  sub->add_option("--steps", c.steps, "network calls; default: the model's own")->check(CLI::PositiveNumber);
+  sub->add_option("--cfg-scale", c.cfg_scale,
+                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own");
+  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")->check(CLI::Range(0.0, 1.0));
+  sub->add_option("-b,--batch", c.batch, "images at a time; does not change them")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto");
+  sub->add_flag("--strip", c.strip, "show how each image emerges, in frames from left to right");
+  sub->add_option("-o,--out", c.out, "folder (files are numbered), or FILE.png for one image or a grid")
+      ->capture_default_str();
+  sub->add_option("--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
+  sub->add_flag("--force", c.force, "overwrite existing files");
+  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->capture_default_str();
+  c.source.add_options(*sub);
+  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  sub->callback([command, &exit_code] { exit_code = command->run(); });
+}
+
+}  // namespace uvic

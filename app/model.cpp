@@ -62,7 +62,7 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
   Model model{.path = file,
               .name = named.filename().string(),
               .hash = sha256_of_file(file).substr(0, 10),
-              .card = std::move(*card),
+              .card = *card,
               .net = UVit(card->config.model),
               .schedule = make_schedule(card->config.schedule),
               .device = device};

@@ -1,10 +1,10 @@
 #include "app/options.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
-#include <sstream>
+#include <charconv>
+#include <cmath>
 
+#include "app/toml.h"
 #include "core/error.h"
 #include "eval/features.h"
 #include "unet_vit/attention.h"
@@ -12,14 +12,7 @@
 namespace uvic {
 namespace {
 
-std::string to_text(const std::string& value) {
-  std::string text = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text + "\"";
-}
+std::string to_text(const std::string& value) { return toml_string(value); }
 std::string to_text(bool value) { return value ? "true" : "false"; }
 std::string to_text(double value) { return fmt::format("{}", value); }
 std::string to_text(int64_t value) { return fmt::format("{}", value); }
@@ -36,13 +29,52 @@ CLI::Validator one_of(std::span<const Entry<T>> table) {
           names(table)};
 }
 
+// Whether all of the text is one number of that type; CLI11 itself also takes "" for 0, "1e" for 1 and 0x10 for 16.
+template <class T>
+bool is_number(const std::string& text) {
+  T value{};
+  const char* const begin = text.data() + text.starts_with('+');
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  if constexpr (std::is_floating_point_v<T>) return std::isfinite(value);
+  return true;
+}
+
+CLI::Validator boolean() {
+  return {[](std::string& text) {
+            if (text == "true" || text == "false") return std::string();
+            return fmt::format("'{}': expected true or false", text);
+          },
+          ""};
+}
+
+template <class T>
+CLI::Validator number() {
+  constexpr std::string_view kExpected = std::is_floating_point_v<T> ? "a finite number"
+                                         : std::is_unsigned_v<T>     ? "a whole number, 0 or more"
+                                                                     : "a whole number";
+  return {[](std::string& text) {
+            return is_number<T>(text) ? std::string() : fmt::format("'{}': expected {}", text, kExpected);
+          },
+          ""};
+}
+
+// For numbers, so `text` is known to be one.
 CLI::Validator at_least(double low) {
   return {[low](std::string& text) {
-            char* end = nullptr;
-            const double value = std::strtod(text.c_str(), &end);
-            return *end == 0 && value >= low ? std::string() : fmt::format("'{}': expected {} or more", text, low);
+            return std::strtod(text.c_str(), nullptr) >= low ? std::string()
+                                                             : fmt::format("'{}': expected {} or more", text, low);
           },
           fmt::format(">= {}", low)};
+}
+
+CLI::Validator between(double low, double high) {
+  return {[low, high](std::string& text) {
+            const double value = std::strtod(text.c_str(), nullptr);
+            return value >= low && value <= high ? std::string()
+                                                 : fmt::format("'{}': expected {} to {}", text, low, high);
+          },
+          fmt::format("{} to {}", low, high)};
 }
 
 // "" stands for "chosen by default", which no row of the table is called.
@@ -60,16 +92,21 @@ CLI::Option* RunOptions::add(const std::string& name, T& value, const std::strin
   const std::string section = dotted.substr(0, dot), key = dotted.substr(dot + 1);
   CLI::Option* option;
   if constexpr (std::is_same_v<T, bool>)
-    option = app_.add_option(name, value, help)->type_name("BOOL")->default_str(value ? "true" : "false");
+    option = app_->add_option(name, value, help)->type_name("BOOL")->default_str(to_text(value));
   else
-    option = app_.add_option(name, value, help)->capture_default_str();
+    option = app_->add_option(name, value, help)->capture_default_str();
+  if constexpr (std::is_same_v<T, bool>)
+    option->check(boolean());
+  else if constexpr (std::is_arithmetic_v<T>)
+    option->check(number<T>());
   option->group(section);
   options_.push_back({option, section, key, [&value] { return to_text(value); }});
   return option;
 }
 
-RunOptions::RunOptions(CLI::App& app, RunConfig& config) : app_(app) {
+RunOptions::RunOptions(CLI::App& app, RunConfig& config, Scope scope) : app_(&app) {
   add_model(config.model);
+  if (scope == kModelOnly) app_ = &hidden_;
   add_diffusion(config.schedule, config.objective);
   add_data(config.data);
   add_train(config.train);
@@ -80,21 +117,21 @@ RunOptions::RunOptions(CLI::App& app, RunConfig& config) : app_(app) {
 
 void RunOptions::add_model(UVitConfig& c) {
   add("--model.size", c.size, "gives depth, dim and heads where those are 0")->check(one_of(uvit_sizes()));
-  add("--model.depth", c.depth, "blocks beside the middle one");
-  add("--model.dim", c.dim, "width of a token");
-  add("--model.heads", c.heads, "attention heads");
-  add("--model.image_size", c.image_size, "height and width of an image");
-  add("--model.patch", c.patch, "height and width of a patch");
-  add("--model.channels", c.channels, "channels of an image");
-  add("--model.mlp_ratio", c.mlp_ratio, "hidden width of the MLP by token width");
+  add("--model.depth", c.depth, "blocks beside the middle one")->check(at_least(0));
+  add("--model.dim", c.dim, "width of a token")->check(at_least(0));
+  add("--model.heads", c.heads, "attention heads")->check(at_least(0));
+  add("--model.image_size", c.image_size, "height and width of an image")->check(at_least(1));
+  add("--model.patch", c.patch, "height and width of a patch")->check(at_least(1));
+  add("--model.channels", c.channels, "channels of an image")->check(at_least(1));
+  add("--model.mlp_ratio", c.mlp_ratio, "hidden width of the MLP by token width")->check(at_least(0));
   add("--model.qkv_bias", c.qkv_bias, "bias of the query, key and value projection");
   add("--model.mlp_time_embed", c.mlp_time_embed, "two-layer network on the time embedding");
   add("--model.conv", c.conv, "final 3x3 convolution");
   add("--model.skip", c.skip, "long skip connections");
-  add("--model.classes", c.classes, "number of classes (set by data.condition class)");
-  add("--model.context_tokens", c.context_tokens, "text tokens (data.condition text)");
-  add("--model.context_dim", c.context_dim, "width of a text state; 0: model.dim");
-  add("--model.vocabulary", c.vocabulary, "words of the learned text embedding (set by data.condition text)");
+  add("--model.classes", c.classes, "number of classes (set by data.condition class)")->check(at_least(0));
+  add("--model.context_tokens", c.context_tokens, "text tokens (data.condition text)")->check(at_least(0));
+  add("--model.context_dim", c.context_dim, "width of a text state; 0: model.dim")->check(at_least(0));
+  add("--model.vocabulary", c.vocabulary, "words of the learned text embedding (set by data.condition text)")->check(at_least(0));
   add("--model.attention", c.attention, "attention of every block but the first and the last")
       ->check(one_of(attention_kinds()));
   add("--model.end_attention", c.end_attention, "attention of the first and the last block")
@@ -104,18 +141,18 @@ void RunOptions::add_model(UVitConfig& c) {
 
 void RunOptions::add_diffusion(ScheduleConfig& schedule, ObjectiveConfig& objective) {
   add("--schedule.kind", schedule.kind, "noise schedule")->check(one_of(schedule_kinds()));
-  add("--schedule.beta_start", schedule.beta_start, "0: the kind's own");
-  add("--schedule.beta_end", schedule.beta_end, "0: the kind's own");
+  add("--schedule.beta_start", schedule.beta_start, "0: the kind's own")->check(at_least(0));
+  add("--schedule.beta_end", schedule.beta_end, "0: the kind's own")->check(at_least(0));
   add("--objective.prediction", objective.prediction, "what the network predicts")->check(one_of(prediction_kinds()));
   add("--objective.weighting", objective.weighting, "loss weighting over time")->check(one_of(weighting_kinds()));
-  add("--objective.snr_gamma", objective.snr_gamma, "cap of min-snr");
+  add("--objective.snr_gamma", objective.snr_gamma, "cap of min-snr")->check(at_least(0));
 }
 
 void RunOptions::add_data(DataConfig& c) {
   add("--data,--data.spec", c.spec, "data SPEC, see `uvic data list`");
   add("--data.condition", c.condition, "what images are drawn from")->check(CLI::IsMember({"none", "class", "text"}));
   add("--data.drop_condition", c.drop_condition, "share of samples trained without their condition, for guidance")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0, 1));
   add("--data.flip", c.flip, "random horizontal flips");
   add("--data.max_vocabulary", c.max_vocabulary, "most words of a learned text embedding")->check(at_least(2));
 }
@@ -130,11 +167,11 @@ void RunOptions::add_train(TrainConfig& c) {
   add("--train.lr_decay", c.lr_decay, "after the warm-up")->check(one_of(lr_decays()));
   add("--train.clip", c.clip, "largest gradient norm; 0: no clipping")->check(at_least(0));
   add("--train.precision", c.precision, "of matrix products")->check(one_of(precisions()));
-  add("--train.beta1", c.adamw.beta1, "AdamW")->check(CLI::Range(0.0, 1.0));
-  add("--train.beta2", c.adamw.beta2, "AdamW")->check(CLI::Range(0.0, 1.0));
+  add("--train.beta1", c.adamw.beta1, "AdamW")->check(between(0, 1));
+  add("--train.beta2", c.adamw.beta2, "AdamW")->check(between(0, 1));
   add("--train.eps", c.adamw.eps, "AdamW")->check(at_least(0));
   add("--train.weight_decay", c.adamw.weight_decay, "AdamW, of every parameter")->check(at_least(0));
-  add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(CLI::Range(0.0, 1.0));
+  add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(between(0, 1));
   add("--train.ema_warmup", c.ema.warmup, "lower share in the first steps");
 }
 
@@ -160,32 +197,38 @@ void RunOptions::add_output(OutputConfig& c) {
   add("--output.save_every", c.save_every, "steps between checkpoints")->check(at_least(1));
   add("--output.keep_last", c.keep_last, "checkpoints kept beside the best one")->check(at_least(1));
   add("--output.sample_every", c.sample_every, "steps between sample grids; 0: none")->check(at_least(0));
-  add("--output.grid", c.grid, "rows and columns of a sample grid")->check(CLI::Range(1, 32));
+  add("--output.grid", c.grid, "rows and columns of a sample grid")->check(between(1, 32));
 }
 
 void RunOptions::apply_toml(const std::string& text, const std::string& origin) {
-  std::istringstream stream(text);
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_config(stream);
-  } catch (const CLI::Error& error) {
-    fail("{}: {}", origin, error.what());
-  }
-  for (const CLI::ConfigItem& item : items) {
-    if (item.name == "++" || item.name == "--") continue;  // CLI11's marks for the begin and end of a section
-    const std::string section = fmt::format("{}", fmt::join(item.parents, "."));
+  for (const TomlItem& item : parse_toml(text, origin)) {
     const auto known = std::find_if(options_.begin(), options_.end(), [&](const Option& option) {
-      return option.section == section && option.key == item.name;
+      return option.section == item.section && option.key == item.key;
     });
-    if (known == options_.end()) fail("{}: unknown key '{}' in [{}]", origin, item.name, section);
+    if (known == options_.end()) fail("{}, line {}: {}", origin, item.line, unknown_key(item.section, item.key));
     if (known->option->count() > 0) continue;
     try {
-      known->option->add_result(item.inputs);
+      known->option->add_result(item.value);
       known->option->run_callback();
-    } catch (const CLI::Error& error) {
-      fail("{}: [{}] {} = {}: {}", origin, section, item.name, fmt::join(item.inputs, ", "), error.what());
+    } catch (const CLI::ValidationError& error) {
+      // CLI11 puts the name of the option in front.
+      const std::string what = error.what(), name = known->option->get_name() + ": ";
+      fail("{}, line {}: {}.{}: {}", origin, item.line, item.section, item.key,
+           what.starts_with(name) ? what.substr(name.size()) : what);
     }
   }
+}
+
+std::string RunOptions::unknown_key(const std::string& section, const std::string& key) const {
+  std::string keys, sections, elsewhere;
+  for (const Option& option : options_) {
+    if (option.section == section) keys += (keys.empty() ? "" : ", ") + option.key;
+    if (option.key == key) elsewhere = option.section;
+    if (!sections.ends_with(option.section)) sections += (sections.empty() ? "" : ", ") + option.section;
+  }
+  if (!elsewhere.empty()) return fmt::format("[{}] has no key '{}', it belongs in [{}]", section, key, elsewhere);
+  if (keys.empty()) return fmt::format("no section [{}] (for key '{}'): expected one of {}", section, key, sections);
+  return fmt::format("unknown key '{}' in [{}]: expected one of {}", key, section, keys);
 }
 
 std::string RunOptions::to_toml() const {

@@ -12,8 +12,10 @@ namespace uvic {
 
 class RunOptions {
  public:
+  enum Scope { kAll, kModelOnly };  // kModelOnly: only flags of the model are shown; keys of every section are still read
+
   // Declares --section.key for every field of `config` on `app`. Both must outlive this object.
-  RunOptions(CLI::App& app, RunConfig& config);
+  RunOptions(CLI::App& app, RunConfig& config, Scope scope = kAll);
 
   // Gives the keys of a TOML text ([section] key = value) to the options that were not set before, so the first text wins
   // over later ones and flags win over all. Error for unknown keys and bad values, naming `origin` ("preset shapes").
@@ -27,6 +29,7 @@ class RunOptions {
     std::string section, key;
     std::function<std::string()> print;
   };
+  std::string unknown_key(const std::string& section, const std::string& key) const;
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help);
   void add_model(UVitConfig& config);
@@ -37,7 +40,8 @@ class RunOptions {
   void add_eval(EvalConfig& config);
   void add_output(OutputConfig& config);
 
-  CLI::App& app_;
+  CLI::App* app_;
+  CLI::App hidden_;  // holds the options that `app` does not show
   std::vector<Option> options_;
 };
 
