@@ -16,10 +16,12 @@ class FeatureNet {
   virtual ~FeatureNet() = default;
   virtual Tensor features(const Tensor& images) const = 0;  // [B, 3, H, W] uint8 -> [B, D] float32
   virtual int64_t dims() const = 0;
-  virtual std::string label()
-      const = 0;                         // how a distance in these features is printed: "FID", "FD(efficientnet-lite0)"
-  virtual std::string name() const = 0;  // the registry row
-  virtual std::string weights_sha256() const = 0;  // first 8 digits
+  virtual std::string name() const = 0;            // the registry row
+  virtual std::string weights_sha256() const = 0;  // of the weights file, its first 8 digits
+
+  // How a distance in these features is printed: "FID" for the published Inception weights (pytorch-fid's .pth, the
+  // TorchScript .pt) and for nothing else, "FD(efficientnet-lite0)", "FD(inception-fid, weights 1a2b3c4d)".
+  virtual std::string label() const = 0;
 };
 
 // `weights` empty: the place where scripts/setup or the user put them (cache_folder()/weights); Error says which file
