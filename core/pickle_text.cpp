@@ -8,10 +8,11 @@
 namespace uvic {
 namespace {
 
-uint32_t parse_hex(std::string_view digits) {
+uint32_t parse_hex(std::string_view text, size_t count) {
+  const std::string_view digits = text.substr(0, count);
   uint32_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty())
+  if (error != std::errc() || end != digits.data() + digits.size() || digits.size() != count)
     fail("'{}' is not a hexadecimal escape", digits);
   return value;
 }
@@ -57,7 +58,7 @@ std::string unquote_bytes(std::string_view repr) {
         bytes += body[i];
         break;
       case 'x':
-        bytes += static_cast<char>(parse_hex(body.substr(i + 1, 2)));
+        bytes += static_cast<char>(parse_hex(body.substr(i + 1), 2));
         i += 2;
         break;
       default:
@@ -76,8 +77,7 @@ std::string decode_raw_unicode_escape(std::string_view text) {
       continue;
     }
     const size_t digits = text[i + 1] == 'u' ? 4 : 8;
-    if (text.size() - i < 2 + digits) fail("a string ends within an escape");
-    append_utf8(utf8, parse_hex(text.substr(i + 2, digits)));
+    append_utf8(utf8, parse_hex(text.substr(i + 2), digits));
     i += 1 + digits;
   }
   return utf8;

@@ -1,1 +1,126 @@
-// stub
+#include "core/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "tests/temporary.h"
+
+namespace uvic {
+namespace {
+
+using Files = std::vector<std::pair<std::string, std::string>>;
+
+const Files kFiles = {{"b/2.txt", "two"},
+                      {"a.bin", std::string("\0\1\2", 3)},
+                      {"b/d\u00e9j\u00e0.txt", ""},
+                      {"large", std::string(300'000, 'x')}};
+
+fs::path pack(const TemporaryFolder& folder, const std::string& name, const Files& files) {
+  const fs::path path = folder / name;
+  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
+  if (name.ends_with(".zip")) {
+    archive_write_set_format_zip(out.get());
+    archive_write_zip_set_compression_store(out.get());  // so that the test below finds the bytes to damage
+  } else {
+    archive_write_set_format_ustar(out.get());
+    if (name.ends_with("gz")) archive_write_add_filter_gzip(out.get());
+  }
+  EXPECT_EQ(archive_write_open_filename(out.get(), path.c_str()), ARCHIVE_OK);
+  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+  for (const auto& [inner, bytes] : files) {
+    archive_entry_clear(entry.get());
+    archive_entry_set_pathname(entry.get(), inner.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
+    archive_entry_set_filetype(entry.get(), inner.ends_with('/') ? AE_IFDIR : AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0644);
+    EXPECT_EQ(archive_write_header(out.get(), entry.get()), ARCHIVE_OK) << archive_error_string(out.get());
+    EXPECT_EQ(archive_write_data(out.get(), bytes.data(), bytes.size()), static_cast<la_ssize_t>(bytes.size()));
+  }
+  EXPECT_EQ(archive_write_close(out.get()), ARCHIVE_OK);
+  return path;
+}
+
+Files read_all(
+    const fs::path& path, const std::function<bool(std::string_view)>& wanted = [](auto) { return true; }) {
+  Files files;
+  for_each_in_archive(path, wanted,
+                      [&](std::string_view name, std::string_view bytes) { files.emplace_back(name, bytes); });
+  return files;
+}
+
+TEST(Archive, IsKnownByName) {
+  for (const char* name : {"a.tar", "b/a.tar.gz", "a.tgz", "a.zip"}) EXPECT_TRUE(is_archive(name)) << name;
+  for (const char* name : {"a.png", "tar", "a.gz", "a.tar/b"}) EXPECT_FALSE(is_archive(name)) << name;
+}
+
+class ArchiveKind : public testing::TestWithParam<const char*> {};
+
+TEST_P(ArchiveKind, GivesFilesInOrder) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(read_all(pack(folder, GetParam(), kFiles)), kFiles);
+}
+
+TEST_P(ArchiveKind, SkipsFoldersAndTheUnwanted) {
+  const TemporaryFolder folder;
+  const Files files = {{"b/", ""}, {"./b/1.txt", "one"}, {"b/2.png", "two"}};
+  const fs::path path = pack(folder, GetParam(), files);
+  EXPECT_EQ(read_all(path), (Files{{"b/1.txt", "one"}, {"b/2.png", "two"}}));
+  EXPECT_EQ(read_all(path, [](std::string_view name) { return name.ends_with(".png"); }), (Files{{"b/2.png", "two"}}));
+}
+
+TEST_P(ArchiveKind, NamesTruncation) {
+  const TemporaryFolder folder;
+  std::string noise;  // which no compressor shrinks
+  for (uint32_t i = 0, x = 1; i < 100'000; ++i) noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
+  const std::string whole = read_file(pack(folder, GetParam(), {{"one", noise}, {"two", noise}}), "archive");
+  const fs::path cut = folder.put("cut-" + std::string(GetParam()), whole.substr(0, whole.size() * 3 / 4));
+  expect_mentions(error_of([&] { read_all(cut); }), {"cut-", "truncated", "two"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ArchiveKind, testing::Values("x.tar", "x.tar.gz", "x.tgz", "x.zip"));
+
+TEST(Archive, NamesADamagedChecksum) {
+  const TemporaryFolder folder;
+  std::string zip = read_file(pack(folder, "x.zip", kFiles), "archive");
+  zip[zip.find("two")] ^= 1;
+  expect_mentions(error_of([&, path = folder.put("bad.zip", zip)] { read_all(path); }), {"bad.zip", "b/2.txt"});
+}
+
+TEST(Archive, ReadsFoldersSorted) {
+  const TemporaryFolder folder;
+  Files sorted = kFiles;
+  for (const auto& [name, bytes] : kFiles) folder.put(name, bytes);
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(read_all(folder.path()), sorted);
+}
+
+TEST(Archive, NamesWhatIsWrong) {
+  const TemporaryFolder folder;
+  expect_mentions(error_of([&] { read_all(folder / "gone.tar"); }), {"gone.tar"});
+  expect_mentions(error_of([&, path = folder.put("text.tar", std::string(2000, 'x'))] { read_all(path); }),
+                  {"text.tar", "not an archive"});
+  const auto visitor = [](auto, auto) { fail("the visitor's own error"); };
+  const fs::path path = pack(folder, "x.tar", kFiles);
+  EXPECT_EQ(error_of([&] {
+              for_each_in_archive(
+                  path, [](auto) { return true; }, visitor);
+            }),
+            "the visitor's own error");
+}
+
+TEST(Archive, RefusesHardLinksInside) {
+  const TemporaryFolder folder;
+  folder.put("a", "content");
+  fs::create_hard_link(folder / "a", folder / "b");
+  ASSERT_EQ(std::system(("tar -cf " + (folder / "x.tar").string() + " -C " + folder.path().string() + " a b").c_str()),
+            0);
+  expect_mentions(error_of([&] { read_all(folder / "x.tar"); }), {"x.tar", "b", "hard link"});
+}
+
+}  // namespace
+}  // namespace uvic
