@@ -1,1 +1,171 @@
-// stub
+#include "unet_vit/uvit.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace uvic {
+namespace {
+
+UVitConfig small() {
+  UVitConfig config;
+  config.depth = 4;
+  config.dim = 16;
+  config.heads = 2;
+  config.image_size = 8;
+  config.patch = 2;
+  return config;
+}
+
+Tensor draw(at::IntArrayRef shape, uint64_t seed) {
+  at::Generator generator = make_generator(seed, Stream::kNoise);
+  return at::randn(shape, generator, at::kFloat);
+}
+
+Tensor run(const UVitConfig& config, const Condition& condition = {}) {
+  const UVit net(config, 1);
+  return net(draw({2, config.channels, config.image_size, config.image_size}, 5), at::tensor({10.0, 700.5}), condition);
+}
+
+TEST(UVit, SizesHaveThePapersParameterCounts) {
+  // Table 1 of arXiv 2209.12152 at the paper's CIFAR-10 (S/2) and latent (patch 2 of 4 x 32 x 32) settings.
+  const std::pair<const char*, double> published[] = {{"S", 44e6}, {"S-deep", 58e6}, {"M", 131e6}, {"L", 287e6}};
+  for (const auto& [size, count] : published) {
+    UVitConfig config;
+    config.size = size;
+    EXPECT_NEAR(static_cast<double>(count_parameters(UVit(config).parameters())) / count, 1, 0.015) << size;
+  }
+}
+
+TEST(UVit, SmallSizesAreAsTheirSummariesSay) {
+  for (const auto& entry : uvit_sizes().first(3)) {
+    UVitConfig config;
+    config.size = std::string(entry.name);
+    const double millions = static_cast<double>(count_parameters(UVit(config).parameters())) / 1e6;
+    EXPECT_NEAR(std::stod(std::string(entry.summary)), millions, 0.06) << entry.name;
+  }
+}
+
+TEST(UVit, EveryOptionChangesTheResult) {
+  const Tensor plain = run(small());
+  const auto differs = [&](const char* what, const std::function<void(UVitConfig&)>& change) {
+    UVitConfig config = small();
+    change(config);
+    const Tensor other = run(config);
+    EXPECT_EQ(other.sizes(), plain.sizes()) << what;
+    EXPECT_FALSE(at::allclose(other, plain)) << what;
+  };
+  differs("attention", [](UVitConfig& c) { c.attention = "softmax"; });
+  differs("end_attention", [](UVitConfig& c) { c.end_attention = "cog"; });
+  differs("conv", [](UVitConfig& c) { c.conv = false; });
+  differs("skip", [](UVitConfig& c) { c.skip = false; });
+  differs("patch", [](UVitConfig& c) { c.patch = 4; });
+  differs("mlp_ratio", [](UVitConfig& c) { c.mlp_ratio = 2; });
+  differs("mlp_time_embed", [](UVitConfig& c) { c.mlp_time_embed = true; });
+  differs("heads", [](UVitConfig& c) { c.heads = 4; });
+  UVitConfig biased = small();
+  biased.qkv_bias = true;
+  EXPECT_GT(count_parameters(UVit(biased).parameters()), count_parameters(UVit(small()).parameters()));
+}
+
+TEST(UVit, CogOnlyInsideUnlessAsked) {
+  // depth 2 has one block on each side: all but the middle one use end_attention.
+  UVitConfig config = small();
+  config.depth = 2;
+  const auto with = [&](const char* attention, const char* end) {
+    config.attention = attention;
+    config.end_attention = end;
+    return run(config);
+  };
+  EXPECT_FALSE(at::equal(with("cog", "softmax"), with("softmax", "softmax")));
+  EXPECT_FALSE(at::equal(with("cog", "softmax"), with("cog", "cog")));
+}
+
+TEST(UVit, ClassesAndTextMatter) {
+  UVitConfig classes = small();
+  classes.classes = 3;
+  const auto label = [&](int64_t a, int64_t b) { return run(classes, {.label = at::tensor({a, b}), .context = {}}); };
+  EXPECT_FALSE(at::allclose(label(0, 1)[0], label(2, 1)[0]));
+  EXPECT_TRUE(at::equal(label(0, 1)[1], label(2, 1)[1]));  // each image sees its own label only
+  EXPECT_EQ(label(3, 3).size(0), 2);                       // the null class
+
+  UVitConfig text = small();
+  text.context_tokens = 4;
+  text.context_dim = 6;
+  text.vocabulary = 9;
+  const auto words = [&](int64_t word) {
+    return run(text, {.label = {}, .context = at::full({2, 4}, word, at::kLong)});
+  };
+  EXPECT_FALSE(at::allclose(words(1), words(2)));
+  text.vocabulary = 0;  // states instead of word ids
+  EXPECT_FALSE(at::allclose(run(text, {.label = {}, .context = draw({2, 4, 6}, 1)}),
+                            run(text, {.label = {}, .context = draw({2, 4, 6}, 2)})));
+}
+
+TEST(UVit, SeedDecidesTheInitialWeights) {
+  const auto first = [](uint64_t seed) { return UVit(small(), seed).parameters().front().second; };
+  EXPECT_TRUE(at::equal(first(1), first(1)));
+  EXPECT_FALSE(at::equal(first(1), first(2)));
+  UVitConfig wide = small();
+  wide.dim = 256;
+  const TensorMap weights = to_map(UVit(wide, 0).parameters());
+  EXPECT_NEAR(weights.at("mid_block.attn.qkv.weight").std().item<double>(), 0.02, 5e-4);
+  EXPECT_EQ(weights.at("mid_block.mlp.fc1.bias").abs().max().item<double>(), 0);
+  EXPECT_EQ(weights.at("norm.weight").min().item<double>(), 1);
+}
+
+TEST(UVit, CheckpointingGivesTheSameGradients) {
+  std::vector<NamedTensors> runs;
+  for (const bool checkpointing : {false, true}) {
+    UVitConfig config = small();
+    config.checkpointing = checkpointing;
+    UVit net(config, 1);
+    net.set_requires_grad(true);
+    net(draw({2, 3, 8, 8}, 5), at::tensor({10.0, 700.5})).square().mean().backward();
+    runs.push_back(net.parameters());
+  }
+  for (size_t i = 0; i < runs[0].size(); ++i)
+    EXPECT_TRUE(at::allclose(runs[0][i].second.grad(), runs[1][i].second.grad(), 1e-4, 1e-8)) << runs[0][i].first;
+}
+
+TEST(UVit, ConfigsThatDoNotFitAreNamed) {
+  const auto message = [](const std::function<void(UVitConfig&)>& change) -> std::string {
+    UVitConfig config = small();
+    change(config);
+    try {
+      resolve(config);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_NE(message([](UVitConfig& c) { c.heads = 3; }).find("model.heads = 3"), std::string::npos);
+  EXPECT_NE(message([](UVitConfig& c) { c.patch = 3; }).find("model.patch = 3"), std::string::npos);
+  EXPECT_NE(message([](UVitConfig& c) { c.depth = 1; }).find("model.depth = 1"), std::string::npos);
+  EXPECT_NE(message([](UVitConfig& c) { c.size = "XXL"; }).find("S-deep"), std::string::npos);
+  EXPECT_NE(message([](UVitConfig& c) { c.attention = "linear"; }).find("softmax, cog"), std::string::npos);
+  EXPECT_NE(message([](UVitConfig& c) { c.classes = c.context_tokens = 2; }).find("not both"), std::string::npos);
+}
+
+TEST(Parameters, LoadingIsStrictBothWays) {
+  const UVit net(small());
+  TensorMap weights = to_map(UVit(small(), 9).parameters());
+  load_into(net.parameters(), weights, "w.safetensors");
+  EXPECT_TRUE(at::equal(net.parameters()[0].second, weights.at("pos_embed")));
+
+  weights["extra"] = at::ones({1});
+  weights.erase("norm.bias");
+  weights["norm.weight"] = at::ones({5});
+  try {
+    load_into(net.parameters(), weights, "w.safetensors");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    for (const char* part : {"w.safetensors", "missing: norm.bias", "unexpected: extra", "norm.weight is [5], not [16]"})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace uvic

@@ -30,8 +30,10 @@ class AutocastGuard {
 
 class Checkpointed : public torch::autograd::Function<Checkpointed> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& skip, const BlockFunction* block) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& maybe_skip,
+                        const BlockFunction* block) {
     at::AutoGradMode no_grad(false);
+    const Tensor skip = maybe_skip.value_or(Tensor());
     context->save_for_backward({x, skip});
     auto holder = c10::make_intrusive<BlockHolder>();
     holder->block = *block;
@@ -60,7 +62,8 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
 
 Tensor checkpointed(const BlockFunction& block, const Tensor& x, const Tensor& skip) {
   // The op's inputs must require gradients for its backward to run; parameters are reached through the closure only.
-  return Checkpointed::apply(x.requires_grad() ? x : x.detach().requires_grad_(), skip, &block);
+  const std::optional<Tensor> maybe_skip = skip.defined() ? std::optional<Tensor>(skip) : std::nullopt;
+  return Checkpointed::apply(x.requires_grad() ? x : x.detach().requires_grad_(), maybe_skip, &block);
 }
 
 }  // namespace uvic

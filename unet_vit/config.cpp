@@ -8,8 +8,8 @@ namespace {
 // nano to mini are ours, for CPUs; the others are table 1 of arXiv 2209.12152 (their "layers" count the middle block).
 constexpr Entry<UVitSize> kSizes[] = {
     {"nano", {4, 128, 2}, "1.1M parameters, trains in minutes on a CPU"},
-    {"tiny", {6, 192, 3}, "3.7M"},
-    {"mini", {8, 256, 4}, "8.4M"},
+    {"tiny", {6, 192, 3}, "3.4M"},
+    {"mini", {8, 256, 4}, "7.7M"},
     {"S", {12, 512, 8}, "44M (U-ViT-S)"},
     {"S-deep", {16, 512, 8}, "58M"},
     {"M", {16, 768, 12}, "131M"},

@@ -20,7 +20,8 @@ Tensor Block::operator()(Tensor x, const Tensor& skip) const {
 Tensor timestep_embedding(const Tensor& time, int64_t dim) {
   const int64_t half = dim / 2;
   const auto options = at::TensorOptions().dtype(at::kFloat).device(time.device());
-  const Tensor frequencies = at::exp(at::arange(half, options) * (-std::log(10000.0) / static_cast<double>(half)));
+  // Multiplied, then divided: with times up to 1000 another order of rounding shows in the angles.
+  const Tensor frequencies = at::exp(at::arange(half, options) * -std::log(10000.0) / static_cast<double>(half));
   const Tensor angles = time.to(at::kFloat).unsqueeze(1) * frequencies;
   Tensor embedding = at::cat({at::cos(angles), at::sin(angles)}, 1);
   if (dim % 2 == 1) embedding = at::constant_pad_nd(embedding, {0, 1});

@@ -1,5 +1,7 @@
 #include "tests/parity/case.h"
 
+#include <fmt/ranges.h>
+
 #include "core/error.h"
 
 namespace uvic::parity {

@@ -1,8 +1,10 @@
 // uvic-parity DIR: runs every case of a reference folder that it knows and prints one line each.
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <set>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "tests/parity/case.h"
 
@@ -31,6 +33,9 @@ bool run(const nlohmann::json& entry, const fs::path& folder) {
     if (fs::exists(file)) reference.tensors = read_safetensors(file).tensors;
     known->second(reference, report);
     if (report.rows().empty()) throw std::runtime_error("nothing was compared");
+  } catch (const c10::Error& error) {
+    fmt::print("{:34} FAIL    {}\n", name, error.what_without_backtrace());
+    return false;
   } catch (const std::exception& error) {
     fmt::print("{:34} FAIL    {}\n", name, error.what());
     return false;

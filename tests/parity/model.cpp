@@ -40,7 +40,7 @@ UVit load_uvit(const UVitConfig& config, const TensorMap& weights) {
 
 namespace {
 
-double norm(const Tensor& x) { return at::linalg_vector_norm(x.to(at::kDouble)).item<double>(); }
+double l2(const Tensor& x) { return at::linalg_vector_norm(x.to(at::kDouble)).item<double>(); }
 
 }  // namespace
 
@@ -80,9 +80,9 @@ void uvit_case(const Case& reference, Report& report) {
     for (const auto& [name, parameter] : net.parameters()) {
       const Tensor& gradient = parameter.grad();
       const double want_norm = reference.at("out.gradnorm." + name).item<double>();
-      const double scale = want_norm * norm(parameter);
+      const double scale = want_norm * l2(parameter);
       // A bias of the keys has no gradient under softmax (its rounding noise says nothing), so tiny norms compare absolutely.
-      report.add("gradnorm " + name, std::abs(norm(gradient) - want_norm) / std::max(want_norm, 1e-6),
+      report.add("gradnorm " + name, std::abs(l2(gradient) - want_norm) / std::max(want_norm, 1e-6),
                  tolerance.at("gradnorm_rel"));
       if (scale > 0) {
         const double dot = (gradient.to(at::kDouble) * parameter.to(at::kDouble)).sum().item<double>();
