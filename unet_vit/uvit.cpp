@@ -18,12 +18,14 @@ Tensor Block::operator()(Tensor x, const Tensor& skip) const {
 }
 
 Tensor timestep_embedding(const Tensor& time, int64_t dim) {
+  // Every result is rounded to float32 where the original rounds it, since with times up to 1000 that shows in the
+  // angles; the functions themselves are evaluated in float64, so that all machines agree.
   const int64_t half = dim / 2;
   const auto options = at::TensorOptions().dtype(at::kFloat).device(time.device());
-  // Multiplied, then divided: with times up to 1000 another order of rounding shows in the angles.
-  const Tensor frequencies = at::exp(at::arange(half, options) * -std::log(10000.0) / static_cast<double>(half));
-  const Tensor angles = time.to(at::kFloat).unsqueeze(1) * frequencies;
-  Tensor embedding = at::cat({at::cos(angles), at::sin(angles)}, 1);
+  const Tensor exponents = at::arange(half, options) * -std::log(10000.0) / static_cast<double>(half);
+  const Tensor frequencies = at::exp(exponents.to(at::kDouble)).to(at::kFloat);
+  const Tensor angles = (time.to(at::kFloat).unsqueeze(1) * frequencies).to(at::kDouble);
+  Tensor embedding = at::cat({at::cos(angles), at::sin(angles)}, 1).to(at::kFloat);
   if (dim % 2 == 1) embedding = at::constant_pad_nd(embedding, {0, 1});
   return embedding;
 }

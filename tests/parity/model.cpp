@@ -71,8 +71,10 @@ void uvit_case(const Case& reference, Report& report) {
     UVit net = load_uvit(config, reference.weights());
     net.set_requires_grad(true);
     const auto observe = [&](const std::string& name, const Tensor& value) {
-      if (reference.has("out." + name))
-        report.relmax(name, value, reference.at("out." + name), tolerance.at("y_relmax"));
+      if (!reference.has("out." + name)) return;
+      // The original embeds time in float32, where one rounding of a frequency is 6e-5 in the angle of t = 1000.
+      const double limit = name == "time_token" && !config.mlp_time_embed ? 1e-4 : tolerance.at("y_relmax").get<double>();
+      report.relmax(name, value, reference.at("out." + name), limit);
     };
     const Tensor y = net.forward(reference.at("in.x"), reference.at("in.t"), condition, observe);
     report.relmax("y", y, reference.at("out.y"), tolerance.at("y_relmax"));
