@@ -153,6 +153,9 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
     }
   });
 
+  if (std::ranges::none_of(decoded, [](const Tensor& image) { return image.defined(); }))
+    fail("{}: none of its {} {} pictures can be used; the first: {}", path.string(), n, options.split, problems[0]);
+
   Content content;
   std::vector<Tensor> pixels;
   std::vector<int64_t> labels;
@@ -167,7 +170,6 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
       ++content.skipped;
     }
   }
-  if (pixels.empty()) fail("{}: none of its {} {} pictures can be read", path.string(), n, options.split);
   content.images = {at::stack(pixels), at::tensor(labels, at::kLong)};
   return content;
 }

@@ -171,6 +171,8 @@ TEST(Cifar10, LeavesOutCorruptPicturesUnlessStrict) {
   expect_mentions(error_of([&] { open(folder.path(), "?strict=true"); }), {"ship/c.png is 16 x 16"});
   fs::remove(folder / "train/ship/c.png");
   expect_mentions(error_of([&] { open(folder.path(), "?strict=true"); }), {"horse/b.png"});
+  fs::remove(folder / "train/horse/a.png");
+  expect_mentions(error_of([&] { open(folder.path()); }), {"none of its 1 train pictures", "horse/b.png"});
   folder.put("train/unicorn/a.png", "x");
   expect_mentions(error_of([&] { open(folder.path()); }), {"'unicorn'"});
 }
