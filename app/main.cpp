@@ -32,6 +32,10 @@ int run(int argc, char** argv) {
   uvic::ExitCode exit_code = 0;
   uvic::add_train_command(app, exit_code);
   uvic::add_sample_command(app, exit_code);
+  uvic::add_data_command(app, exit_code);
+  uvic::add_convert_command(app);
+  uvic::add_info_command(app);
+  uvic::add_fid_commands(app, exit_code);
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);

@@ -50,7 +50,7 @@ CLI::Validator boolean() {
 
 template <class T>
 CLI::Validator number() {
-  constexpr std::string_view kExpected = std::is_floating_point_v<T> ? "a finite number"
+  static constexpr std::string_view kExpected = std::is_floating_point_v<T> ? "a finite number"
                                          : std::is_unsigned_v<T>     ? "a whole number, 0 or more"
                                                                      : "a whole number";
   return {[](std::string& text) {
@@ -99,7 +99,7 @@ CLI::Option* RunOptions::add(const std::string& name, T& value, const std::strin
     option->check(boolean());
   else if constexpr (std::is_arithmetic_v<T>)
     option->check(number<T>());
-  option->group(section);
+  option->group(section)->take_last();
   options_.push_back({option, section, key, [&value] { return to_text(value); }});
   return option;
 }
@@ -210,7 +210,7 @@ void RunOptions::apply_toml(const std::string& text, const std::string& origin) 
     try {
       known->option->add_result(item.value);
       known->option->run_callback();
-    } catch (const CLI::ValidationError& error) {
+    } catch (const CLI::Error& error) {
       // CLI11 puts the name of the option in front.
       const std::string what = error.what(), name = known->option->get_name() + ": ";
       fail("{}, line {}: {}.{}: {}", origin, item.line, item.section, item.key,
