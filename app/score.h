@@ -1,12 +1,24 @@
 // Scores: how far the images of a model are from a data set.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
-#include "app/model.h"
-#include "datasets/dataset.h"
+#include "app/image_source.h"
+#include "eval/features.h"
+#include "eval/stats.h"
 
 namespace uvic {
+
+// `name` empty: default_feature_net(), or inception-fid if `weights` are given, since only its weights come from the
+// user.
+std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {});
+
+struct Interrupted {};  // thrown by measure() after Ctrl-C
+
+// The Gaussian of the features of the first `count` images, with progress on stderr. Error below two images.
+Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
 
 struct Score {
   std::string label;  // "FID" or "FD(network)"
@@ -14,9 +26,11 @@ struct Score {
 };
 
 // Draws config.num images (seeds 0, 1, ...; image i takes the class or first caption of data image i), EMA weights, and
-// compares them with `data` in the features of eval.features. The data's statistics are computed once and reused.
+// compares them with the first config.num images of `data` in the features of config.features: the number that
+// `uvic fid RUN DATA --num N` prints. The data's statistics are computed once and reused.
 class ModelScorer {
  public:
+  // Error if the weights of the feature network are missing.
   ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data);
   ~ModelScorer();
   // nullopt when interrupted.

@@ -1,0 +1,168 @@
+#include "app/image_source.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <regex>
+
+#include "core/error.h"
+#include "core/image.h"
+#include "core/progress.h"
+#include "datasets/file_tree.h"
+
+namespace uvic {
+namespace {
+
+constexpr int64_t kAtOnce = 64;         // images in memory at a time
+constexpr int64_t kNamedWarnings = 10;  // bad files named one by one; the rest are only counted
+
+// What PictureFiles::write_named calls its files.
+bool is_collage(const std::string& name) {
+  static const std::regex pattern("(.*/)?(grid|strip)-[0-9]{3,}\\.png");
+  return std::regex_match(name, pattern);
+}
+
+struct File {
+  std::string name, bytes, problem;
+  Tensor image;  // [3, H, W]
+};
+
+void decode(std::vector<File>& files) {
+  at::parallel_for(0, static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      try {
+        files[i].image = decode_image(files[i].bytes, files[i].name).permute({2, 0, 1});
+      } catch (const Error& error) {
+        files[i].problem = error.what();
+      }
+    }
+  });
+}
+
+void visit_by_size(const std::vector<File>& files, const ImageSource::Visit& visit) {
+  std::map<std::pair<int64_t, int64_t>, std::vector<Tensor>> by_size;
+  for (const File& file : files)
+    if (file.image.defined()) by_size[{file.image.size(1), file.image.size(2)}].push_back(file.image);
+  for (const auto& [size, images] : by_size) visit(at::stack(images));
+}
+
+bool fits(const Model& model, const Dataset& data) {
+  const UVitConfig& config = model.card.config.model;
+  if (config.classes > 0 && static_cast<int64_t>(data.classes().size()) != config.classes) return false;
+  return config.context_tokens == 0 || !data.captions(0).empty();
+}
+
+}  // namespace
+
+ImageSource dataset_images(std::shared_ptr<const Dataset> data) {
+  const int64_t size = data->size();
+  return {size, [data](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            for (int64_t begin = 0; begin < count; begin += kAtOnce) {
+              std::vector<int64_t> indices(std::min(kAtOnce, count - begin));
+              std::iota(indices.begin(), indices.end(), begin);
+              visit(data->images(indices));
+              tick(begin + static_cast<int64_t>(indices.size()));
+            }
+          }};
+}
+
+ImageSource file_images(const std::filesystem::path& path) {
+  const FileTree tree(path);
+  std::vector<std::string> names;
+  int64_t collages = 0;
+  for (const std::string& name : tree.names()) {
+    if (!has_image_extension(name)) continue;
+    if (is_collage(name))
+      ++collages;
+    else
+      names.push_back(name);
+  }
+  if (names.empty())
+    fail(
+        "no images in {} (.png, .jpg, .webp, .bmp, .gif, .tif); for a data set put its kind before the path, such as "
+        "cifar10:{}",
+        path.string(), path.string());
+  if (collages > 0) log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
+
+  const auto size = static_cast<int64_t>(names.size());
+  return {size, [tree, names, path](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            std::vector<File> files;
+            int64_t done = 0, bad = 0;
+            const auto flush = [&] {
+              decode(files);
+              for (const File& file : files)
+                if (!file.problem.empty() && ++bad <= kNamedWarnings)
+                  warn(fmt::format("{}: {}; left out", path.string(), file.problem));
+              visit_by_size(files, visit);
+              done += static_cast<int64_t>(files.size());
+              tick(done);
+              files.clear();
+            };
+            const std::span wanted(names.data(), static_cast<size_t>(count));
+            tree.read(wanted, [&](size_t i, std::string_view bytes) {
+              files.push_back({wanted[i], std::string(bytes), "", {}});
+              if (static_cast<int64_t>(files.size()) == kAtOnce) flush();
+            });
+            if (!files.empty()) flush();
+            if (bad > kNamedWarnings) warn(fmt::format("{}: {} more like these", path.string(), bad - kNamedWarnings));
+            if (count - bad < 2)
+              fail("{}: only {} of its images can be read, a score needs 2", path.string(), count - bad);
+          }};
+}
+
+ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> conditions, const GenerateOptions& how) {
+  if (model.card.config.model.channels != 3)
+    fail("{} draws images of {} channels; scores need 3", model.path.string(), model.card.config.model.channels);
+  const auto request = [&model, conditions](int64_t i) {
+    Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
+    if (!conditions) return request;
+    const int64_t like = i % conditions->size();
+    if (model.card.config.model.classes > 0 && conditions->label(like) >= 0) request.label = conditions->label(like);
+    if (model.card.config.model.context_tokens > 0)
+      if (const auto captions = conditions->captions(like); !captions.empty()) request.prompt = captions.front();
+    return request;
+  };
+  return {std::numeric_limits<int64_t>::max(),
+          [&model, request, how](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            for (int64_t begin = 0; begin < count; begin += how.batch) {
+              const int64_t length = std::min(how.batch, count - begin);
+              std::vector<Request> requests;
+              for (int64_t i = begin; i < begin + length; ++i) requests.push_back(request(i));
+              std::vector<Tensor> images;
+              for (const Drawing& drawing : generate(model, requests, how, [&](int64_t done, int64_t total) {
+                     tick(begin + done * length / total);
+                     return true;
+                   }))
+                images.push_back(drawing.image.permute({2, 0, 1}));
+              visit(at::stack(images));
+            }
+          }};
+}
+
+std::shared_ptr<const Dataset> conditions_for(const Model& model, std::shared_ptr<const Dataset> other, int64_t count) {
+  const UVitConfig& config = model.card.config.model;
+  if (config.classes == 0 && config.context_tokens == 0) return nullptr;
+  if (other && fits(model, *other)) return other;
+
+  const char* what = config.classes > 0 ? "classes" : "captions";
+  Spec spec = Spec::parse(model.card.config.data.spec);
+  spec.options["limit"] = std::to_string(count);
+  std::string problem;
+  for (const char* split : {"test", "train"}) {
+    spec.options["split"] = split;
+    try {
+      std::shared_ptr<const Dataset> own = open_dataset(spec);
+      if (!fits(model, *own)) fail("{} has not the {} that the model was trained with", spec.text(), what);
+      log_line(fmt::format("{}: drawn from the {} of {}", model.name, what, spec.text()));
+      return own;
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+  }
+  fail("{} draws from {}, and there are none: {}. Compare it with a data SPEC that has them", model.path.string(), what,
+       problem);
+}
+
+}  // namespace uvic

@@ -1,0 +1,37 @@
+// Images to be scored, wherever they come from: a data set, files of any size, or a model that draws them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "app/pipeline.h"
+#include "datasets/dataset.h"
+
+namespace uvic {
+
+struct ImageSource {
+  using Visit = std::function<void(const Tensor& images)>;  // [n, 3, H, W] uint8; the size may change between calls
+  using Tick = std::function<void(int64_t done)>;           // images done so far; may throw to stop
+
+  int64_t size = 0;  // images there are
+  // Visits the first `count` images, in any order.
+  std::function<void(int64_t count, const Visit& visit, const Tick& tick)> read;
+};
+
+ImageSource dataset_images(std::shared_ptr<const Dataset> data);
+
+// Every image file in a folder and the folders below it, or in an archive, at its own size. The collages that `sample`
+// writes beside its images (grid-000.png, strip-000.png) do not count; a corrupt file is left out with a warning.
+// Error if there are no images.
+ImageSource file_images(const std::filesystem::path& path);
+
+// Image i is drawn from seed i, EMA weights, and the class or first caption of image i (cyclically) of `conditions`,
+// which may be null for models that take none. `model` must outlive the result.
+ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> conditions, const GenerateOptions& how);
+
+// Where `count` images of the model take their conditions from: `other` (may be null) if it has what the model was
+// trained with, else the model's own data, its test split if there is one. Null if the model takes none.
+std::shared_ptr<const Dataset> conditions_for(const Model& model, std::shared_ptr<const Dataset> other, int64_t count);
+
+}  // namespace uvic

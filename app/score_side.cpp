@@ -1,0 +1,143 @@
+#include "app/score_side.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/archive.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/run_folder.h"
+
+namespace uvic {
+namespace {
+
+constexpr const char* kForms =
+    "expected a folder or archive of images, a data SPEC (such as shapes?split=test), statistics (.npz), or a run "
+    "folder "
+    "or model file (.safetensors, .pth)";
+
+Form form_of(const std::string& text) {
+  const fs::path path(text);
+  const std::string extension = path.extension().string();
+  const bool exists = fs::exists(path);
+  if (extension == ".npz" && exists) return Form::kStatistics;
+  if (fs::is_directory(path)) {
+    if (RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
+      return Form::kModel;
+    return Form::kFiles;
+  }
+  if (exists && (extension == ".safetensors" || extension == ".pth")) return Form::kModel;
+  if (exists && is_archive(path)) return Form::kFiles;
+  if (exists) fail("cannot score '{}': {}", text, kForms);
+  const std::string kind = text.substr(0, text.find_first_of(":?"));
+  for (const auto& entry : dataset_kinds())
+    if (entry.name == kind) return Form::kData;
+  fail("there is no '{}': {}", text, kForms);
+}
+
+}  // namespace
+
+void Scoring::add_options(CLI::App& app) {
+  std::string list;
+  for (const auto& entry : feature_nets()) list += fmt::format("\n  {:18} {}", entry.name, entry.summary);
+  app.add_option("--features", features,
+                 "feature network; default: that of the statistics given, else inception-fid if its weights are there, "
+                 "else efficientnet-lite0" +
+                     list);
+  app.add_option("--weights", weights,
+                 "weights file of the feature network (inception-fid unless --features is given)");
+  app.add_option("--num", num, "at most so many images; default: all, and of a model as many as of the other side")
+      ->check(CLI::Range(int64_t{2}, int64_t{100'000'000}));
+  for_models = {
+      app.add_option("-b,--batch", batch, "images drawn at a time; does not change them")->check(CLI::Range(1, 4096)),
+      app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own"),
+      app.add_option("--sampler", sampler, "one of " + names(samplers()) + "; default: the model's own"),
+      app.add_option("--steps", steps, "network calls per image; default: the model's own")->check(CLI::PositiveNumber),
+      app.add_option("--device", device, "of a model: cpu, cuda or cuda:N")->capture_default_str(),
+  };
+  source.add_options(app);
+  options = std::make_unique<RunOptions>(app, config, RunOptions::kModelOnly);
+}
+
+void Scoring::open_model(Side& side) const {
+  std::optional<RunConfig> fallback;
+  if (!source.empty()) {
+    source.apply(*options);
+    fallback = config;
+  }
+  side.model = std::make_unique<Model>(load_model(side.text, parse_device(device), fallback));
+  const SampleConfig& own = side.model->card.config.sample;
+  side.how = {.sampler = own.sampler, .cfg_scale = cfg_scale.value_or(own.cfg_scale)};
+  if (batch) side.how.batch = *batch;
+  if (!sampler.empty()) side.how.sampler.kind = find(samplers(), sampler, "sampler").name;
+  if (steps) side.how.sampler.steps = *steps;
+}
+
+Side Scoring::open(const std::string& text) const {
+  Side side;
+  side.text = text;
+  side.form = form_of(text);
+  switch (side.form) {
+    case Form::kStatistics:
+      side.gaussian = read_gaussian(text, &side.notes);
+      side.count = side.gaussian->n;
+      break;
+    case Form::kModel:
+      open_model(side);
+      break;
+    case Form::kFiles:
+      side.images = file_images(text);
+      break;
+    case Form::kData: {
+      Spec spec = Spec::parse(text);
+      // Some kinds read every image on opening.
+      const int64_t limit = spec.get_int("limit", 0);
+      if (num > 0) spec.options["limit"] = std::to_string(limit > 0 ? std::min(limit, num) : num);
+      side.data = open_dataset(spec);
+      side.images = dataset_images(side.data);
+    }
+  }
+  if (side.form == Form::kFiles || side.form == Form::kData) {
+    side.count = num > 0 ? std::min(num, side.images.size) : side.images.size;
+    if (side.count < 2) fail("{} holds 1 image; a score needs at least 2", text);
+  }
+  return side;
+}
+
+void Scoring::check_flags(std::initializer_list<const Side*> sides) const {
+  const auto any = [&](const auto& holds) { return std::any_of(sides.begin(), sides.end(), holds); };
+  if (num > 0 && !any([](const Side* side) { return side->form != Form::kStatistics; }))
+    fail("--num {} does not apply: statistics stand for the images they were computed from", num);
+  if (any([](const Side* side) { return side->form == Form::kModel; })) return;
+  for (const CLI::Option* option : for_models)
+    if (option->count() > 0) fail("{} applies to models only, and none is given", option->get_name());
+}
+
+void Scoring::plan(Side& side, const Side* other) const {
+  if (!side.model) return;
+  side.count = num > 0 ? num : other && other->count > 0 ? other->count : side.model->card.config.eval.num;
+  side.images =
+      model_images(*side.model, conditions_for(*side.model, other ? other->data : nullptr, side.count), side.how);
+}
+
+std::string describe(const Side& side) {
+  const int64_t n = side.gaussian->n;
+  std::string text = fmt::format("{} ({}", side.text, n > 0 ? fmt::format("{} images", n) : "statistics");
+  if (side.model)
+    text +=
+        fmt::format(", {} {} steps, guidance {}", side.how.sampler.kind, side.how.sampler.steps, side.how.cfg_scale);
+  return text + ")";
+}
+
+nlohmann::json to_json(const Side& side) {
+  nlohmann::json json{{"source", side.text}, {"images", side.gaussian->n}};
+  if (side.model) {
+    json["model_hash"] = side.model->hash;
+    json["sampler"] = side.how.sampler.kind;
+    json["steps"] = side.how.sampler.steps;
+    json["guidance"] = side.how.cfg_scale;
+  }
+  return json;
+}
+
+}  // namespace uvic

@@ -1,0 +1,268 @@
+#include "app/score.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "core/image.h"
+#include "core/progress.h"
+#include "tests/temporary.h"
+
+namespace uvic {
+namespace {
+
+bool has_weights() {
+  return fs::exists(cache_folder() / "weights" / "efficientnet-lite0-57934424.pth");
+}
+
+#define NEEDS_WEIGHTS() \
+  if (!has_weights()) GTEST_SKIP() << "no EfficientNet-Lite0 weights in " << cache_folder() << ": run scripts/setup"
+
+// What the command prints, as it would run behind `uvic`; its Errors come out as they are.
+std::string run(std::vector<std::string> arguments, ExitCode* exit_code = nullptr) {
+  CLI::App app;
+  ExitCode code = 0;
+  add_fid_commands(app, code);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+  testing::internal::CaptureStdout();
+  try {
+    app.parse(arguments);
+  } catch (...) {
+    testing::internal::GetCapturedStdout();
+    throw;
+  }
+  if (exit_code) *exit_code = code;
+  std::fflush(stdout);
+  return testing::internal::GetCapturedStdout();
+}
+
+nlohmann::json run_json(const std::vector<std::string>& arguments) {
+  set_verbosity(Verbosity::kJson);
+  const std::string text = run(arguments);
+  set_verbosity(Verbosity::kQuiet);
+  return nlohmann::json::parse(text);
+}
+
+RunConfig tiny_config() {
+  RunConfig config;
+  config.model = resolve({.depth = 2,
+                          .dim = 16,
+                          .heads = 2,
+                          .image_size = 16,
+                          .patch = 8,
+                          .context_tokens = 6,
+                          .vocabulary = 16,
+                          .attention = "softmax"});
+  config.data = {.spec = "shapes?size=16&count=16", .condition = "text"};
+  config.sample = {.sampler = {.kind = "ddim", .steps = 2}, .cfg_scale = 1};
+  return config;
+}
+
+// An untrained model as training would save it.
+fs::path write_tiny_model(const TemporaryFolder& folder) {
+  const RunConfig config = tiny_config();
+  const auto data = open_dataset(config.data.spec);
+  std::vector<std::string> captions;
+  for (int64_t i = 0; i < data->size(); ++i) captions.push_back(data->captions(i).front());
+  const ModelCard card{.config = config, .step = 3, .classes = {}, .vocabulary = Vocabulary::build(captions, 16)};
+  TensorFile file{.tensors = {}, .metadata = card.to_metadata()};
+  for (const auto& [name, value] : UVit(config.model, 1).parameters()) file.tensors[name] = value;
+  write_safetensors(folder / "tiny.safetensors", file);
+  return folder / "tiny.safetensors";
+}
+
+std::string write_images(const TemporaryFolder& folder, const std::string& name, const std::vector<Tensor>& images) {
+  for (size_t i = 0; i < images.size(); ++i) write_png(folder / (fmt::format("{}/{:06}.png", name, i)), images[i]);
+  return (folder / name).string();
+}
+
+std::vector<Tensor> shapes(int64_t count, int64_t size) {
+  const auto data = open_dataset(fmt::format("shapes?count={}&size={}", count, size));
+  std::vector<Tensor> images;
+  for (int64_t i = 0; i < count; ++i) images.push_back(data->images(std::span(&i, 1))[0].permute({1, 2, 0}));
+  return images;
+}
+
+class ScoreTest : public testing::Test {
+ protected:
+  void SetUp() override { set_verbosity(Verbosity::kQuiet); }
+  void TearDown() override { set_verbosity(Verbosity::kNormal); }
+  TemporaryFolder folder_;
+};
+
+TEST_F(ScoreTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
+  NEEDS_WEIGHTS();
+  at::manual_seed(1);
+  std::vector<Tensor> noise;
+  for (int i = 0; i < 16; ++i) noise.push_back(at::randint(256, {32, 32, 3}, at::kByte));
+  const std::string statistics = (folder_ / "shapes.npz").string();
+  run({"stats", "shapes?count=16", "--out", statistics, "--features", "efficientnet-lite0"});
+
+  const auto same = run_json({"fid", statistics, write_images(folder_, "same", shapes(16, 32))});
+  const auto others = run_json({"fid", statistics, "shapes?split=test&count=16"});
+  const auto far = run_json({"fid", write_images(folder_, "noise", noise), statistics});
+  EXPECT_NEAR(same["value"].get<double>(), 0, 1e-3 * far["value"].get<double>());
+  EXPECT_GT(others["value"].get<double>(), 10 * same["value"].get<double>());
+  EXPECT_GT(far["value"].get<double>(), 2 * others["value"].get<double>());
+  EXPECT_EQ(same["label"], "FD(efficientnet-lite0)");
+  EXPECT_EQ(same["features"], "efficientnet-lite0");
+  EXPECT_EQ(same["weights"], "57934424");
+  EXPECT_EQ(same["a"]["images"], 16);
+  EXPECT_EQ(same["b"]["source"], (folder_ / "same").string());
+}
+
+TEST_F(ScoreTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
+  std::vector<Tensor> images = shapes(3, 32);
+  for (Tensor& image : shapes(2, 48)) images.push_back(image.narrow(0, 0, 40));
+  const std::string path = write_images(folder_, "mixed", images);
+  write_png(folder_ / "mixed/deep/in/it.png", images[0]);
+  write_png(folder_ / "mixed/grid-000.png", images[0]);
+  folder_.put("mixed/broken.jpg", "no picture");
+  folder_.put("mixed/notes.txt", "no picture either");
+
+  const ImageSource source = file_images(path);
+  EXPECT_EQ(source.size, 7);
+  std::map<std::vector<int64_t>, int64_t> sizes;
+  int64_t done = 0;
+  testing::internal::CaptureStderr();
+  source.read(
+      source.size, [&](const Tensor& batch) { sizes[batch.sizes().slice(1).vec()] += batch.size(0); },
+      [&](int64_t now) { done = now; });
+  expect_mentions(testing::internal::GetCapturedStderr(), {"broken.jpg", "left out"});
+  EXPECT_EQ(done, 7);
+  EXPECT_EQ(sizes, (std::map<std::vector<int64_t>, int64_t>{{{3, 32, 32}, 4}, {{3, 40, 48}, 2}}));
+}
+
+TEST_F(ScoreTest, AModelDrawsWhatTheOtherSideShows) {
+  NEEDS_WEIGHTS();
+  const std::string model = write_tiny_model(folder_).string();
+  const std::vector<std::string> arguments = {"fid", model, "shapes?size=16&count=8", "--features",
+                                              "efficientnet-lite0"};
+  const auto score = run_json(arguments);
+  EXPECT_TRUE(std::isfinite(score["value"].get<double>()));
+  EXPECT_EQ(score["a"]["images"], 8);
+  EXPECT_EQ(score["a"]["sampler"], "ddim");
+  EXPECT_EQ(score["a"]["steps"], 2);
+  EXPECT_EQ(score["a"]["guidance"], 1.0);
+  EXPECT_FALSE(score["b"].contains("sampler"));
+
+  // The flags change the images, the batch does not.
+  auto with = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), flags.begin(), flags.end());
+    return run_json(all);
+  };
+  EXPECT_EQ(with({"--batch", "3"})["value"], score["value"]);
+  const auto other = with({"--cfg-scale", "3", "--num", "5"});
+  EXPECT_NE(other["value"], score["value"]);
+  EXPECT_EQ(other["a"]["images"], 5);
+  EXPECT_EQ(other["b"]["images"], 5);
+  EXPECT_EQ(other["a"]["guidance"], 3.0);
+
+  // Training prints the same number.
+  const Model loaded = load_model(model, at::kCPU);
+  ModelScorer scorer({.num = 8, .features = "efficientnet-lite0", .against = ""}, open_dataset("shapes?size=16&count=8"));
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    const auto during = scorer(loaded, loaded.card.config.sample);
+    ASSERT_TRUE(during);
+    EXPECT_EQ(during->label, "FD(efficientnet-lite0)");
+    EXPECT_EQ(during->value, score["value"].get<double>());
+  }
+}
+
+TEST_F(ScoreTest, ConditionsComeFromTheOtherSideElseFromTheModelsOwnData) {
+  const Model model = load_model(write_tiny_model(folder_), at::kCPU);
+  const std::shared_ptr<const Dataset> other = open_dataset("shapes?count=4");
+  EXPECT_EQ(conditions_for(model, other, 4), other);
+  write_images(folder_, "bare", shapes(2, 16));
+  const auto bare = open_dataset("folder:" + (folder_ / "bare").string());
+  const auto own = conditions_for(model, bare, 5);
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->size(), 5);
+  EXPECT_EQ(own->captions(0), open_dataset("shapes?split=test&count=16")->captions(0));
+}
+
+TEST_F(ScoreTest, StatisticsKeepTheirNotesAndAreNotOverwritten) {
+  NEEDS_WEIGHTS();
+  const std::string file = (folder_ / "a.npz").string();
+  const std::vector<std::string> arguments = {"stats",      "shapes?count=6",     "--out", file,
+                                              "--features", "efficientnet-lite0", "--num", "4"};
+  expect_mentions(run(arguments), {file, "4 images", "efficientnet-lite0"});
+  std::map<std::string, std::string> notes;
+  const Gaussian gaussian = read_gaussian(file, &notes);
+  EXPECT_EQ(gaussian.n, 4);
+  EXPECT_EQ(gaussian.mu.size(0), 1280);
+  EXPECT_EQ(notes["features"], "efficientnet-lite0");
+  EXPECT_EQ(notes["weights"], "57934424");
+  expect_mentions(notes["source"], {"shapes?count=6"});
+  expect_mentions(notes["version"], {"uvic"});
+
+  expect_mentions(error_of([&] { run(arguments); }), {file, "exists", "--force"});
+  expect_mentions(error_of([&] { run({"stats", file, "--out", (folder_ / "b.npz").string()}); }), {file, "already"});
+  expect_mentions(error_of([&] { run({"stats", "shapes", "--out", "b.txt"}); }), {"b.txt", ".npz"});
+  std::vector<std::string> again = arguments;
+  again.back() = "5";
+  again.push_back("--force");
+  run(again);
+  EXPECT_EQ(read_gaussian(file).n, 5);
+}
+
+TEST_F(ScoreTest, TwoStatisticsNeedNoNetwork) {
+  const auto write = [&](const std::string& name, double mean, int64_t dims, const std::string& features) {
+    const Tensor mu = at::full({dims}, mean, at::kDouble);
+    std::map<std::string, std::string> notes;
+    if (!features.empty()) notes = {{"features", features}, {"weights", "0"}, {"label", "FD(" + features + ")"}};
+    write_gaussian(folder_ / name, {mu, at::eye(dims, at::kDouble), 5000}, notes);
+    return (folder_ / name).string();
+  };
+  const std::string a = write("a.npz", 0, 4, "x"), b = write("b.npz", 0.5, 4, "x"), bare = write("c.npz", 1, 4, "");
+  // Equal covariances: the squared distance of the means.
+  EXPECT_EQ(run({"fid", a, b}), fmt::format("FD(x) 1.0000   A: {} (5000 images)  B: {} (5000 images)\n", a, b));
+  expect_mentions(run({"fid", a, bare}), {"FD(4 features) 4.0000"});
+  expect_mentions(error_of([&] { run({"fid", a, write("d.npz", 0, 4, "y")}); }), {a, "d.npz", "'x'", "'y'"});
+  expect_mentions(error_of([&] { run({"fid", a, write("e.npz", 0, 5, "x")}); }), {"e.npz", "4", "5"});
+  expect_mentions(error_of([&] { run({"fid", a, b, "--num", "3"}); }), {"--num"});
+}
+
+TEST_F(ScoreTest, MistakesAreNamed) {
+  const std::string missing = (folder_ / "nowhere").string();
+  expect_mentions(error_of([&] {
+                    run({"fid", missing, "shapes"});
+                  }),
+                  {missing, "folder or archive", "SPEC", ".npz", "run folder"});
+  const std::string text = folder_.put("a.txt", "x").string();
+  expect_mentions(error_of([&] { run({"fid", text, "shapes"}); }), {text, "folder or archive"});
+  folder_.put("empty/a.txt", "x");
+  expect_mentions(error_of([&] { run({"fid", (folder_ / "empty").string(), "shapes"}); }), {"empty", "no images"});
+  const std::string one = write_images(folder_, "one", shapes(1, 32));
+  expect_mentions(error_of([&] { run({"fid", "shapes?count=4", one}); }), {one, "1 image", "2"});
+  expect_mentions(error_of([&] {
+                    run({"fid", "shapes", "shapes", "--features", "vgg"});
+                  }),
+                  {"vgg", "inception-fid", "efficientnet-lite0"});
+  expect_mentions(error_of([&] { run({"fid", "shapes", "shapes", "--steps", "4"}); }), {"--steps", "models"});
+  const std::string weights = write_tiny_model(folder_).string();
+  expect_mentions(
+      error_of([&] {
+        run({"fid", "shapes?count=4", "shapes?count=4", "--features", "efficientnet-lite0", "--weights", weights});
+      }),
+      {weights});
+}
+
+TEST_F(ScoreTest, StatisticsOfAnotherNetworkAreRefused) {
+  NEEDS_WEIGHTS();
+  const auto write = [&](const std::string& name, int64_t dims, const std::map<std::string, std::string>& notes) {
+    write_gaussian(folder_ / name, {at::zeros({dims}, at::kDouble), at::eye(dims, at::kDouble), 0}, notes);
+    return (folder_ / name).string();
+  };
+  const std::string other = write("other.npz", 1280, {{"features", "inception-fid"}});
+  const std::string narrow = write("narrow.npz", 64, {});
+  for (const std::string& file : {other, narrow})
+    expect_mentions(error_of([&] {
+                      run({"fid", file, "shapes?count=4", "--features", "efficientnet-lite0"});
+                    }),
+                    {file});
+}
+
+}  // namespace
+}  // namespace uvic
