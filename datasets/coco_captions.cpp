@@ -74,6 +74,7 @@ std::vector<Picture> parse_captions(const std::string& text, const std::string& 
 
 std::shared_ptr<const Dataset> open_coco(const Spec& spec, const CommonOptions& options) {
   spec.expect_options({"year"});
+  if (spec.path.empty()) fail("data '{}' names no path: expected coco:PATH", spec.text());
   const std::string what = "coco:" + spec.path;
   const std::string split = options.split == "train" ? "train" : "val";
   std::string year = spec.get("year", "");

@@ -119,6 +119,7 @@ std::vector<std::string> find_classes(const std::vector<std::string>& images, si
 
 std::shared_ptr<const Dataset> open_folder(const Spec& spec, const CommonOptions& options) {
   spec.expect_options({});
+  if (spec.path.empty()) fail("data '{}' names no path: expected folder:PATH", spec.text());
   const std::string what = "folder:" + spec.path;
   FileTree files(spec.path);
   std::vector<std::string> images;

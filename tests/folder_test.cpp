@@ -1,1 +1,236 @@
-// stub
+#include "datasets/folder.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "core/image.h"
+#include "datasets/pictures.h"
+#include "tests/temporary.h"
+
+namespace uvic {
+namespace {
+
+std::string plain_png(int64_t height, int64_t width, int grey) {
+  return encode_png(at::full({height, width, 3}, grey, at::kByte));
+}
+
+std::shared_ptr<const Dataset> open(const fs::path& path, const std::string& options = "") {
+  return open_dataset("folder:" + path.string() + options);
+}
+
+// The grey of each image's first pixel.
+std::vector<int> greys(const Dataset& data) {
+  std::vector<int> values;
+  for (int64_t i = 0; i < data.size(); ++i) values.push_back(data.images(std::vector{i})[0][0][0][0].item<int>());
+  return values;
+}
+
+using Strings = std::vector<std::string>;
+
+TEST(Folder, ReadsImagesSortedByPath) {
+  const TemporaryFolder folder;
+  folder.put("b.png", plain_png(8, 8, 20));
+  folder.put("a/z.png", plain_png(8, 8, 10));
+  folder.put("c.bmp.txt", "no image, and the caption of none");
+  folder.put(".hidden.png", "not an image");
+  const auto data = open(folder.path());
+  EXPECT_EQ(greys(*data), (std::vector{10, 20}));
+  EXPECT_EQ(data->image_size(), 8);
+  EXPECT_EQ(data->skipped(), 0);
+  EXPECT_TRUE(data->classes().empty());
+  EXPECT_EQ(data->label(0), -1);
+  const Tensor both = data->images(std::vector<int64_t>{1, 0, 1});
+  EXPECT_EQ(both.sizes(), (std::vector<int64_t>{3, 3, 8, 8}));
+  EXPECT_EQ(both[1][2][7][7].item<int>(), 10);
+  expect_mentions(data->description(), {"2 images of 8 x 8"});
+}
+
+TEST(Folder, CropsAndResizesEveryFormat) {
+  const fs::path images = fs::path(UVIC_TEST_DATA) / "images";
+  const auto data = open(images, "?size=6");
+  EXPECT_EQ(data->image_size(), 6);
+  EXPECT_EQ(data->skipped(), 0);
+  Strings names;
+  for (const auto& item : fs::directory_iterator(images)) names.push_back(item.path().filename());
+  std::sort(names.begin(), names.end());
+  ASSERT_EQ(data->size(), static_cast<int64_t>(names.size()));
+  for (int64_t i = 0; i < data->size(); ++i) {
+    const Tensor expected = center_crop_resize(read_image(images / names[i]), 6).permute({2, 0, 1});
+    EXPECT_TRUE(at::equal(data->images(std::vector{i})[0], expected)) << names[i];
+  }
+}
+
+TEST(Folder, AsksForASizeWhereSizesDiffer) {
+  const TemporaryFolder folder;
+  folder.put("a.png", plain_png(8, 8, 1));
+  folder.put("b.png", plain_png(9, 9, 2));
+  expect_mentions(error_of([&] { open(folder.path()); }), {"b.png", "9 x 9", "8 x 8", "?size=8"});
+  folder.put("b.png", plain_png(8, 9, 2));
+  expect_mentions(error_of([&] { open(folder.path()); }), {"b.png", "9 x 8", "?size=8"});
+  EXPECT_EQ(open(folder.path(), "?size=4")->size(), 2);
+}
+
+TEST(Folder, TakesClassesFromSubFolders) {
+  const TemporaryFolder folder;
+  folder.put("dog/1.png", plain_png(4, 4, 30));
+  folder.put("cat/deep/er.png", plain_png(4, 4, 10));
+  folder.put("cat/1.png", plain_png(4, 4, 20));
+  const auto data = open(folder.path());
+  EXPECT_EQ(data->classes(), (Strings{"cat", "dog"}));
+  EXPECT_EQ(greys(*data), (std::vector{20, 10, 30}));
+  EXPECT_EQ((std::vector{data->label(0), data->label(1), data->label(2)}), (std::vector<int64_t>{0, 0, 1}));
+  folder.put("loose.png", plain_png(4, 4, 40));
+  EXPECT_TRUE(open(folder.path())->classes().empty());
+}
+
+TEST(Folder, KnowsSplits) {
+  const TemporaryFolder folder;
+  folder.put("train/cat/1.png", plain_png(4, 4, 10));
+  folder.put("train/dog/1.png", plain_png(4, 4, 20));
+  folder.put("val/dog/2.png", plain_png(4, 4, 30));
+  EXPECT_EQ(greys(*open(folder.path())), (std::vector{10, 20}));
+  const auto test = open(folder.path(), "?split=test");
+  EXPECT_EQ(greys(*test), (std::vector{30}));
+  EXPECT_EQ(test->classes(), (Strings{"cat", "dog"}));  // the same ids as in train, though there are no cats
+  EXPECT_EQ(test->label(0), 1);
+  folder.put("test/dog/3.png", plain_png(4, 4, 40));
+  EXPECT_EQ(greys(*open(folder.path(), "?split=test")), (std::vector{40}));
+}
+
+TEST(Folder, SaysWhichSplitIsMissing) {
+  const TemporaryFolder folder;
+  folder.put("a.png", plain_png(4, 4, 1));
+  expect_mentions(error_of([&] { open(folder.path(), "?split=test"); }), {"no test/", "split"});
+  const TemporaryFolder only_test;
+  only_test.put("test/a.png", plain_png(4, 4, 1));
+  expect_mentions(error_of([&] { open(only_test.path()); }), {"no train/"});
+}
+
+TEST(Folder, ReadsCaptions) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "b.png", "sub/c.png", "d.jpg.png"}) folder.put(name, plain_png(4, 4, 1));
+  folder.put("metadata.jsonl", R"({"file_name": "a.png", "text": " a red car "}
+
+{"file_name": "./sub/c.png", "text": ["one", "two"], "width": 4}
+{"file_name": "gone.png", "text": "of no image"}
+)");
+  folder.put("a.txt", "the table above wins");
+  folder.put("b.txt", "first\r\n\n  second  \n");
+  const auto data = open(folder.path());
+  EXPECT_EQ(data->captions(0), Strings{"a red car"});
+  EXPECT_EQ(data->captions(1), (Strings{"first", "second"}));
+  EXPECT_EQ(data->captions(2), Strings{});
+  EXPECT_EQ(data->captions(3), (Strings{"one", "two"}));
+  expect_mentions(data->description(), {"captions"});
+}
+
+TEST(Folder, NamesTheBadLineOfMetadata) {
+  const TemporaryFolder folder;
+  folder.put("a.png", plain_png(4, 4, 1));
+  for (const char* line : {"{\"file_name\": 3}", "[]", "{\"file_name\": \"a.png\", \"text\": 7}", "{\"file_na"}) {
+    folder.put("metadata.jsonl", std::string("{\"file_name\": \"a.png\", \"text\": \"x\"}\n") + line);
+    expect_mentions(error_of([&] { open(folder.path()); }), {"metadata.jsonl", "line 2"});
+  }
+}
+
+TEST(Folder, LeavesOutCorruptImagesUnlessStrict) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 100; ++i) folder.put(fmt::format("{:03}.png", i), plain_png(4, 4, i));
+  folder.put("007.png", "garbage");
+  folder.put("008.png", plain_png(4, 4, 9).substr(0, 60));
+  folder.put("050.jpg", "");
+  folder.put("009.txt", "nine");
+  ::testing::internal::CaptureStderr();
+  const auto data = open(folder.path());
+  expect_mentions(::testing::internal::GetCapturedStderr(), {"007.png", "008.png", "050.jpg"});
+  EXPECT_EQ(data->skipped(), 3);
+  EXPECT_EQ(data->size(), 98);
+  std::vector<int> expected;
+  for (int i = 0; i < 100; ++i)
+    if (i != 7 && i != 8) expected.push_back(i);
+  EXPECT_EQ(greys(*data), expected);
+  EXPECT_EQ(data->captions(7), Strings{"nine"});  // captions move along with their images
+  expect_mentions(error_of([&] { open(folder.path(), "?strict=true"); }), {"007.png"});
+}
+
+TEST(Folder, RefusesWhatHoldsNoImages) {
+  const TemporaryFolder folder;
+  expect_mentions(error_of([&] { open(folder.path()); }), {"no images", folder.path().string()});
+  expect_mentions(error_of([&] { open(folder / "nowhere"); }), {"nowhere", "does not exist"});
+  expect_mentions(error_of([&] { open(folder.put("a.jpeg", "x")); }), {"a.jpeg", "neither a folder nor"});
+  expect_mentions(error_of([&] { open_dataset("folder:"); }), {"no path"});
+  expect_mentions(error_of([&] { open(folder.path(), "?colour=red"); }), {"colour"});
+  ::testing::internal::CaptureStderr();
+  expect_mentions(error_of([&] { open(folder.path()); }), {"none of its 1 images"});
+  ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Folder, StopsAtTheLimit) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 5; ++i) folder.put(fmt::format("{}.png", i), plain_png(4, 4, i));
+  EXPECT_EQ(greys(*open(folder.path(), "?limit=2")), (std::vector{0, 1}));
+  EXPECT_EQ(open(folder.path(), "?limit=50")->size(), 5);
+}
+
+// A tar whose names all begin with "cars/", not in sorted order.
+fs::path pack(const TemporaryFolder& folder, const std::vector<std::pair<std::string, std::string>>& files) {
+  const fs::path path = folder / "cars.tar";
+  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
+  archive_write_set_format_ustar(out.get());
+  archive_write_open_filename(out.get(), path.c_str());
+  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+  for (const auto& [name, bytes] : files) {
+    archive_entry_clear(entry.get());
+    archive_entry_set_pathname(entry.get(), name.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_write_header(out.get(), entry.get());
+    archive_write_data(out.get(), bytes.data(), bytes.size());
+  }
+  archive_write_close(out.get());
+  return path;
+}
+
+TEST(Folder, ReadsArchivesLikeFolders) {
+  const TemporaryFolder folder;
+  const auto path = pack(folder, {{"./cars/train/red/2.png", plain_png(4, 4, 20)},
+                                  {"./cars/train/red/1.txt", "a small red car"},
+                                  {"./cars/train/blue/9.png", plain_png(4, 4, 5)},
+                                  {"./cars/test/red/3.png", plain_png(4, 4, 30)},
+                                  {"./cars/train/red/1.png", plain_png(4, 4, 10)}});
+  const auto data = open(path);
+  EXPECT_EQ(greys(*data), (std::vector{5, 10, 20}));
+  EXPECT_EQ(data->classes(), (Strings{"blue", "red"}));
+  EXPECT_EQ(data->label(0), 0);
+  EXPECT_EQ(data->label(2), 1);
+  EXPECT_EQ(data->captions(1), Strings{"a small red car"});
+  EXPECT_EQ(greys(*open(path, "?split=test")), (std::vector{30}));
+}
+
+TEST(PictureSet, GivesTheSameWithAndWithoutMemory) {
+  const TemporaryFolder folder;
+  std::vector<Picture> pictures;
+  at::manual_seed(3);
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = fmt::format("{}.png", i);
+    folder.put(name, encode_png(at::randint(256, {9 + i, 12, 3}, at::kByte)));
+    pictures.push_back({name, i, {}});
+  }
+  folder.put("1.png", "garbage");
+  ::testing::internal::CaptureStderr();
+  const PictureSet stored("here", FileTree(folder.path()), pictures, {}, {.size = 5});
+  const PictureSet read("there", FileTree(folder.path()), pictures, {}, {.size = 5, .memory_limit = 0});
+  expect_mentions(::testing::internal::GetCapturedStderr(), {"here", "there", "1.png"});
+  const std::vector<int64_t> indices = {2, 0, 1, 2};
+  EXPECT_TRUE(at::equal(stored.images(indices), read.images(indices)));
+  EXPECT_EQ(read.label(1), 2);
+  fs::remove(folder / "3.png");
+  EXPECT_TRUE(at::equal(stored.images(indices), stored.images(indices)));
+  expect_mentions(error_of([&] { read.images(indices); }), {"3.png"});
+}
+
+}  // namespace
+}  // namespace uvic

@@ -1,14 +1,11 @@
 #include <gtest/gtest.h>
 
-#include "core/error.h"
 #include "core/files.h"
 #include "core/image.h"
-#include "tests/temp_folder.h"
+#include "tests/temporary.h"
 
 namespace uvic {
 namespace {
-
-using testing::TempFolder;
 
 Tensor noise(int64_t height, int64_t width) {
   at::manual_seed(7);
@@ -37,12 +34,12 @@ TEST(EncodePng, TakesTransposedViews) {
 }
 
 TEST(PngText, ComesBackInAnyLanguage) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const PngText text = {
       {"parameters", "a red circle\nSteps: 20, Seed: 7"}, {"Title", "ein Kätzchen, 猫"}, {"empty", ""}};
-  write_png(folder.path() / "a.png", noise(4, 4), text);
-  EXPECT_EQ(read_png_text(folder.path() / "a.png"), text);
-  EXPECT_TRUE(at::equal(read_image(folder.path() / "a.png"), noise(4, 4)));
+  write_png(folder / "a.png", noise(4, 4), text);
+  EXPECT_EQ(read_png_text(folder / "a.png"), text);
+  EXPECT_TRUE(at::equal(read_image(folder / "a.png"), noise(4, 4)));
 }
 
 TEST(PngText, ReadsWhatPillowWrote) {
@@ -54,21 +51,15 @@ TEST(PngText, ReadsWhatPillowWrote) {
 }
 
 TEST(PngText, NamesTheFileThatIsNoPng) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string png = encode_png(noise(8, 8), {{"a", "b"}});
   std::string flipped = png;
   flipped[45] ^= 4;
   const std::pair<std::string, std::string> cases[] = {
       {"no PNG at all", "not a PNG file"}, {png.substr(0, png.size() - 5), "truncated"}, {flipped, "damaged"}};
   for (const auto& [bytes, problem] : cases) {
-    const fs::path path = folder.write("bad.png", bytes);
-    try {
-      read_png_text(path);
-      ADD_FAILURE() << problem;
-    } catch (const Error& e) {
-      EXPECT_NE(std::string(e.what()).find(problem), std::string::npos) << e.what();
-      EXPECT_NE(std::string(e.what()).find("bad.png"), std::string::npos) << e.what();
-    }
+    const fs::path path = folder.put("bad.png", bytes);
+    expect_mentions(error_of([&] { read_png_text(path); }), {problem, "bad.png"});
   }
 }
 

@@ -2,7 +2,9 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/image.h"
+#include "datasets/cifar10_batch.h"
 #include "tests/parity/case.h"
 
 namespace uvic::parity {
@@ -20,7 +22,9 @@ int64_t size_between(std::string_view text, std::string_view prefix, std::string
   return error == std::errc() && end == text.data() + text.size() ? size : 0;
 }
 
-Tensor to_chw(const Tensor& image) { return image.permute({2, 0, 1}); }
+Tensor to_chw(const Tensor& image) {
+  return image.permute({2, 0, 1});
+}
 
 // Crops and resizes start from the reference's own pixels, so that they are judged apart from the decoder.
 void compare_image(const Case& c, const std::string& file, Report& report) {
@@ -59,11 +63,24 @@ void compare_celeba(const Case& c, Report& report) {
   }
 }
 
+void compare_cifar(const Case& c, Report& report) {
+  const auto bytes_of = [&](const char* file) { return read_file(c.folder / "images" / file, "CIFAR-10 batch"); };
+  const Cifar10Batch binary = read_cifar10_binary(bytes_of("cifar_like_batch.bin"), "cifar_like_batch.bin");
+  const Cifar10Batch python = read_cifar10_python(bytes_of("cifar_like_batch_py"), "cifar_like_batch_py");
+  for (const auto& [name, batch] : {std::pair("cifar binary", binary), std::pair("cifar python", python)}) {
+    const Tensor x = to_float(batch.pixels), flipped = c.at("out.cifar.flipped_first4");
+    report.absmax(name, x, c.at("out.cifar.tensor_chw"), kFloatTolerance);
+    report.absmax(std::string(name) + " flipped", x.narrow(0, 0, flipped.size(0)).flip(-1), flipped, kFloatTolerance);
+    report.exact(std::string(name) + " labels", batch.labels, c.at("out.cifar.labels"));
+  }
+}
+
 }  // namespace
 
 void data_case(const Case& c, Report& report) {
   for (const auto& file : c.config().at("images")) compare_image(c, file.get<std::string>(), report);
   compare_celeba(c, report);
+  compare_cifar(c, report);
   const Tensor saved = to_uint8(c.at("out.save_image.in")).permute({0, 2, 3, 1});
   report.exact("saved image", saved, c.at("out.save_image.out_uint8_hwc"));
 }
