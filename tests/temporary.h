@@ -30,6 +30,7 @@ class TemporaryFolder {
 
   fs::path put(const std::string& name, std::string_view bytes) const {
     fs::create_directories((path_ / name).parent_path());
+    fs::remove(path_ / name);  // some file systems sync a file that is truncated and written again: slow in loops
     std::ofstream(path_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     return path_ / name;
   }
