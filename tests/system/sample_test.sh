@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# What a user may rely on when drawing images: the same picture at any batch size and number of threads, recipes that
+# re-create it, files that are never overwritten, and Ctrl-C that leaves nothing half done.
+# usage: sample_test.sh UVIC
+set -euo pipefail
+uvic=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+say() { echo "--- $*"; }
+die() { echo "FAIL: $*" >&2 && exit 1; }
+same() { diff -r "$1" "$2" || die "$1 and $2 differ"; }
+# The exit code of a command, which may fail.
+code_of() { local code=0; "$@" || code=$?; echo $code; }
+sample() { "$uvic" sample --quiet "$@" > /dev/null; }
+
+say 'two models: the smoke preset, and one wide enough for its matrix products to be shared out among threads'
+"$uvic" train --preset smoke --steps 4 --output.sample_every 0 --quiet --name small > config.txt &
+"$uvic" train --preset shapes --data 'shapes?limit=16' --model.size tiny --model.image_size 32 --steps 1 --batch 2 \
+  --output.sample_every 0 --eval.every 0 --quiet --out wide_runs --name wide > /dev/null
+wait $!
+small=runs/00000-small wide=wide_runs/00000-wide
+
+say 'seeds 0-15 at batch 1, 3, 16 and 1, 2 threads'
+for model in small wide; do
+  for threads in 1 2; do
+    for batch in 1 3 16; do
+      sample --model "${!model}" --prompt 'a red circle' --seeds 0-15 --steps 3 --cfg-scale 2 --batch $batch \
+        --threads $threads --out $model-$threads-$batch
+    done
+  done
+  [ "$(ls $model-1-1 | wc -l)" -eq 16 ]
+  for other in 1-3 1-16 2-1 2-3 2-16; do same $model-1-1 $model-$other; done
+  [ "$(sha256sum $model-1-1/* | cut -d ' ' -f 1 | sort -u | wc -l)" -eq 16 ] || die 'two seeds give one image'
+  sample --model "${!model}" --prompt 'a red circle' --seeds 7 --steps 3 --cfg-scale 2 --out $model-alone
+  cmp $model-alone/000000.png $model-1-1/000007.png
+done
+for sampler in ddpm ddim; do
+  sample --model $small --seeds 0-3 --sampler $sampler --steps 3 --batch 3 --out $sampler
+  sample --model $small --seeds 3,1 --sampler $sampler --steps 3 --threads 1 --out $sampler-some
+  cmp $sampler-some/000000.png $sampler/000003.png && cmp $sampler-some/000001.png $sampler/000001.png
+done
+! cmp --silent ddpm/000000.png ddim/000000.png || die 'the sampler makes no difference'
+
+say 'a picture drawn again from its recipe'
+"$uvic" sample --model $wide --from wide-2-3/000005.png --out again --quiet | grep -qx 'again/000000.png: identical'
+cmp again/000000.png wide-2-3/000005.png
+"$uvic" sample --model $small --from ddpm/000002.png --out again --quiet | grep -qx 'again/000001.png: identical'
+"$uvic" sample --model $small --from ddpm/000002.png --seeds 9 --out again --quiet > verdict
+grep -q 'different, by at most' verdict || { cat verdict && die '--seeds does not override the recipe'; }
+
+say 'prompts, grid, strip, one file'
+"$uvic" sample --model $small -p 'a red circle' -p 'a blue square' --seeds 0-1 --grid 2x2 --strip --out mixed --quiet > names
+[ "$(echo mixed/*)" = 'mixed/000000.png mixed/000001.png mixed/000002.png mixed/000003.png mixed/grid-000.png mixed/strip-000.png mixed/strip-001.png mixed/strip-002.png mixed/strip-003.png' ] || die "made $(ls mixed)"
+diff <(sort names) <(ls -d mixed/*) || die 'the printed names are not the files'
+sample --model $small --seeds 0-3 --grid 2x2 --out picture.png
+sample --model $small --seeds 4 --out folder/one.png
+[ -s picture.png ] && [ -s folder/one.png ] && [ "$(ls folder)" = one.png ]
+
+say 'numbers go on, --force starts over'
+cp -r mixed kept
+sample --model $small --seeds 5-6 --grid auto --out mixed
+[ "$(ls mixed | wc -l)" -eq 12 ] && [ -s mixed/000005.png ] && [ -s mixed/grid-001.png ]
+for file in kept/*; do cmp "$file" "mixed/${file#kept/}" || die "$file was overwritten"; done
+[ "$(code_of sample --model $small --out picture.png 2> /dev/null)" -eq 1 ]
+sample --model $small --seeds 8 --out picture.png --force
+sample --model $small --seeds 8 --out mixed --force
+cmp mixed/000000.png picture.png
+cmp mixed/000001.png kept/000001.png
+
+say 'lines for programs'
+json() { python3 -c 'import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert len(rows) >= int(sys.argv[2]) and all(isinstance(row, dict) for row in rows), rows' "$@"; }
+"$uvic" --json sample --model $small --seeds 0-2 --grid auto --out for_programs > rows.json 2> progress.json
+json rows.json 4 && json progress.json 1
+"$uvic" --json info $small > info.json && json info.json 1
+"$uvic" --json info picture.png > info.json && json info.json 1
+"$uvic" --json data info 'shapes?limit=4' > info.json 2> progress.json && json info.json 1 && json progress.json 1
+json $small/stats.jsonl 1
+
+# Starts a command, waits until a line of its stderr has the text, sends the signal and leaves the exit code in $code.
+interrupt() {
+  local signal=$1 text=$2
+  shift 2
+  "$@" > stopped.out 2> stopped.err &
+  local pid=$!
+  until grep -q "$text" stopped.err; do
+    kill -0 $pid 2> /dev/null || { cat stopped.err && die "'$*' ended by itself"; }
+    sleep 0.1
+  done
+  local begin=$SECONDS
+  kill -"$signal" $pid
+  code=0
+  wait $pid || code=$?
+  ((SECONDS - begin < 20)) || die "took $((SECONDS - begin)) s to stop"
+}
+
+say 'Ctrl-C while sampling'
+# A background command of a script ignores SIGINT unless job control is on.
+set -m
+interrupt INT 'sample' "$uvic" sample --model $wide --seeds 0-999 --sampler ddpm --steps 1000 --grid auto --out never
+[ $code -eq 130 ] || die "exit code $code"
+[ ! -e never ] || [ -z "$(ls -A never)" ] || die "leaves $(ls -A never)"
+
+for signal in INT TERM; do
+  say "SIG$signal while training"
+  out=runs-$signal
+  interrupt $signal 'train ' "$uvic" train --preset smoke --steps 100000 --output.sample_every 0 --output.save_every 100000 \
+    --out $out --name stopped
+  [ $code -eq 130 ] || die "exit code $code"
+  run=$out/00000-stopped
+  step=$(sed -n "s|^interrupted at step \([0-9]*\): .*|\1|p" stopped.err)
+  [ -n "$step" ] && [ "$(readlink $run/latest)" = "checkpoint-$step" ] || { cat stopped.err && die 'does not say where it saved'; }
+  grep -q "^interrupted at step $step: $run/checkpoint-$step$" stopped.err || { cat stopped.err && die 'names no checkpoint'; }
+  [ -z "$(find $run -name '*.tmp*')" ]
+  "$uvic" train --resume latest --out $out --steps $((step + 3)) --quiet > /dev/null
+  [ "$(readlink $run/latest)" = "checkpoint-$((step + 3))" ]
+done
+echo 'all as promised'

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The README's walk in miniature: look at the data, train, sample, score, convert, inspect.
+# usage: walk_test.sh UVIC
+set -euo pipefail
+uvic=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+say() { echo "--- $*"; }
+die() { echo "FAIL: $*" >&2 && exit 1; }
+# expect TEXT COMMAND...: the command succeeds and its stdout has the text.
+expect() {
+  local text=$1
+  shift
+  "$@" > said || die "'$*' fails"
+  grep -qF -- "$text" said || { cat said && die "'$*' does not say '$text'"; }
+}
+run() { expect "$1" "$uvic" --quiet "${@:2}"; }
+
+say 'data'
+run 'shapes' data list
+run 'images    64' data info 'shapes?limit=64&size=16' --preview sheet.png
+run 'none: the image carries no text' info sheet.png
+
+say 'a plan writes nothing'
+before=$(ls -A)
+run 'parameters' train --preset smoke --dry-run
+[ "$(ls -A)" = "$before" ] || die "--dry-run leaves $(ls -A)"
+
+say 'train'
+run '[model]' train --preset smoke
+run=runs/00000-shapes-uvic-nano
+for file in config.toml command.txt log.txt stats.jsonl metrics.csv samples/0000020.png latest/model.safetensors \
+  latest/model_ema.safetensors latest/optimizer.safetensors latest/state.json; do
+  [ -s $run/$file ] || die "no $run/$file"
+done
+ls $run/events.out.tfevents.* > /dev/null
+[ "$(readlink $run/latest)" = checkpoint-20 ] && [ "$(wc -l < $run/stats.jsonl)" -eq 4 ]
+[ -z "$(find . -name '*.tmp*')" ]
+# The saved config starts the same run.
+run '[model]' train --config $run/config.toml --out again
+cmp {$run,again/00000-shapes-uvic-nano}/latest/model_ema.safetensors
+
+say 'sample'
+run 'pictures/000003.png' sample --model $run --prompt 'a red circle above a blue square' --seeds 0-3 --grid 2x2 --out pictures
+run 'a red circle above a blue square' info pictures/000002.png
+run 'identical' sample --model $run --from pictures/000002.png --out again
+
+say 'convert to .pth and back'
+run 'tensors' convert $run weights.pth
+run 'tensors' convert weights.pth bare.safetensors
+run 'tensors' convert weights.pth whole.safetensors --config $run/config.toml
+run 'tensors' convert bare.safetensors 20.ckpt
+run 'tensors' convert 20.ckpt back.safetensors
+cmp bare.safetensors back.safetensors
+run 'tensors' convert $run half.safetensors --half
+# With its config the file draws what the run drew; it lacks only the words of the training captions.
+run 'drawn/000000.png' sample --model half.safetensors --prompt 'a red circle' --out drawn
+
+say 'inspect'
+run 'shapes-uvic-nano' info $run
+run 'sha256' info $run/latest
+run 'cog' info $run/latest/model_ema.safetensors
+run 'pos_embed' info weights.pth --tensors
+run 'parameters' info bare.safetensors
+run '[model]' info --config half.safetensors
+
+say 'export and import'
+run 'folder:exported' data export 'shapes?size=16&limit=12' --out exported
+"$uvic" --json data info 'shapes?size=16&limit=12' > original.json 2> log
+"$uvic" --json data info folder:exported > exported.json 2> log
+# Same pixels, so the same sums; same captions.
+values() { sed -E 's/"(spec|description)":"[^"]*",//g' "$1"; }
+diff <(values original.json) <(values exported.json)
+
+say 'score'
+weights=${UVIC_CACHE:-${XDG_CACHE_HOME:+$XDG_CACHE_HOME/uvic}}
+weights=${weights:-$HOME/.cache/uvic}/weights
+if ls "$weights"/efficientnet-lite0-*.pth > /dev/null 2>&1; then
+  efficientnet='--features efficientnet-lite0'
+  run '1280 features' stats 'shapes?size=16&limit=12' --out shapes.npz $efficientnet
+  run 'statistics' info shapes.npz
+  distance() { "$uvic" --json fid "$@" 2> log | sed -E 's/.*"label":"FD\(efficientnet-lite0\)".*"value":([0-9.e+-]+).*/\1/'; }
+  same=$(distance exported shapes.npz) drawn=$(distance $run shapes.npz --num 8 --steps 2)
+  awk "BEGIN { exit !($same < 0.01 && $drawn > 10) }" || die "distances $same of equal images, $drawn of drawn ones"
+else
+  echo "skipped: no EfficientNet-Lite0 weights in $weights (scripts/setup puts them there)"
+fi
+echo 'walked through'
