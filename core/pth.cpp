@@ -18,7 +18,7 @@ constexpr std::string_view kLegacyMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa
 constexpr size_t kProtocolBytes = 2;
 
 bool is_legacy(std::string_view bytes) {
-  return bytes.substr(0, 15).substr(std::min<size_t>(bytes.size(), 2)) == kLegacyMagic;
+  return bytes.size() > kProtocolBytes && bytes.substr(kProtocolBytes).starts_with(kLegacyMagic);
 }
 
 // What a persistent id says: ("storage", type, key, device, elements, ...)

@@ -143,15 +143,15 @@ ZipReader::ZipReader(const std::filesystem::path& path, std::string_view what)
                    number_at<uint32_t>(rest, 42)};
     if (!read_zip64(rest.substr(kCentralSize + name, extra), {&entry.size, &entry.packed_size, &entry.header_at}))
       damaged();
+    index_[entry.name] = entries_.size();
     entries_.push_back(std::move(entry));
     rest.remove_prefix(kCentralSize + name + extra + comment);
   }
 }
 
 const ZipEntry* ZipReader::find(std::string_view name) const {
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.name == name; });
-  return found == entries_.end() ? nullptr : &*found;
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
 ZipBytes ZipReader::read(const ZipEntry& entry) const {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -40,12 +42,12 @@ class ZipReader {
   const ZipEntry* find(std::string_view name) const;  // or null
   // Error if the entry is encrypted, damaged (CRC-32) or packed with another method than STORED or DEFLATE.
   ZipBytes read(const ZipEntry& entry) const;
-  uint64_t file_size() const { return file_.size; }
 
  private:
   std::string name_;
   MappedFile file_;
   std::vector<ZipEntry> entries_;
+  std::map<std::string, size_t, std::less<>> index_;  // of the last entry of each name
 };
 
 // Entries in the order they are added, all dated 1980-01-01 so that equal contents give equal files. Zip64 where
