@@ -51,7 +51,9 @@ struct ConvertCommand {
     const fs::path target = target_file();
     const bool to_safetensors = target.extension() == ".safetensors";
     if (has_config && !to_safetensors)
-      fail("only .safetensors files hold a config: leave out --preset, --config and --model.*, or name OUT .safetensors");
+      fail(
+          "only .safetensors files hold a config: leave out --preset, --config and --model.*, or name OUT "
+          ".safetensors");
 
     const fs::path file = find_weights(in, weights == "nnet_ema");
     TensorFile data = read_weights(file);
@@ -74,7 +76,8 @@ struct ConvertCommand {
     const fs::path path = out, extension = path.extension();
     const fs::path target = extension == ".ckpt" ? path / (weights + ".pth") : path;
     if (extension != ".ckpt" && extension != ".pth" && extension != ".safetensors")
-      fail("cannot tell what '{}' should become: name it .safetensors, .pth or .ckpt (a folder as U-ViT writes it)", out);
+      fail("cannot tell what '{}' should become: name it .safetensors, .pth or .ckpt (a folder as U-ViT writes it)",
+           out);
     if (fs::is_directory(target)) fail("'{}' is a folder: name a file", target.string());
     if (fs::exists(target) && !force)
       fail("'{}' exists: choose another name, or give --force to replace it", target.string());
@@ -102,9 +105,12 @@ struct ConvertCommand {
     const uintmax_t bytes = fs::file_size(target);
     const std::string hash = sha256_of_file(target);
     if (verbosity() == Verbosity::kJson) {
-      const nlohmann::ordered_json json{{"from", file.string()},       {"file", target.string()},
-                                        {"tensors", tensors.size()},   {"parameters", parameters},
-                                        {"bytes", bytes},              {"sha256", hash},
+      const nlohmann::ordered_json json{{"from", file.string()},
+                                        {"file", target.string()},
+                                        {"tensors", tensors.size()},
+                                        {"parameters", parameters},
+                                        {"bytes", bytes},
+                                        {"sha256", hash},
                                         {"config", has_config && to_safetensors}};
       fmt::print("{}\n", json.dump());
       return;
@@ -112,8 +118,9 @@ struct ConvertCommand {
     fmt::print("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}\n", file.string(), target.string(),
                tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash);
     if (to_safetensors && !has_config)
-      log_line("note: the file does not say how its model is built, so `uvic sample` will need --preset or --config; give "
-               "them here to put them into the file");
+      log_line(
+          "note: the file does not say how its model is built, so `uvic sample` will need --preset or --config; give "
+          "them here to put them into the file");
     if (!to_safetensors && has_config)
       log_line("note: .pth files hold weights only; the config, class names and words stay behind");
   }
@@ -125,11 +132,13 @@ void add_convert_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "convert",
       "convert weights between U-ViT's .pth files or N.ckpt folders and .safetensors; the names of the tensors stay.\n"
-      "With --preset or --config (and --model.*) the config goes into the .safetensors file, after a check that the weights "
+      "With --preset or --config (and --model.*) the config goes into the .safetensors file, after a check that the "
+      "weights "
       "fit it, so that `uvic sample` needs nothing else. Weights do not show their attention kind and their number of "
       "heads: give the preset they were trained with, or --model.attention softmax for U-ViT, cog for U-ViC.");
   auto command = std::make_shared<ConvertCommand>();
-  sub->add_option("IN", command->in, "a .pth, .pt or .safetensors file, a run or checkpoint folder, a U-ViT N.ckpt folder")
+  sub->add_option("IN", command->in,
+                  "a .pth, .pt or .safetensors file, a run or checkpoint folder, a U-ViT N.ckpt folder")
       ->required();
   sub->add_option("OUT", command->out, "a .safetensors or .pth file, or an N.ckpt folder for the .pth")->required();
   sub->add_option("--weights", command->weights, "which weights of a folder: averaged (nnet_ema) or not (nnet)")

@@ -1,8 +1,10 @@
 // uvic data list | info | export | fetch
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "app/commands.h"
 #include "app/data_export.h"
@@ -24,7 +26,9 @@ constexpr const char* kExamples =
     "  folder:photos?size=64        pictures of any size, cropped to squares\n"
     "  coco:data/coco?limit=512     the first 512 images with their captions\n";
 
-bool as_json() { return verbosity() == Verbosity::kJson; }
+bool as_json() {
+  return verbosity() == Verbosity::kJson;
+}
 
 void print_json(const Json& json) {
   fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -50,7 +54,6 @@ void list() {
   for (const auto& entry : fetchable()) fmt::print("  {:9} {}\n", entry.name, entry.summary);
 }
 
-// Sums over the images, a batch at a time.
 struct Pixels {
   Tensor mean = at::zeros({3}, at::kDouble), std;  // of values in [0, 1], one per channel
 };
@@ -76,20 +79,22 @@ std::optional<Pixels> measure_pixels(const Dataset& data) {
   return pixels;
 }
 
-// The first images of every class in turn, or of all, with what they are drawn from.
+// Images spread evenly over the data set, each with its caption or class.
 void write_preview(const Dataset& data, const fs::path& file, bool force) {
   constexpr int64_t kTiles = 36;
-  if (fs::exists(file) && !force) fail("'{}' exists: choose another name, or give --force to replace it", file.string());
+  if (fs::exists(file) && !force)
+    fail("'{}' exists: choose another name, or give --force to replace it", file.string());
   std::vector<Tensor> tiles;
   std::vector<std::string> captions;
   for (int64_t i = 0; i < std::min(kTiles, data.size()); ++i) {
-    const int64_t index = i * data.size() / std::min(kTiles, data.size());  // spread over the whole set
+    const int64_t index = i * data.size() / std::min(kTiles, data.size());
     tiles.push_back(data.images({&index, 1})[0].permute({1, 2, 0}).contiguous());
     const auto texts = data.captions(index);
     const int64_t label = data.label(index);
     captions.push_back(!texts.empty() ? texts.front() : label >= 0 ? data.classes().at(label) : "");
   }
-  if (std::all_of(captions.begin(), captions.end(), [](const auto& caption) { return caption.empty(); })) captions.clear();
+  if (std::all_of(captions.begin(), captions.end(), [](const auto& caption) { return caption.empty(); }))
+    captions.clear();
   write_png(file, make_grid(tiles, captions, {.columns = 0, .pad = 2, .min_tile = captions.empty() ? 0 : 96}));
 }
 
@@ -139,14 +144,16 @@ struct InfoCommand {
     if (captions == 0)
       fmt::print("captions  none\n");
     else
-      fmt::print("captions  {} of {} images, for example\n", captions, captioned);
+      fmt::print("captions  {}, of {} images; for example\n", captions, captioned);
     for (const std::string& caption : examples) fmt::print("  \"{}\"\n", caption);
     if (!preview.empty()) fmt::print("preview   {}\n", preview);
   }
 
   void print_as_json(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
                      int64_t captioned, const std::vector<std::string>& examples) const {
-    const auto list = [](const Tensor& x) { return std::vector<double>(x.const_data_ptr<double>(), x.const_data_ptr<double>() + 3); };
+    const auto list = [](const Tensor& x) {
+      return std::vector<double>(x.const_data_ptr<double>(), x.const_data_ptr<double>() + 3);
+    };
     Json classes = Json::array();
     for (size_t i = 0; i < counts.size(); ++i) classes.push_back({{"name", data.classes()[i]}, {"images", counts[i]}});
     print_json({{"spec", spec},
@@ -220,12 +227,14 @@ void add_data_command(CLI::App& app, ExitCode& exit_code) {
 
   auto fetched = std::make_shared<Arguments>();
   fetched->out = "data";
-  CLI::App* fetch_command = sub->add_subcommand("fetch", "download a data set from its official place; goes on where it stopped");
+  CLI::App* fetch_command =
+      sub->add_subcommand("fetch", "download a data set from its official place; goes on where it stopped");
   std::string known;
   for (const auto& entry : fetchable()) known += fmt::format("\n  {:9} {}", entry.name, entry.summary);
   fetch_command->add_option("NAME", fetched->what, "what to download:" + known)->required();
   fetch_command->add_option("--out", fetched->out, "folder for the files")->capture_default_str();
-  fetch_command->add_option("--base-url", fetched->base_url, "download from a mirror: replaces all of the address but the file's name");
+  fetch_command->add_option("--base-url", fetched->base_url,
+                            "download from a mirror: replaces all of the address but the file's name");
   fetch_command->callback([fetched] { fetch_files(fetched->what, fetched->out, fetched->base_url); });
 }
 

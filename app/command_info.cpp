@@ -1,6 +1,7 @@
 // uvic info FILE|RUN|PNG
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -28,8 +29,9 @@ Fields describe_png(const fs::path& file) {
         const Recipe r = parse_parameters(value, file.string());
         Fields recipe{{"prompt", r.prompt}};
         if (!r.negative.empty()) recipe["negative"] = r.negative;
-        if (r.label) recipe["class"] = r.label_name.empty() ? fmt::format("{}", *r.label)
-                                                            : fmt::format("{} ({})", r.label_name, *r.label);
+        if (r.label)
+          recipe["class"] =
+              r.label_name.empty() ? fmt::format("{}", *r.label) : fmt::format("{} ({})", r.label_name, *r.label);
         recipe.update({{"seed", r.seed}, {"sampler", r.sampler}, {"steps", r.steps}, {"cfg_scale", r.cfg_scale}});
         if (r.eta != 0) recipe["eta"] = r.eta;
         if (r.clip_x0) recipe["clip_x0"] = true;
@@ -82,8 +84,8 @@ std::string last_line(const fs::path& file) {
 Fields describe_run(const fs::path& path) {
   const RunFolder run = RunFolder::open(path);
   const fs::path folder = run.path();
-  const RunConfig config = parse_run_config(read_file(folder / "config.toml", "run config"),
-                                            (folder / "config.toml").string());
+  const RunConfig config =
+      parse_run_config(read_file(folder / "config.toml", "run config"), (folder / "config.toml").string());
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {
     const Fields state = read_state(run.latest());
@@ -137,9 +139,11 @@ Fields describe(const fs::path& path, bool list_tensors) {
     if (RunFolder::is_run(path)) return describe_run(path);
     for (const char* name : {"state.json", "model_ema.safetensors", "nnet_ema.pth"})
       if (fs::exists(path / name)) return describe_checkpoint(path, list_tensors);
-    fail("{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for pictures "
-         "there is `uvic data info folder:{}`",
-         path.string(), path.string());
+    fail(
+        "{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for "
+        "pictures "
+        "there is `uvic data info folder:{}`",
+        path.string(), path.string());
   }
   const MappedFile file = map_file(path, "file");
   const std::string_view bytes = file.bytes();
@@ -148,9 +152,11 @@ Fields describe(const fs::path& path, bool list_tensors) {
   const bool is_zip = bytes.starts_with("PK"), is_pickle = bytes.starts_with("\x80");
   const bool is_safetensors = bytes.size() > 8 && bytes[8] == '{';
   if (!is_zip && !is_pickle && !is_safetensors)
-    fail("cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a PNG, or statistics "
-         "(.npz)",
-         path.string());
+    fail(
+        "cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a PNG, or "
+        "statistics "
+        "(.npz)",
+        path.string());
   return describe_weights(path, list_tensors);
 }
 
@@ -168,7 +174,8 @@ std::string config_of(const fs::path& path) {
 }  // namespace
 
 void add_info_command(CLI::App& app) {
-  CLI::App* sub = app.add_subcommand("info", "what a file or folder is: a run, weights, an image with its recipe, statistics");
+  CLI::App* sub =
+      app.add_subcommand("info", "what a file or folder is: a run, weights, an image with its recipe, statistics");
   struct Arguments {
     std::string path;
     bool tensors = false, config = false;

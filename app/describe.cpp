@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/infer_config.h"
@@ -14,22 +15,32 @@ namespace {
 
 std::string dtype_name(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return "float32";
-    case at::kHalf: return "float16";
-    case at::kBFloat16: return "bfloat16";
-    case at::kDouble: return "float64";
-    case at::kLong: return "int64";
-    case at::kInt: return "int32";
-    case at::kByte: return "uint8";
-    case at::kBool: return "bool";
-    default: return at::toString(type);
+    case at::kFloat:
+      return "float32";
+    case at::kHalf:
+      return "float16";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kDouble:
+      return "float64";
+    case at::kLong:
+      return "int64";
+    case at::kInt:
+      return "int32";
+    case at::kByte:
+      return "uint8";
+    case at::kBool:
+      return "bool";
+    default:
+      return at::toString(type);
   }
 }
 
 std::string condition_of(const UVitConfig& model) {
   if (model.classes > 0) return fmt::format("class, one of {}", model.classes);
   if (model.vocabulary > 0) return fmt::format("text, up to {} of {} words", model.context_tokens, model.vocabulary);
-  if (model.context_tokens > 0) return fmt::format("text, {} states of width {}", model.context_tokens, model.context_dim);
+  if (model.context_tokens > 0)
+    return fmt::format("text, {} states of width {}", model.context_tokens, model.context_dim);
   return "none";
 }
 
@@ -59,7 +70,8 @@ Fields describe_inferred(const InferredConfig& inferred) {
   Fields fields{{"network", model.size.empty() ? "U-ViT or U-ViC" : "U-ViT or U-ViC, size " + model.size}};
   fields.update(describe_network(model));
   if (inferred.guessed && model.context_tokens == 0)
-    fields["condition"] = fmt::format("text, states of width {}; tokens cannot be told from patches", model.context_dim);
+    fields["condition"] =
+        fmt::format("text, states of width {}; tokens cannot be told from patches", model.context_dim);
   else
     fields["condition"] = condition_of(model) + (inferred.guessed ? " (if that is the number of tokens)" : "");
   fields["unknown"] = "heads, attention kind, schedule: not in the weights, see `uvic convert --help`";
@@ -72,7 +84,9 @@ Fields describe_config(const RunConfig& config) {
   const UVitConfig model = resolve(config.model);
   const char* network = model.attention == "cog" ? "U-ViC" : "U-ViT";
   Fields fields;
-  fields["model"] = {{"network", fmt::format("{}, size {}", network, model.size)}};
+  const UVitSize row = find(uvit_sizes(), model.size, "model size").value;
+  const bool is_of_size = row.depth == model.depth && row.dim == model.dim && row.heads == model.heads;
+  fields["model"] = {{"network", is_of_size ? fmt::format("{}, size {}", network, model.size) : network}};
   fields["model"].update(describe_network(model));
   fields["model"]["condition"] = condition_of(model);
   fields["model"]["attention"] = model.attention == model.end_attention
@@ -101,12 +115,9 @@ Fields describe_weights(const fs::path& file, bool list_tensors) {
     parameters += tensor.numel();
     ++dtypes[dtype_name(tensor.scalar_type())];
   }
-  Fields fields{{"file", file.string()},
-                {"bytes", fs::file_size(file)},
-                {"sha256", sha256_of_file(file)},
-                {"tensors", weights.tensors.size()},
-                {"parameters", parameters},
-                {"types", dtypes}};
+  Fields fields{{"file", file.string()},          {"bytes", fs::file_size(file)},
+                {"sha256", sha256_of_file(file)}, {"tensors", weights.tensors.size()},
+                {"parameters", parameters},       {"types", dtypes}};
   if (const auto card = ModelCard::from_metadata(weights.metadata, file.string())) {
     fields["step"] = card->step;
     const auto version = weights.metadata.find("uvic.version");
@@ -130,8 +141,9 @@ std::string to_text(const Fields& fields, int indent) {
   size_t width = 0;
   for (const auto& item : fields.items()) width = std::max(width, item.key().size());
   const auto scalar = [](const Fields& value) {
-    return value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
-                                                                                  : value.dump();
+    return value.is_string()         ? value.get<std::string>()
+           : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+                                     : value.dump();
   };
   std::string text;
   for (const auto& [name, value] : fields.items()) {

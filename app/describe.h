@@ -14,8 +14,8 @@ using Fields = nlohmann::ordered_json;  // an object; '_' in a name is a space i
 // The network, how it was trained and how it samples, in a few lines.
 Fields describe_config(const RunConfig& config);
 
-// A file of weights: size, hash, tensors, and the config in its metadata or what its shapes tell. `list_tensors`: also every
-// tensor's name, type and shape.
+// A file of weights: size, hash, tensors, and the config in its metadata or what its shapes tell. `list_tensors`: also
+// every tensor's name, type and shape.
 Fields describe_weights(const std::filesystem::path& file, bool list_tensors);
 
 // Names padded to one column, nested objects indented.

@@ -62,8 +62,8 @@ std::string contradictions(const UVitConfig& config, const InferredConfig& infer
   std::string list;
   const auto compare = [&](const char* name, auto in_config, auto in_weights) {
     if (in_config == in_weights) return;
-    list += fmt::format("{}model.{} is {} in the config and {} in the weights", list.empty() ? "" : "; ", name, in_config,
-                        in_weights);
+    list += fmt::format("{}model.{} is {} in the config and {} in the weights", list.empty() ? "" : "; ", name,
+                        in_config, in_weights);
   };
   const UVitConfig& model = inferred.model;
   compare("depth", config.depth / 2 * 2, model.depth);
@@ -83,7 +83,8 @@ std::string contradictions(const UVitConfig& config, const InferredConfig& infer
   } else if (config.context_tokens > 0) {
     compare("context_dim", config.context_dim, model.context_dim);
   } else {
-    list += fmt::format("{}model.context_tokens is 0 in the config, but the weights take text", list.empty() ? "" : "; ");
+    list +=
+        fmt::format("{}model.context_tokens is 0 in the config, but the weights take text", list.empty() ? "" : "; ");
   }
   return list;
 }

@@ -12,12 +12,24 @@
 namespace uvic {
 namespace {
 
-std::string to_text(const std::string& value) { return toml_string(value); }
-std::string to_text(bool value) { return value ? "true" : "false"; }
-std::string to_text(double value) { return fmt::format("{}", value); }
-std::string to_text(int64_t value) { return fmt::format("{}", value); }
-std::string to_text(uint64_t value) { return fmt::format("{}", value); }
-std::string to_text(int value) { return fmt::format("{}", value); }
+std::string to_text(const std::string& value) {
+  return toml_string(value);
+}
+std::string to_text(bool value) {
+  return value ? "true" : "false";
+}
+std::string to_text(double value) {
+  return fmt::format("{}", value);
+}
+std::string to_text(int64_t value) {
+  return fmt::format("{}", value);
+}
+std::string to_text(uint64_t value) {
+  return fmt::format("{}", value);
+}
+std::string to_text(int value) {
+  return fmt::format("{}", value);
+}
 
 template <class T>
 CLI::Validator one_of(std::span<const Entry<T>> table) {
@@ -51,8 +63,8 @@ CLI::Validator boolean() {
 template <class T>
 CLI::Validator number() {
   static constexpr std::string_view kExpected = std::is_floating_point_v<T> ? "a finite number"
-                                         : std::is_unsigned_v<T>     ? "a whole number, 0 or more"
-                                                                     : "a whole number";
+                                                : std::is_unsigned_v<T>     ? "a whole number, 0 or more"
+                                                                            : "a whole number";
   return {[](std::string& text) {
             return is_number<T>(text) ? std::string() : fmt::format("'{}': expected {}", text, kExpected);
           },
@@ -131,7 +143,8 @@ void RunOptions::add_model(UVitConfig& c) {
   add("--model.classes", c.classes, "number of classes (set by data.condition class)")->check(at_least(0));
   add("--model.context_tokens", c.context_tokens, "text tokens (data.condition text)")->check(at_least(0));
   add("--model.context_dim", c.context_dim, "width of a text state; 0: model.dim")->check(at_least(0));
-  add("--model.vocabulary", c.vocabulary, "words of the learned text embedding (set by data.condition text)")->check(at_least(0));
+  add("--model.vocabulary", c.vocabulary, "words of the learned text embedding (set by data.condition text)")
+      ->check(at_least(0));
   add("--model.attention", c.attention, "attention of every block but the first and the last")
       ->check(one_of(attention_kinds()));
   add("--model.end_attention", c.end_attention, "attention of the first and the last block")
@@ -186,7 +199,8 @@ void RunOptions::add_sample(SampleConfig& c) {
 void RunOptions::add_eval(EvalConfig& c) {
   add("--eval.every", c.every, "steps between scores; 0: never")->check(at_least(0));
   add("--eval.num", c.num, "images per score")->check(at_least(2));
-  add("--eval.features", c.features, "feature network; empty: inception-fid if its weights are there, else efficientnet-lite0")
+  add("--eval.features", c.features,
+      "feature network; empty: inception-fid if its weights are there, else efficientnet-lite0")
       ->check(empty_or_one_of(feature_nets()));
   add("--eval.against", c.against, "data SPEC to compare with; empty: the training data");
 }
@@ -223,10 +237,10 @@ std::string RunOptions::unknown_key(const std::string& section, const std::strin
   std::string keys, sections, elsewhere;
   for (const Option& option : options_) {
     if (option.section == section) keys += (keys.empty() ? "" : ", ") + option.key;
-    if (option.key == key) elsewhere = option.section;
+    if (option.key == key) elsewhere += fmt::format("{}[{}]", elsewhere.empty() ? "" : " or ", option.section);
     if (!sections.ends_with(option.section)) sections += (sections.empty() ? "" : ", ") + option.section;
   }
-  if (!elsewhere.empty()) return fmt::format("[{}] has no key '{}', it belongs in [{}]", section, key, elsewhere);
+  if (!elsewhere.empty()) return fmt::format("[{}] has no key '{}', it belongs in {}", section, key, elsewhere);
   if (keys.empty()) return fmt::format("no section [{}] (for key '{}'): expected one of {}", section, key, sections);
   return fmt::format("unknown key '{}' in [{}]: expected one of {}", key, section, keys);
 }

@@ -66,7 +66,9 @@ size_t last_line(const std::string& text, std::string_view mark) {
 }
 
 // The text before a line, without the line break between them.
-std::string before(const std::string& text, size_t line) { return text.substr(0, line - (line > 0)); }
+std::string before(const std::string& text, size_t line) {
+  return text.substr(0, line - (line > 0));
+}
 
 Prompts split_prompts(const std::string& text) {
   const size_t negative = last_line(text, kNegative);
@@ -83,7 +85,8 @@ T parse_number(const std::string& text, const char* name) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    fail("{}", text.empty() ? fmt::format("it has no '{}'", name) : fmt::format("{} is '{}', no such number", name, text));
+    fail("{}",
+         text.empty() ? fmt::format("it has no '{}'", name) : fmt::format("{} is '{}', no such number", name, text));
   return value;
 }
 
@@ -100,7 +103,8 @@ std::string to_parameters(const Recipe& r) {
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
     text += fmt::format(", {}: {}, {}: {}", kExactPrompt, quoted(r.prompt), kExactNegative, quoted(r.negative));
-  return text + fmt::format(", Model hash: {}, Model: {}, Version: {}", r.model_hash, quoted(r.model), quoted(r.version));
+  return text +
+         fmt::format(", Model hash: {}, Model: {}, Version: {}", r.model_hash, quoted(r.model), quoted(r.version));
 }
 
 Recipe parse_parameters(const std::string& text, const std::string& origin) {

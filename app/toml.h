@@ -12,8 +12,9 @@ struct TomlItem {
   int64_t line = 0;   // counted from 1
 };
 
-// In the order of the text. Dotted keys outside of a section ("model.depth = 4") are read as well. Error, naming `origin`
-// and the line, for anything else of TOML (arrays, tables, multi-line strings) and for a key that stands twice.
+// In the order of the text. Dotted keys outside of a section ("model.depth = 4") are read as well. Error, naming
+// `origin` and the line, for anything else of TOML (arrays, tables, multi-line strings) and for a key that stands
+// twice.
 std::vector<TomlItem> parse_toml(const std::string& text, const std::string& origin);
 
 // A string as TOML writes it: in double quotes, with escapes.

@@ -21,9 +21,7 @@ class Numbered : public Dataset {
     shaped.select(1, 1).fill_(9);
     return shaped;
   }
-  int64_t label(int64_t i) const override {
-    return classes_.empty() ? -1 : i % static_cast<int64_t>(classes_.size());
-  }
+  int64_t label(int64_t i) const override { return classes_.empty() ? -1 : i % static_cast<int64_t>(classes_.size()); }
   std::vector<std::string> captions(int64_t i) const override {
     if (!captions_) return {};
     if (i % 2 == 0) return {fmt::format("number {}, \"quoted\" ü", i)};
@@ -68,7 +66,8 @@ TEST(DataExport, ClassesBecomeFolders) {
     EXPECT_EQ(back->label(at), data.label(original));
   }
   const std::string lines = read_file(folder / "out" / "metadata.jsonl", "metadata");
-  expect_mentions(lines, {R"({"file_name":"cat-dog/000001.png","text":["number 1","odd"],"label":1,"class":"cat/dog"})"});
+  expect_mentions(lines,
+                  {R"({"file_name":"cat-dog/000001.png","text":["number 1","odd"],"label":1,"class":"cat/dog"})"});
 }
 
 TEST(DataExport, LeavesForeignFilesAlone) {

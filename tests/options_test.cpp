@@ -61,7 +61,8 @@ TEST(Options, MistakesNameTheKeyAndTheFile) {
   expect_mentions(error_in("[modle]\ndepth_of = 3\n"), {"my.toml", "line 2", "[modle]", "model"});
   expect_mentions(error_in("[train]\ndepth = 4\n"), {"my.toml", "depth", "[train]", "[model]"});
   expect_mentions(error_in("steps = 4\n"), {"my.toml", "steps", "[train]"});
-  expect_mentions(error_in("[train]\n\nsteps = \"many\"\n"), {"my.toml", "line 3", "train.steps", "many", "whole number"});
+  expect_mentions(error_in("[train]\n\nsteps = \"many\"\n"),
+                  {"my.toml", "line 3", "train.steps", "many", "whole number"});
   expect_mentions(error_in("[train]\nsteps = 1.5\n"), {"my.toml", "train.steps", "1.5"});
   expect_mentions(error_in("[train]\nsteps = 0\n"), {"my.toml", "train.steps", "0", "1 or more"});
   expect_mentions(error_in("[train]\nsteps = \"\"\n"), {"my.toml", "train.steps"});
@@ -112,9 +113,9 @@ TEST_F(Precedence, FlagOverFileOverPresetOverDefault) {
   ASSERT_NE(smoke.train.lr, TrainConfig{}.lr);
 
   const RunConfig config = resolve_from({"--preset", "smoke", "--config", file, "--steps", "222"});
-  EXPECT_EQ(config.train.steps, 222);                           // flag
-  EXPECT_EQ(config.train.batch, 7);                             // file
-  EXPECT_EQ(config.train.lr, smoke.train.lr);                   // preset
+  EXPECT_EQ(config.train.steps, 222);                            // flag
+  EXPECT_EQ(config.train.batch, 7);                              // file
+  EXPECT_EQ(config.train.lr, smoke.train.lr);                    // preset
   EXPECT_EQ(config.train.accumulate, TrainConfig{}.accumulate);  // default
   EXPECT_EQ(resolve_from({"--preset", "smoke", "--config", file}).train.steps, 111);
   EXPECT_EQ(resolve_from({"--preset", "smoke"}).train.steps, smoke.train.steps);
@@ -160,9 +161,9 @@ TEST(Toml, ReadsWhatPeopleWrite) {
 
 TEST(Toml, RefusesTheRest) {
   const auto error = [](const std::string& text) { return error_of([&] { parse_toml("\n" + text, "t.toml"); }); };
-  for (const char* text : {"steps", "steps 5", "[train", "[]", "[[train]]", "= 5", "a =", "a = # 5", "a = \"open", "a = 'open",
-                           "a = \"x\" y", "a = two words", "a = [1, 2]", "a = {b = 1}", "a = \"\"\"x\"\"\"", "a = \"\\q\"",
-                           "a b = 1", ".a = 1"})
+  for (const char* text : {"steps", "steps 5", "[train", "[]", "[[train]]", "= 5", "a =", "a = # 5", "a = \"open",
+                           "a = 'open", "a = \"x\" y", "a = two words", "a = [1, 2]", "a = {b = 1}",
+                           "a = \"\"\"x\"\"\"", "a = \"\\q\"", "a b = 1", ".a = 1"})
     expect_mentions(error(text), {"t.toml", "line 2"});
   expect_mentions(error("[x]\na = 1\n[y]\na = 1\n[x]\na = 2"), {"line 7", "[x] a", "twice"});
 }
