@@ -158,7 +158,7 @@ void RunOptions::add_diffusion(ScheduleConfig& schedule, ObjectiveConfig& object
   add("--schedule.beta_end", schedule.beta_end, "0: the kind's own")->check(at_least(0));
   add("--objective.prediction", objective.prediction, "what the network predicts")->check(one_of(prediction_kinds()));
   add("--objective.weighting", objective.weighting, "loss weighting over time")->check(one_of(weighting_kinds()));
-  add("--objective.snr_gamma", objective.snr_gamma, "cap of min-snr")->check(at_least(0));
+  add("--objective.snr_gamma", objective.snr_gamma, "cap of min-snr and min-snr-v")->check(at_least(0));
 }
 
 void RunOptions::add_data(DataConfig& c) {

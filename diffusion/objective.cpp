@@ -53,9 +53,16 @@ double min_snr_weight(const Prediction& prediction, double alpha, double sigma, 
   return std::min(alpha * alpha / (sigma * sigma), gamma) * prediction.x0_error(alpha, sigma);
 }
 
+// The loss of v weighs the error of x0 by snr + 1 (arXiv 2202.00512, section 4): never below 1, so that the noisy times,
+// where an image gets its layout, count. Clipped as min-snr is.
+double min_snr_v_weight(const Prediction& prediction, double alpha, double sigma, double gamma) {
+  return min_snr_weight(prediction, alpha, sigma, gamma) + prediction.x0_error(alpha, sigma);
+}
+
 constexpr Entry<Weighting> kWeightings[] = {
     {"simple", simple_weight, "every time alike"},
     {"min-snr", min_snr_weight, "signal-to-noise ratio clipped at snr_gamma (Hang et al.)"},
+    {"min-snr-v", min_snr_v_weight, "the same plus 1: the loss of v, clipped"},
 };
 
 // One scalar a sample, in the dtype and on the device of `like`, shaped to multiply it.

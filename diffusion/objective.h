@@ -36,7 +36,7 @@ struct Prediction {
 using Weighting = double (*)(const Prediction& prediction, double alpha, double sigma, double snr_gamma);
 
 std::span<const Entry<Prediction>> prediction_kinds();  // eps, x0, v
-std::span<const Entry<Weighting>> weighting_kinds();    // simple, min-snr
+std::span<const Entry<Weighting>> weighting_kinds();    // simple, min-snr, min-snr-v
 
 // Per-sample loss [B]: weighted mean over C, H, W of (target - prediction)^2, with x_t = alpha x0 + sigma eps.
 // x0, eps [B, C, H, W] float; t [B] float64 (Schedule::sample_times). The prediction may come in a lower precision.

@@ -59,16 +59,28 @@ TEST(Objective, SimpleLossIsTheMeanSquareOfTheTarget) {
   expect("v", e.alpha() * e.eps - e.sigma() * e.x0);
 }
 
-// min-snr weighs the error of the image alike, whatever quantity expresses it.
+// The clipped weightings weigh the error of the image alike, whatever quantity expresses it.
 TEST(Objective, MinSnrMeansTheSameForEveryPrediction) {
   const Example e;
   const Tensor guess = e.x0 + 0.3 * e.eps;
-  const Tensor snr = (e.alpha() / e.sigma()).square().flatten();
-  const Tensor expected = snr.clamp_max(2.0) * (guess - e.x0).square().mean({1, 2, 3});
-  for (const auto& prediction : prediction_kinds()) {
-    const ObjectiveConfig config{std::string(prediction.name), "min-snr", 2.0};
-    EXPECT_TRUE(at::allclose(e.loss(config, e.output(config.prediction, guess)), expected, 1e-9)) << prediction.name;
-  }
+  const Tensor clipped = (e.alpha() / e.sigma()).square().flatten().clamp_max(2.0);
+  const std::pair<const char*, Tensor> weights[] = {{"min-snr", clipped}, {"min-snr-v", clipped + 1}};
+  for (const auto& [weighting, weight] : weights)
+    for (const auto& prediction : prediction_kinds()) {
+      const ObjectiveConfig config{std::string(prediction.name), weighting, 2.0};
+      const Tensor expected = weight * (guess - e.x0).square().mean({1, 2, 3});
+      EXPECT_TRUE(at::allclose(e.loss(config, e.output(config.prediction, guess)), expected, 1e-9))
+          << weighting << " " << prediction.name;
+    }
+}
+
+// Without the clip it is the plain loss of v.
+TEST(Objective, MinSnrVIsTheLossOfVUnclipped) {
+  const Example e;
+  const Tensor guess = e.x0 + 0.3 * e.eps;
+  const Tensor plain = e.loss({"v", "simple", 5.0}, e.output("v", guess));
+  const Tensor weighted = e.loss({"x0", "min-snr-v", 1e12}, guess);
+  EXPECT_TRUE(at::allclose(weighted, plain, 1e-9));
 }
 
 TEST(Objective, MinSnrWeightsArePublishedOnes) {
@@ -144,7 +156,7 @@ TEST(Objective, ErrorsNameTheMistake) {
     return "no error";
   };
   EXPECT_EQ(error_of({.prediction = "epsilon"}), "unknown prediction 'epsilon': expected one of eps, x0, v");
-  EXPECT_EQ(error_of({.weighting = "snr"}), "unknown weighting 'snr': expected one of simple, min-snr");
+  EXPECT_EQ(error_of({.weighting = "snr"}), "unknown weighting 'snr': expected one of simple, min-snr, min-snr-v");
   EXPECT_NE(error_of({.snr_gamma = 0}).find("snr_gamma is 0"), std::string::npos);
   EXPECT_THROW(make_denoiser({}, *e.schedule, "noise"), Error);
 }
