@@ -18,9 +18,10 @@ namespace uvic {
 namespace {
 
 constexpr int64_t kStripFrames = 8;
+constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, device = "cpu", prompts_file, seeds = "0", grid, out = "samples", from, negative, sampler, label;
+  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label;
   std::vector<std::string> prompts;
   std::optional<int64_t> steps;
   std::optional<double> cfg_scale, eta;
@@ -92,7 +93,7 @@ std::vector<Request> SampleCommand::make_requests(const Model& model) const {
   if (texts.empty()) texts.emplace_back();
   std::vector<Request> requests;
   for (const std::string& prompt : texts)
-    for (const uint64_t seed : parse_seeds(seeds))
+    for (const uint64_t seed : parse_seeds(seeds.empty() ? kDefaultSeeds : seeds))
       requests.push_back({.seed = seed, .prompt = prompt, .negative = negative, .label = id});
   return requests;
 }
@@ -117,7 +118,7 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (!steps) steps = recipe.steps;
   if (!eta) eta = recipe.eta;
   if (!cfg_scale) cfg_scale = recipe.cfg_scale;
-  seeds = std::to_string(recipe.seed);
+  if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
 std::optional<std::vector<Drawing>> generate_with_progress(const Model& model, const std::vector<Request>& requests,
@@ -151,6 +152,7 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
 
 int SampleCommand::draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how) {
   PictureFiles files(out, force);
+  const int64_t columns = parse_columns(grid, static_cast<int64_t>(requests.size()));
   const auto drawings = generate_with_progress(model, requests, how);
   if (!drawings) return kExitInterrupted;
 
@@ -177,8 +179,7 @@ int SampleCommand::draw(const Model& model, const std::vector<Request>& requests
     written.push_back(files.write(images.front(), strip ? PngText{} : recipe_of(0)));
   } else if (!grid.empty() || files.single_file()) {
     if (!prompts_differ) captions.clear();
-    const GridOptions layout{.columns = parse_columns(grid, static_cast<int64_t>(images.size())),
-                             .min_tile = prompts_differ ? 128 : 0};
+    const GridOptions layout{.columns = columns, .min_tile = prompts_differ ? 128 : 0};
     const Tensor picture = make_grid(images, captions, layout);
     written.push_back(files.single_file() ? files.write(picture, {}) : files.write_named("grid", picture, {}));
   }
@@ -204,6 +205,7 @@ int SampleCommand::run() {
   }
   const Model loaded = load_model(model, parse_device(device), fallback);
   const std::vector<Request> requests = make_requests(loaded);
+  if (recipe && requests.size() > 1) fail("--from draws one image again, not {}: give one seed and one prompt", requests.size());
   const GenerateOptions how = make_options(loaded);
   return recipe ? recreate(loaded, requests.front(), how, *recipe) : draw(loaded, requests, how);
 }
@@ -220,7 +222,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--class", c.label, "class name or number to draw");
   sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
   sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
-      ->capture_default_str();
+      ->default_str(kDefaultSeeds);
   sub->add_option("--sampler", c.sampler, "default: the model's own")
       ->check(CLI::Validator([](std::string& name) { return find(samplers(), name, "sampler"), std::string(); },
                              names(samplers())));

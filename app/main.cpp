@@ -41,6 +41,11 @@ int run(int argc, char** argv) {
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // An argument may be missing because it is misspelt: then that is what to say.
+    const std::vector<std::string> unknown = app.remaining(true);
+    unknown.empty() ? app.exit(error) : app.exit(CLI::ExtrasError(unknown));
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }

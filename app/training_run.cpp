@@ -8,7 +8,6 @@
 #include "app/interrupt.h"
 #include "app/model.h"
 #include "app/pipeline.h"
-#include "app/score.h"
 #include "core/image.h"
 #include "core/progress.h"
 #include "core/train.h"
@@ -73,9 +72,6 @@ class Run {
                    .device = device} {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
-    if (config_.eval.every > 0)
-      scorer_ = std::make_unique<ModelScorer>(
-          config_.eval, config_.eval.against.empty() ? data.images : open_dataset(config_.eval.against));
     if (config_.model.classes == 0) ema_model_.card.classes.clear();
   }
 
@@ -125,7 +121,7 @@ class Run {
     if (due(config_.output.log_every)) row = log_row(stats);
     if (due(config_.output.sample_every)) draw_grid(stats.step);
     bool is_best = false;
-    if (scorer_ && due(config_.eval.every)) is_best = score(stats.step, row);
+    if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
     if (!row.empty()) folder_.record(stats.step, row);
     if (due(config_.output.save_every) || is_best) save(is_best);
     return !interrupted();
@@ -173,7 +169,7 @@ class Run {
 
   bool score(int64_t step, std::map<std::string, double>& row) {
     update_ema_model(step);
-    const std::optional<Score> score = (*scorer_)(ema_model_, config_.sample);
+    const std::optional<Score> score = (*data_.scorer)(ema_model_, config_.sample);
     if (!score) return false;
     row[score->label] = score->value;
     log(fmt::format("step {}: {} {:.4f} ({} images, guidance {})", step, score->label, score->value, config_.eval.num,
@@ -207,7 +203,6 @@ class Run {
   UVit net_;
   Model ema_model_;
   std::unique_ptr<TrainState> state_;
-  std::unique_ptr<ModelScorer> scorer_;
   std::optional<double> best_score_;
   int64_t saved_step_ = 0, window_ = 0;
   double loss_sum_ = 0;
@@ -215,14 +210,26 @@ class Run {
   Progress* progress_ = nullptr;
 };
 
+// Objectives and samplers that do not go with the schedule would stop the run later: one pixel shows it now.
+void try_diffusion(const RunConfig& config) {
+  const auto schedule = make_schedule(config.schedule);
+  const Tensor pixel = at::zeros({1, 1, 1, 1});
+  const Network network = [](const Tensor& x, const Tensor&) { return x; };
+  diffusion_loss(network, *schedule, config.objective, pixel, at::ones({1}), pixel);
+  const Denoiser nothing = [](const Tensor& x, double) { return at::zeros_like(x); };
+  const Sampler sampler = find(samplers(), config.sample.sampler.kind, "sampler").value;
+  sampler(nothing, *schedule, pixel, config.sample.sampler, [](const Tensor& x) { return x; });
+}
+
 }  // namespace
 
 TrainingData open_training_data(RunConfig& config) {
   config.model = resolve(config.model);
+  try_diffusion(config);
   Spec spec = Spec::parse(config.data.spec);
   spec.options.try_emplace("size", std::to_string(config.model.image_size));
   config.data.spec = spec.text();
-  TrainingData data{.images = open_dataset(spec), .vocabulary = {}};
+  TrainingData data{.images = open_dataset(spec), .vocabulary = {}, .scorer = nullptr};
   if (data.images->image_size() != config.model.image_size)
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
          data.images->image_size(), config.model.image_size);
@@ -240,6 +247,9 @@ TrainingData open_training_data(RunConfig& config) {
   }
   if (config.output.name.empty())
     config.output.name = fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
+  if (config.eval.every > 0)
+    data.scorer = std::make_shared<ModelScorer>(
+        config.eval, config.eval.against.empty() ? data.images : open_dataset(config.eval.against));
   return data;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/run_config.h"
+#include "app/score.h"
 #include "core/run_folder.h"
 #include "datasets/dataset.h"
 #include "datasets/vocabulary.h"
@@ -17,10 +18,11 @@ namespace uvic {
 struct TrainingData {
   std::shared_ptr<const Dataset> images;
   std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
+  std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
 };
 
 // Opens the data and fills what only it can tell: classes, vocabulary, image size of the SPEC, the run's name. Error if
-// model and data do not fit.
+// model and data do not fit, and whatever else can be known to fail later in the run.
 TrainingData open_training_data(RunConfig& config);
 
 // Prints parameters, memory, seconds per step of a 3-step probe, time and disk of the whole run; writes nothing.

@@ -37,20 +37,21 @@ std::string common_folder(const FileTree& files) {
   return std::string(top) + '/';
 }
 
-void add_metadata(const std::string& file, std::string_view lines, Captions& captions) {
+void add_metadata(const FileTree& files, const std::string& file, std::string_view lines, Captions& captions) {
+  const std::string title = (files.path() / file).string();
   std::istringstream stream{std::string(lines)};
   std::string line;
   for (int64_t number = 1; std::getline(stream, line); ++number) {
     if (clean_caption(line).empty()) continue;
     const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!row.is_object() || !row.contains("file_name") || !row["file_name"].is_string())
-      fail("{}: line {} should be like {{\"file_name\": \"a.png\", \"text\": \"a red car\"}}", file, number);
+      fail("{}: line {} should be like {{\"file_name\": \"a.png\", \"text\": \"a red car\"}}", title, number);
     const auto image = std::filesystem::path(folder_part(file)) / row["file_name"].get<std::string>();
     if (!row.contains("text")) continue;
     const auto& text = row["text"];
     const auto list = text.is_array() ? text : nlohmann::json::array({text});
     for (const auto& caption : list) {
-      if (!caption.is_string()) fail("{}: line {}: \"text\" should be a string or a list of strings", file, number);
+      if (!caption.is_string()) fail("{}: line {}: \"text\" should be a string or a list of strings", title, number);
       captions[image.lexically_normal().generic_string()].push_back(clean_caption(caption.get<std::string>()));
     }
   }
@@ -70,7 +71,7 @@ Captions read_captions(const FileTree& files, const std::vector<std::string>& im
     if (name.ends_with(".txt") && by_stem.contains(stem(name))) texts.push_back(name);
   }
   Captions captions;
-  files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(tables[i], lines, captions); });
+  files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(files, tables[i], lines, captions); });
   const Captions from_tables = captions;
   files.read(texts, [&](size_t i, std::string_view lines) {
     std::istringstream stream{std::string(lines)};

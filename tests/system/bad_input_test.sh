@@ -47,7 +47,7 @@ mkdir bad_captions && cp shapes/000000.png bad_captions && echo '{"file_name": 3
 mkdir -p coco_{empty,broken,other,lost}/{annotations,train2014}
 for coco in coco_*; do cp shapes/000000.png $coco/train2014; done
 echo '{"images": [' > coco_broken/annotations/captions_train2014.json
-echo '{"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "caption": "a cat"}]}' > coco_lost/annotations/captions_train2014.json
+echo '{"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 1, "image_id": 1, "caption": "a cat"}]}' > coco_lost/annotations/captions_train2014.json
 echo '{"rows": []}' > coco_other/annotations/captions_train2014.json
 # Weights.
 { bytes '\xff\xff\xff\xff\xff\xff\xff\x7f{'; zeros 100; } > huge_header.safetensors
@@ -100,7 +100,7 @@ for command in train sample fid stats data convert info; do usage 'not expected:
 usage 'not expected: --wrong' $sample --wrong
 usage 'not expected: --wrong' info $in/text_run --wrong
 usage 'not expected: third' convert $in/bare.pth a.safetensors third
-usage 'not expected: --modle' sample --modle $in/text_run
+usage '--modle' sample --modle $in/text_run
 usage '--model is required' sample
 usage 'A is required' fid
 usage 'B is required' fid $in/pictures
@@ -114,7 +114,7 @@ usage 'SPEC is required' data info
 usage '--out is required' data export shapes
 usage 'NAME is required' data fetch
 
-error "unknown preset 'nope': expected one of shapes" train --preset nope
+error "unknown preset 'nope': expected one of " train --preset nope
 error 'give --preset NAME or --config FILE' train
 error 'missing.toml' train --config missing.toml
 error "unknown key 'step' in [train]: expected one of steps" train --config $in/unknown_key.toml

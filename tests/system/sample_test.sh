@@ -26,14 +26,14 @@ say 'seeds 0-15 at batch 1, 3, 16 and 1, 2 threads'
 for model in small wide; do
   for threads in 1 2; do
     for batch in 1 3 16; do
-      sample --model "${!model}" --prompt 'a red circle' --seeds 0-15 --steps 3 --cfg-scale 2 --batch $batch \
+      sample --model "${!model}" --prompt 'a red circle' --seeds 0-15 --steps 2 --cfg-scale 2 --batch $batch \
         --threads $threads --out $model-$threads-$batch
     done
   done
   [ "$(ls $model-1-1 | wc -l)" -eq 16 ]
   for other in 1-3 1-16 2-1 2-3 2-16; do same $model-1-1 $model-$other; done
   [ "$(sha256sum $model-1-1/* | cut -d ' ' -f 1 | sort -u | wc -l)" -eq 16 ] || die 'two seeds give one image'
-  sample --model "${!model}" --prompt 'a red circle' --seeds 7 --steps 3 --cfg-scale 2 --out $model-alone
+  sample --model "${!model}" --prompt 'a red circle' --seeds 7 --steps 2 --cfg-scale 2 --out $model-alone
   cmp $model-alone/000000.png $model-1-1/000007.png
 done
 for sampler in ddpm ddim; do
@@ -84,6 +84,7 @@ json $small/stats.jsonl 1
 interrupt() {
   local signal=$1 text=$2
   shift 2
+  : > stopped.err  # else the last command's lines may be taken for this one's
   "$@" > stopped.out 2> stopped.err &
   local pid=$!
   until grep -q "$text" stopped.err; do
