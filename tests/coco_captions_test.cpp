@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/image.h"
+#include "tests/pack.h"
 #include "tests/temporary.h"
 
 namespace uvic {
@@ -10,7 +11,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-std::string plain_jpeg_like_png(int grey) {
+std::string picture(int grey) {
   return encode_png(at::full({6, 8, 3}, grey, at::kByte));
 }
 
@@ -24,8 +25,8 @@ constexpr const char* kCaptions = R"({
 
 void put_split(const TemporaryFolder& folder, const std::string& split, int grey) {
   folder.put("annotations/captions_" + split + ".json", kCaptions);
-  folder.put(split + "/7.jpg", plain_jpeg_like_png(grey));
-  folder.put(split + "/42.jpg", plain_jpeg_like_png(grey + 1));
+  folder.put(split + "/7.jpg", picture(grey));
+  folder.put(split + "/42.jpg", picture(grey + 1));
 }
 
 std::shared_ptr<const Dataset> open(const fs::path& path, const std::string& options = "") {
@@ -51,6 +52,21 @@ TEST(Coco, ReadsTheOfficialLayout) {
   EXPECT_EQ(grey(*val, 1), 21);
   EXPECT_EQ(train->skipped(), 0);
   EXPECT_EQ(open(folder.path(), "?limit=1")->size(), 1);
+}
+
+TEST(Coco, ReadsTheOfficialZipsAndArchivesOfTheWhole) {
+  const TemporaryFolder folder;
+  pack(folder / "annotations_trainval2014.zip", {{"annotations/captions_train2014.json", kCaptions}});
+  pack(folder / "train2014.zip", {{"train2014/42.jpg", picture(11)}, {"train2014/7.jpg", picture(10)}});
+  pack(folder / "all.tar", {{"coco/val2017/7.jpg", picture(20)},
+                            {"coco/annotations/captions_val2017.json", kCaptions},
+                            {"coco/val2017/42.jpg", picture(21)}});
+  const auto zips = open(folder.path(), "?strict=true"), tar = open(folder / "all.tar", "?strict=true&split=test");
+  EXPECT_EQ((std::vector{grey(*zips, 0), grey(*zips, 1)}), (std::vector{10, 11}));
+  EXPECT_EQ((std::vector{grey(*tar, 0), grey(*tar, 1)}), (std::vector{20, 21}));
+  EXPECT_EQ(tar->captions(1), Strings{"A cat."});
+  expect_mentions(error_of([&] { open(folder.path(), "?split=val"); }),
+                  {"annotations_trainval2014.zip", "captions_val2014"});
 }
 
 TEST(Coco, AsksForTheYearWhereThereAreTwo) {
@@ -84,7 +100,7 @@ TEST(Coco, SaysWhatIsMissing) {
   expect_mentions(error_of([&] { open(folder.path()); }), {"captions_train", "uvic data fetch mscoco"});
   folder.put("annotations/captions_train2014.json", kCaptions);
   expect_mentions(error_of([&] { open(folder.path()); }), {"no image folder train2014/"});
-  folder.put("train2014/7.jpg", plain_jpeg_like_png(1));
+  folder.put("train2014/7.jpg", picture(1));
   for (const char* json : {"{\"images\": [", "{\"images\": []}", "[1]"}) {
     folder.put("annotations/captions_train2014.json", json);
     expect_mentions(error_of([&] { open(folder.path()); }), {"captions_train2014.json", "not a COCO captions file"});

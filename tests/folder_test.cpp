@@ -1,13 +1,10 @@
 #include "datasets/folder.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <gtest/gtest.h>
-
-#include <memory>
 
 #include "core/image.h"
 #include "datasets/pictures.h"
+#include "tests/pack.h"
 #include "tests/temporary.h"
 
 namespace uvic {
@@ -175,32 +172,14 @@ TEST(Folder, StopsAtTheLimit) {
   EXPECT_EQ(open(folder.path(), "?limit=50")->size(), 5);
 }
 
-// A tar whose names all begin with "cars/", not in sorted order.
-fs::path pack(const TemporaryFolder& folder, const std::vector<std::pair<std::string, std::string>>& files) {
-  const fs::path path = folder / "cars.tar";
-  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
-  archive_write_set_format_ustar(out.get());
-  archive_write_open_filename(out.get(), path.c_str());
-  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
-  for (const auto& [name, bytes] : files) {
-    archive_entry_clear(entry.get());
-    archive_entry_set_pathname(entry.get(), name.c_str());
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
-    archive_entry_set_filetype(entry.get(), AE_IFREG);
-    archive_write_header(out.get(), entry.get());
-    archive_write_data(out.get(), bytes.data(), bytes.size());
-  }
-  archive_write_close(out.get());
-  return path;
-}
-
 TEST(Folder, ReadsArchivesLikeFolders) {
   const TemporaryFolder folder;
-  const auto path = pack(folder, {{"./cars/train/red/2.png", plain_png(4, 4, 20)},
-                                  {"./cars/train/red/1.txt", "a small red car"},
-                                  {"./cars/train/blue/9.png", plain_png(4, 4, 5)},
-                                  {"./cars/test/red/3.png", plain_png(4, 4, 30)},
-                                  {"./cars/train/red/1.png", plain_png(4, 4, 10)}});
+  const fs::path path = folder / "cars.tar";
+  pack(path, {{"./cars/train/red/2.png", plain_png(4, 4, 20)},
+              {"./cars/train/red/1.txt", "a small red car"},
+              {"./cars/train/blue/9.png", plain_png(4, 4, 5)},
+              {"./cars/test/red/3.png", plain_png(4, 4, 30)},
+              {"./cars/train/red/1.png", plain_png(4, 4, 10)}});
   const auto data = open(path);
   EXPECT_EQ(greys(*data), (std::vector{5, 10, 20}));
   EXPECT_EQ(data->classes(), (Strings{"blue", "red"}));
