@@ -167,7 +167,7 @@ void RunOptions::add_data(DataConfig& c) {
   add("--data.drop_condition", c.drop_condition, "share of samples trained without their condition, for guidance")
       ->check(between(0, 1));
   add("--data.flip", c.flip, "random horizontal flips");
-  add("--data.max_vocabulary", c.max_vocabulary, "most words of a learned text embedding")->check(at_least(2));
+  add("--data.max_vocabulary", c.max_vocabulary, "most words of a learned text embedding")->check(at_least(3));
 }
 
 void RunOptions::add_train(TrainConfig& c) {
@@ -191,7 +191,7 @@ void RunOptions::add_train(TrainConfig& c) {
 void RunOptions::add_sample(SampleConfig& c) {
   add("--sample.sampler", c.sampler.kind, "for grids and scores")->check(one_of(samplers()));
   add("--sample.steps", c.sampler.steps, "network calls per image")->check(at_least(1));
-  add("--sample.eta", c.sampler.eta, "ddim: 0 deterministic, 1 like ddpm")->check(at_least(0));
+  add("--sample.eta", c.sampler.eta, "ddim: 0 deterministic, 1 like ddpm")->check(between(0, 1));
   add("--sample.clip_x0", c.sampler.clip_x0, "ddpm, ddim: clamp predicted images to [-1, 1]");
   add("--sample.cfg_scale", c.cfg_scale, "guidance; 1: none (U-ViT's scale + 1)")->check(at_least(0));
 }

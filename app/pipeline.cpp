@@ -45,38 +45,51 @@ Condition join(const Condition& a, const Condition& b) {
   return both;
 }
 
-Condition to(const Condition& condition, at::Device device) {
-  Condition moved;
-  if (condition.label.defined()) moved.label = condition.label.to(device);
-  if (condition.context.defined()) moved.context = condition.context.to(device);
-  return moved;
-}
+class OneThread {
+ public:
+  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
-// The network on a batch. On CPU image by image, several at once on one thread each: matrix kernels may round differently
-// for other batch sizes and thread counts, and Cog Attention amplifies that where a score changes its sign.
-using Call = std::function<Tensor(const Tensor& x, const Tensor& time, int64_t begin)>;
-Tensor image_by_image(const Call& call, const Tensor& x, const Tensor& time) {
-  std::vector<Tensor> out(static_cast<size_t>(x.size(0)));
-  at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
+ private:
+  int before_;
+};
+
+// Runs `count` independent network calls on one image each, several at once, each on one thread: matrix kernels may round
+// differently for other batch sizes and thread counts, and Cog Attention amplifies that where a score changes its sign.
+Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
+  std::vector<Tensor> out(static_cast<size_t>(count));
+  const auto run = [&](int64_t begin, int64_t end) {
     at::NoGradGuard no_grad;  // the mode of the calling thread does not reach the others
-    for (int64_t i = begin; i < end; ++i) out[i] = call(x.narrow(0, i, 1), time.narrow(0, i, 1), i);
-  });
+    for (int64_t i = begin; i < end; ++i) out[i] = call(i);
+  };
+  if (count == 1) {
+    const OneThread one_thread;  // a single call would have all threads to itself
+    run(0, 1);
+  } else {
+    at::parallel_for(0, count, 1, run);
+  }
   return at::cat(out);
 }
 
 Network make_network(const Model& model, std::span<const Request> requests, double cfg_scale) {
-  const Condition cond = to(make_condition(model, requests, false), model.device);
-  const Condition uncond = to(make_condition(model, requests, true), model.device);
-  const bool guided = cfg_scale != 1 && (cond.label.defined() || cond.context.defined());
-  const Call call = [&model, cond, uncond, guided, cfg_scale](const Tensor& x, const Tensor& time, int64_t begin) {
-    const int64_t count = x.size(0);
-    const Condition own = narrow(cond, begin, count);
-    if (!guided) return model.net(x, time, own);
-    const Tensor both = model.net(at::cat({x, x}), at::cat({time, time}), join(own, narrow(uncond, begin, count)));
-    return guide(both.narrow(0, 0, count), both.narrow(0, count, count), cfg_scale);
-  };
-  return [call](const Tensor& x, const Tensor& time) {
-    return x.is_cpu() ? image_by_image(call, x, time) : call(x, time, 0);
+  Condition condition = make_condition(model, requests, false);
+  const bool guided = cfg_scale != 1 && (condition.label.defined() || condition.context.defined());
+  // Guidance needs two predictions of each image: the conditional ones come first, then the others.
+  if (guided) condition = join(condition, make_condition(model, requests, true));
+  condition = to(condition, model.device);
+  return [&model, condition, guided, cfg_scale](const Tensor& x, const Tensor& time) {
+    const int64_t images = x.size(0), calls = guided ? 2 * images : images;
+    Tensor out;
+    if (x.is_cpu()) {
+      out = one_by_one(calls, [&](int64_t i) {
+        return model.net(x.narrow(0, i % images, 1), time.narrow(0, i % images, 1), narrow(condition, i, 1));
+      });
+    } else {
+      out = guided ? model.net(at::cat({x, x}), at::cat({time, time}), condition) : model.net(x, time, condition);
+    }
+    return guided ? guide(out.narrow(0, 0, images), out.narrow(0, images, images), cfg_scale) : out;
   };
 }
 

@@ -35,7 +35,7 @@ struct GenerateOptions {
 using OnCall = std::function<bool(int64_t done, int64_t total)>;
 
 // Image i depends on requests[i] alone: neither on its neighbours, nor on the batch size, nor on the thread count (on CPU
-// bit for bit; each image's network calls run on one thread by themselves, several images side by side).
+// bit for bit: every network call has one image and one thread, several calls run side by side).
 std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
                               const OnCall& on_call = {});
 

@@ -34,13 +34,6 @@ BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
                                .context_tokens = config.model.context_tokens}));
 }
 
-Condition to(const Condition& condition, at::Device device) {
-  Condition moved;
-  if (condition.label.defined()) moved.label = condition.label.to(device);
-  if (condition.context.defined()) moved.context = condition.context.to(device);
-  return moved;
-}
-
 Loss make_loss(const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective, at::Device device) {
   return [&net, &schedule, objective, device](const Batch& batch, at::Generator& generator) {
     const Tensor t = schedule.sample_times(batch.x.size(0), generator);
@@ -79,6 +72,7 @@ class Run {
     std::optional<Checkpoint> checkpoint;
     if (folder_.has_checkpoint()) {
       checkpoint = folder_.load_latest();
+      expect_same_words(checkpoint->model.metadata);
       load_into(net_.parameters(), checkpoint->model.tensors, "the run's checkpoint");
     }
     net_.set_requires_grad(true);
@@ -110,6 +104,14 @@ class Run {
   }
 
  private:
+  // The vocabulary comes from the data again, and word ids must mean what they meant.
+  void expect_same_words(const std::map<std::string, std::string>& metadata) const {
+    const auto card = ModelCard::from_metadata(metadata, "the run's checkpoint");
+    const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
+    if (card && text(card->vocabulary) != text(data_.vocabulary))
+      fail("the captions of {} are not those this run was trained on: their words differ", config_.data.spec);
+  }
+
   bool after_step(const StepStats& stats) {
     const auto due = [&](int64_t every) {
       return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
@@ -234,6 +236,8 @@ TrainingData open_training_data(RunConfig& config) {
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
          data.images->image_size(), config.model.image_size);
 
+  if (config.model.channels != 3)
+    fail("model.channels = {}: images have 3 channels", config.model.channels);
   const std::string& condition = config.data.condition;
   config.model.classes = condition == "class" ? static_cast<int64_t>(data.images->classes().size()) : 0;
   if (condition == "class" && config.model.classes == 0)

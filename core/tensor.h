@@ -15,6 +15,13 @@ struct Condition {
   Tensor context;  // [B, N] int64 word ids (0 pads), or [B, N, D] float text states
 };
 
+inline Condition to(const Condition& condition, at::Device device) {
+  Condition moved;
+  if (condition.label.defined()) moved.label = condition.label.to(device);
+  if (condition.context.defined()) moved.context = condition.context.to(device);
+  return moved;
+}
+
 struct Batch {
   Tensor x;  // [B, C, H, W] float32 in [-1, 1]
   Condition condition;

@@ -1,10 +1,9 @@
 #include "core/train.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <cmath>
 #include <numbers>
 
+#include "core/autocast.h"
 #include "core/error.h"
 #include "core/random.h"
 
@@ -13,34 +12,12 @@ namespace {
 
 constexpr Entry<LrDecay> kLrDecays[] = {
     {"constant", [](double) { return 1.0; }, "no decay"},
-    {"cosine", [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }, "to 0 at the last step"},
+    {"cosine", [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }, "half a cosine, towards 0 at the end"},
 };
 
 constexpr Entry<at::ScalarType> kPrecisions[] = {
     {"fp32", at::kFloat, "single precision throughout"},
     {"bf16", at::kBFloat16, "matrix products in bfloat16, weights and updates in float32"},
-};
-
-// Matrix products inside run in `dtype` while it lives.
-class Autocast {
- public:
-  Autocast(at::DeviceType device, at::ScalarType dtype) : device_(device), on_(dtype != at::kFloat) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, dtype);
-    at::autocast::set_autocast_enabled(device_, true);
-    at::autocast::increment_nesting();
-  }
-  ~Autocast() {
-    if (!on_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  at::DeviceType device_;
-  bool on_;
 };
 
 // Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).

@@ -24,7 +24,7 @@ struct TrainConfig {
   EmaConfig ema;
 };
 
-// constant | cosine (to 0 at the last step)
+// constant | cosine (towards 0 at the end)
 using LrDecay = double (*)(double progress);  // progress of training in [0, 1] -> factor
 std::span<const Entry<LrDecay>> lr_decays();
 // fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)

@@ -11,8 +11,6 @@
 
 namespace uvic {
 
-using BatchAt = std::function<Batch(int64_t step)>;
-
 struct StreamConfig {
   uint64_t seed = 0;
   int64_t batch = 64;  // per rank

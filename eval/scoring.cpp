@@ -1,27 +1,8 @@
 #include "eval/scoring.h"
 
 #include "core/error.h"
-#include "core/progress.h"
 
 namespace uvic {
-namespace {
-
-constexpr int64_t kBatch = 64;  // images decoded or generated at once
-
-}  // namespace
-
-Gaussian gaussian_of(const FeatureNet& net, int64_t count, const ImagesAt& images, const std::string& task) {
-  if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
-  FeatureStats stats;
-  Progress progress(task, count, "image");
-  for (int64_t begin = 0; begin < count; begin += kBatch) {
-    const int64_t end = std::min(count, begin + kBatch);
-    stats.add(net.features(images(begin, end)));
-    progress.update(end);
-  }
-  return stats.fit();
-}
-
 std::map<std::string, std::string> notes_of(const FeatureNet& net) {
   return {{"features", net.name()}, {"weights", net.weights_sha256()}};
 }

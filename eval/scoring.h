@@ -1,7 +1,6 @@
-// From images to the Gaussian of their features, and the notes that keep statistics of different networks apart.
+// The notes that keep statistics of different networks apart.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 
@@ -9,13 +8,6 @@
 #include "eval/stats.h"
 
 namespace uvic {
-
-// Images [begin, end) as [end - begin, 3, H, W] uint8.
-using ImagesAt = std::function<Tensor(int64_t begin, int64_t end)>;
-
-// Features of images 0..count-1, a batch at a time, with progress on stderr; `task` says what is shown ("features of
-// A"). Error below two images.
-Gaussian gaussian_of(const FeatureNet& net, int64_t count, const ImagesAt& images, const std::string& task);
 
 // What write_gaussian should keep beside the numbers: "features" and "weights" of the network.
 std::map<std::string, std::string> notes_of(const FeatureNet& net);

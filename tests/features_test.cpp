@@ -241,21 +241,6 @@ class ChannelMeans : public FeatureNet {
   std::string weights_sha256() const override { return "00000000"; }
 };
 
-TEST(Scoring, GaussianOfImages) {
-  // Image i is constant: i, 2 i, 3 i.
-  const auto images = [](int64_t begin, int64_t end) {
-    const Tensor i = at::arange(begin, end).view({-1, 1, 1, 1}).to(at::kByte);
-    return (i * at::tensor({1, 2, 3}, at::kByte).view({1, 3, 1, 1})).expand({end - begin, 3, 2, 2});
-  };
-  const Gaussian gaussian = gaussian_of(ChannelMeans(), 81, images, "features of A");
-  EXPECT_EQ(gaussian.n, 81);
-  const Tensor scale = at::tensor({1.0, 2.0, 3.0}, at::kDouble);
-  EXPECT_LE(relmax(gaussian.mu, 40 * scale), 1e-12);
-  // The variance of 0..80 is 81 * 82 / 12.
-  EXPECT_LE(relmax(gaussian.sigma, 81 * 82 / 12.0 * at::outer(scale, scale)), 1e-12);
-  expect_says(error_of([&] { gaussian_of(ChannelMeans(), 1, images, "features of A"); }), "at least 2 images");
-}
-
 TEST(Scoring, StatisticsOfOtherNetworksAreRefused) {
   const ChannelMeans net;
   const Gaussian fits{at::zeros({3}, at::kDouble), at::eye(3, at::kDouble), 0};

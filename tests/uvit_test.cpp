@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/autocast.h"
 #include "core/error.h"
 #include "core/random.h"
 
@@ -127,6 +128,33 @@ TEST(UVit, CheckpointingGivesTheSameGradients) {
   }
   for (size_t i = 0; i < runs[0].size(); ++i)
     EXPECT_TRUE(at::allclose(runs[0][i].second.grad(), runs[1][i].second.grad(), 1e-4, 1e-8)) << runs[0][i].first;
+}
+
+// Autocast keeps casts of the weights; none may survive from the second forward pass into the next step.
+TEST(UVit, CheckpointingSeesTheNewWeightsUnderBf16) {
+  std::vector<double> losses[2];
+  for (const bool checkpointing : {false, true}) {
+    UVitConfig config = small();
+    config.checkpointing = checkpointing;
+    UVit net(config, 1);
+    net.set_requires_grad(true);
+    for (int step = 0; step < 4; ++step) {
+      Tensor loss;
+      {
+        const Autocast autocast(at::kCPU, at::kBFloat16);
+        loss = (net(draw({2, 3, 8, 8}, 5), at::tensor({10.0, 700.5})).to(at::kFloat) - 1).square().mean();
+      }
+      loss.backward();
+      losses[checkpointing].push_back(loss.item<double>());
+      at::NoGradGuard no_grad;
+      for (auto& [name, parameter] : net.parameters()) {
+        Tensor(parameter).sub_(0.1 * parameter.grad());
+        Tensor(parameter).mutable_grad().reset();
+      }
+    }
+  }
+  EXPECT_LT(losses[0].back(), 0.9 * losses[0].front());
+  for (size_t i = 0; i < losses[0].size(); ++i) EXPECT_NEAR(losses[1][i], losses[0][i], 1e-3) << "step " << i;
 }
 
 TEST(UVit, ConfigsThatDoNotFitAreNamed) {

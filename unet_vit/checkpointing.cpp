@@ -1,7 +1,8 @@
 #include "unet_vit/checkpointing.h"
 
-#include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "core/autocast.h"
 
 namespace uvic {
 namespace {
@@ -11,21 +12,6 @@ using torch::autograd::tensor_list;
 
 struct BlockHolder : torch::CustomClassHolder {
   BlockFunction block;
-};
-
-class AutocastGuard {
- public:
-  AutocastGuard(at::DeviceType device, bool enabled)
-      : device_(device), before_(at::autocast::is_autocast_enabled(device)) {
-    at::autocast::set_autocast_enabled(device_, enabled);
-  }
-  ~AutocastGuard() { at::autocast::set_autocast_enabled(device_, before_); }
-  AutocastGuard(const AutocastGuard&) = delete;
-  AutocastGuard& operator=(const AutocastGuard&) = delete;
-
- private:
-  at::DeviceType device_;
-  bool before_;
 };
 
 class Checkpointed : public torch::autograd::Function<Checkpointed> {
@@ -38,7 +24,7 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
     auto holder = c10::make_intrusive<BlockHolder>();
     holder->block = *block;
     context->saved_data["block"] = c10::IValue::make_capsule(holder);
-    context->saved_data["autocast"] = at::autocast::is_autocast_enabled(x.device().type());
+    context->saved_data["precision"] = static_cast<int64_t>(Autocast::current(x.device().type()));
     return (*block)(x, skip);
   }
 
@@ -50,7 +36,8 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
     at::AutoGradMode grad(true);
     Tensor out;
     {
-      AutocastGuard autocast(x.device().type(), context->saved_data["autocast"].toBool());
+      const auto precision = static_cast<at::ScalarType>(context->saved_data["precision"].toInt());
+      Autocast autocast(x.device().type(), precision);
       out = static_cast<BlockHolder&>(*holder).block(x, skip);
     }
     out.backward(grads[0]);  // parameters accumulate their gradients here

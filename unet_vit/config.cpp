@@ -42,6 +42,8 @@ UVitConfig resolve(UVitConfig config) {
   expect(config.context_tokens >= 0, "context_tokens", config.context_tokens, "expected 0 (none) or more");
   expect(config.classes == 0 || config.context_tokens == 0, "classes", config.classes,
          "a model takes classes or text, not both");
+  expect(config.vocabulary == 0 || config.context_tokens > 0, "vocabulary", config.vocabulary,
+         "needs model.context_tokens, the longest text in words");
   find(attention_kinds(), config.attention, "attention kind");
   find(attention_kinds(), config.end_attention, "attention kind");
   return config;

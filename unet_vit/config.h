@@ -10,7 +10,7 @@ namespace uvic {
 
 struct UVitConfig {
   std::string size = "S";  // a row of uvit_sizes(); gives depth, dim and heads where those are 0
-  int64_t depth = 0;       // blocks beside the middle one; half of them go down, half up
+  int64_t depth = 0;       // blocks beside the middle one: depth / 2 (rounded down) before it and as many after
   int64_t dim = 0;         // width of a token
   int64_t heads = 0;
   int64_t image_size = 32;  // H = W of x, in pixels or latents

@@ -28,7 +28,8 @@ class Cog : public torch::autograd::Function<Cog> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v, double scale,
                         bool causal) {
-    const Tensor weights = signed_weights(q, k, scale, causal);
+    // CUDA's autocast gives the softmax in float32; the products of the backward pass need one dtype.
+    const Tensor weights = signed_weights(q, k, scale, causal).to(v.scalar_type());
     const Tensor out = at::matmul(weights, v);
     context->save_for_backward({q, k, v, weights, out});
     context->saved_data["scale"] = scale;
