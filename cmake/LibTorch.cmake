@@ -56,6 +56,5 @@ if(UVIC_CUDA)
   # Its own needs (cuBLAS, cuDNN, NCCL) are found at run time: `scripts/setup --cuda` puts them beside it.
   target_link_options(uvic_torch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)
   target_link_libraries(uvic_torch INTERFACE uvic::torch_cuda uvic::c10_cuda CUDA::cudart)
-  target_compile_definitions(uvic_torch INTERFACE UVIC_CUDA=1)
 endif()
 add_library(uvic::torch ALIAS uvic_torch)
