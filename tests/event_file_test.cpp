@@ -12,18 +12,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/temporary.h"
 
 namespace uvic {
 namespace {
 
 class EventFileTest : public testing::Test {
  protected:
-  EventFileTest() {
-    char name[] = "/tmp/uvic-events-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  ~EventFileTest() override { fs::remove_all(folder_); }
-
   fs::path only_file() const {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(folder_)) files.push_back(entry.path());
@@ -31,7 +26,8 @@ class EventFileTest : public testing::Test {
     return files.at(0);
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // CRC-32C bit by bit, unlike the table in the code under test.

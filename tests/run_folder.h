@@ -21,32 +21,16 @@
 #include "core/files.h"
 #include "core/image.h"
 #include "core/progress.h"
+#include "tests/temporary.h"
 
 namespace uvic {
 
 using nlohmann::json;
 
-// The message of the Error that `work` throws.
-template <class Work>
-inline std::string error_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 class RunFolderTest : public testing::Test {
  protected:
-  RunFolderTest() {
-    char name[] = "/tmp/uvic-runs-XXXXXX";
-    parent_ = mkdtemp(name);
-  }
-  ~RunFolderTest() override { fs::remove_all(parent_); }
-
   RunFolder new_run(const std::string& name = "test") const {
     auto run = RunFolder::create(parent_, name);
     run.write_text("config.toml", "seed = 1\n");
@@ -68,7 +52,8 @@ class RunFolderTest : public testing::Test {
     return shown;
   }
 
-  fs::path parent_;
+  const TemporaryFolder temporary_;
+  const fs::path parent_ = temporary_.path();
 };
 
 inline Checkpoint make_checkpoint(int64_t step, int64_t numbers = 8) {
