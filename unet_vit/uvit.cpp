@@ -4,10 +4,22 @@
 
 #include "core/random.h"
 #include "unet_vit/checkpointing.h"
+#include "unet_vit/kernels/block_ops.h"
 
 namespace uvic {
 
 Tensor Block::operator()(Tensor x, const Tensor& skip) const {
+  if (!x.is_cpu() || qkv.weight.scalar_type() != at::kFloat) return reference(x, skip);
+  x = skip_linear ? join_skip(x, skip, *skip_linear) : x.to(at::kFloat);
+  const int64_t batch = x.size(0), length = x.size(1), dim = x.size(2);
+  const auto packed =
+      norm_linear(x, norm1, qkv).view({batch, length, 3, heads, dim / heads}).permute({2, 0, 3, 1, 4}).unbind();
+  const double scale = 1 / std::sqrt(static_cast<double>(dim / heads));
+  const Tensor mixed = attend(packed[0], packed[1], packed[2], {.scale = scale});
+  return project_and_mlp(x, mixed.transpose(1, 2).reshape({batch, length, dim}), proj, norm2, fc1, fc2);
+}
+
+Tensor Block::reference(Tensor x, const Tensor& skip) const {
   if (skip_linear) x = (*skip_linear)(at::cat({x, skip}, -1));
   const int64_t batch = x.size(0), length = x.size(1), dim = x.size(2);
   const Tensor packed = qkv(norm1(x)).view({batch, length, 3, heads, dim / heads}).permute({2, 0, 3, 1, 4});

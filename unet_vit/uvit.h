@@ -9,18 +9,9 @@
 #include "core/tensor.h"
 #include "unet_vit/attention.h"
 #include "unet_vit/config.h"
+#include "unet_vit/layers.h"
 
 namespace uvic {
-
-struct Linear {
-  Tensor weight, bias;  // [out, in]; [out] or undefined
-  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
-};
-
-struct LayerNorm {
-  Tensor weight, bias;  // [dim]
-  Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, 1e-5); }
-};
 
 // Pre-norm transformer block; with a skip it first projects [x, skip] back to the width of x.
 struct Block {
@@ -31,6 +22,7 @@ struct Block {
   Attend attend = nullptr;
 
   Tensor operator()(Tensor x, const Tensor& skip) const;  // [B, L, D]
+  Tensor reference(Tensor x, const Tensor& skip) const;   // the same of plain operations, on any device
 };
 
 class UVit {
