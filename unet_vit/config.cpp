@@ -46,6 +46,7 @@ UVitConfig resolve(UVitConfig config) {
          "needs model.context_tokens, the longest text in words");
   find(attention_kinds(), config.attention, "attention kind");
   find(attention_kinds(), config.end_attention, "attention kind");
+  find(kernel_kinds(), config.kernels, "kind of kernels");
   return config;
 }
 

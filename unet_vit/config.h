@@ -27,6 +27,7 @@ struct UVitConfig {
   int64_t vocabulary = 0;       // > 0: text comes as word ids, embedded by a table of that many rows
   std::string attention = "cog";          // of every block but the first and the last
   std::string end_attention = "softmax";  // of the first and the last block
+  std::string kernels = "fused";          // a row of kernel_kinds(): how attention is computed
   bool checkpointing = false;  // recompute activations in the backward pass: less memory, about 1/3 more time
 
   bool operator==(const UVitConfig&) const = default;

@@ -10,10 +10,9 @@ namespace uvic {
 Tensor Block::operator()(Tensor x, const Tensor& skip) const {
   if (skip_linear) x = (*skip_linear)(at::cat({x, skip}, -1));
   const int64_t batch = x.size(0), length = x.size(1), dim = x.size(2);
-  const Tensor packed = qkv(norm1(x)).view({batch, length, 3, heads, dim / heads}).permute({2, 0, 3, 1, 4});
+  const Tensor packed = qkv(norm1(x)).view({batch, length, 3, heads, dim / heads});
   const double scale = 1 / std::sqrt(static_cast<double>(dim / heads));
-  const Tensor mixed = attend(packed[0], packed[1], packed[2], {.scale = scale});
-  x = x + proj(mixed.transpose(1, 2).reshape({batch, length, dim}));
+  x = x + proj(attend(packed, {.scale = scale}).view({batch, length, dim}));
   return x + fc2(at::gelu(fc1(norm2(x))));
 }
 
@@ -48,6 +47,7 @@ LayerNorm make_norm(int64_t dim) { return {at::empty({dim}), at::empty({dim})}; 
 
 Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
   const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
+  const AttentionKind& kind = find(attention_kinds(), attention, "attention kind").value;
   Block block{.skip_linear = {},
               .norm1 = make_norm(dim),
               .norm2 = make_norm(dim),
@@ -56,7 +56,7 @@ Block make_block(const UVitConfig& config, bool skip, const std::string& attenti
               .fc1 = make_linear(dim, hidden),
               .fc2 = make_linear(hidden, dim),
               .heads = config.heads,
-              .attend = find(attention_kinds(), attention, "attention kind").value};
+              .attend = kind.*find(kernel_kinds(), config.kernels, "kind of kernels").value};
   if (skip) block.skip_linear = make_linear(2 * dim, dim);
   return block;
 }
