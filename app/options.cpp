@@ -149,6 +149,7 @@ void RunOptions::add_model(UVitConfig& c) {
       ->check(one_of(attention_kinds()));
   add("--model.end_attention", c.end_attention, "attention of the first and the last block")
       ->check(one_of(attention_kinds()));
+  add("--model.kernels", c.kernels, "how blocks are computed")->check(one_of(kernel_kinds()));
   add("--model.checkpointing", c.checkpointing, "recompute activations: less memory, about 1/3 more time");
 }
 

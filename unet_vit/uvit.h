@@ -20,9 +20,14 @@ struct Block {
   Linear qkv, proj, fc1, fc2;
   int64_t heads = 1;
   Attend attend = nullptr;
+  bool fused = true;  // where possible, by the operations of kernels/block_ops.h
 
-  Tensor operator()(Tensor x, const Tensor& skip) const;  // [B, L, D]
-  Tensor reference(Tensor x, const Tensor& skip) const;   // the same of plain operations, on any device
+  Tensor operator()(const Tensor& x, const Tensor& skip) const;  // [B, L, D]
+
+ private:
+  Tensor attention(const Tensor& projected) const;  // [B, L, 3 D] -> [B, L, D]
+  Tensor plain(Tensor x, const Tensor& skip) const;
+  Tensor in_parts(Tensor x, const Tensor& skip) const;
 };
 
 class UVit {

@@ -5,7 +5,8 @@
 //   dV = A^T dO,   dQ = scale dP K,   dK = scale dP^T Q.
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "unet_vit/attention.h"
+#include "unet_vit/attention/composed.h"
+#include "unet_vit/kernels/fused_attention.h"
 
 namespace uvic {
 namespace {
@@ -13,45 +14,45 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-Tensor signed_weights(const Tensor& q, const Tensor& k, double scale, bool causal) {
+Tensor signed_weights(const Tensor& q, const Tensor& k, double scale, const Tensor& visible) {
   const Tensor scores = at::matmul(q, k.transpose(-2, -1)).mul_(scale);
   Tensor magnitude = scores.abs();
-  if (causal) {
-    const int64_t length = scores.size(-1);
-    const Tensor hidden = at::ones({length, length}, scores.options().dtype(at::kBool)).triu_(1);
-    magnitude.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
-  }
+  if (visible.defined()) magnitude.masked_fill_(visible.logical_not(), -std::numeric_limits<double>::infinity());
   return at::softmax(magnitude, -1).mul_(scores.sgn());
 }
 
 class Cog : public torch::autograd::Function<Cog> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v, double scale,
-                        bool causal) {
+  static Tensor forward(AutogradContext* context, const Tensor& qkv, const AttendOptions& options) {
+    const Tensor q = unpack(qkv, 0), k = unpack(qkv, 1), v = unpack(qkv, 2);
     // CUDA's autocast gives the softmax in float32; the products of the backward pass need one dtype.
-    const Tensor weights = signed_weights(q, k, scale, causal).to(v.scalar_type());
-    const Tensor out = at::matmul(weights, v);
-    context->save_for_backward({q, k, v, weights, out});
-    context->saved_data["scale"] = scale;
+    const Tensor weights = signed_weights(q, k, options.scale, visible_keys(qkv, options)).to(v.scalar_type());
+    const Tensor out = at::matmul(weights, v).transpose(1, 2).contiguous();
+    context->save_for_backward({qkv, weights, out});
+    context->saved_data["scale"] = options.scale;
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
-    const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &weights = saved[3], &out = saved[4];
-    const Tensor d_out = grads[0].to(out.scalar_type());
-    const Tensor row_dot = (d_out * out).sum(-1, /*keepdim=*/true);
+    const Tensor &qkv = saved[0], &weights = saved[1], &out = saved[2];
+    const Tensor q = unpack(qkv, 0), k = unpack(qkv, 1), v = unpack(qkv, 2);
+    const Tensor d_out = grads[0].to(out.scalar_type()).transpose(1, 2);
+    const Tensor row_dot = (d_out * out.transpose(1, 2)).sum(-1, /*keepdim=*/true);
     Tensor d_scores = at::matmul(d_out, v.transpose(-2, -1));
     d_scores.mul_(weights.abs()).sub_(weights * row_dot).mul_(context->saved_data["scale"].toDouble());
-    return {at::matmul(d_scores, k), at::matmul(d_scores.transpose(-2, -1), q),
-            at::matmul(weights.transpose(-2, -1), d_out), {}, {}};
+    const Tensor d_q = at::matmul(d_scores, k), d_k = at::matmul(d_scores.transpose(-2, -1), q);
+    const Tensor d_v = at::matmul(weights.transpose(-2, -1), d_out);
+    return {at::stack({d_q, d_k, d_v}, 2).permute({0, 3, 2, 1, 4}), {}};
   }
 };
 
 }  // namespace
 
-Tensor cog_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttendOptions& options) {
-  return Cog::apply(q, k, v, options.scale, options.causal);
+Tensor cog_reference(const Tensor& qkv, const AttendOptions& options) { return Cog::apply(qkv, options); }
+
+Tensor cog_attention(const Tensor& qkv, const AttendOptions& options) {
+  return fused_attention(qkv, options, Weighting::kCog, cog_reference);
 }
 
 }  // namespace uvic

@@ -1,9 +1,19 @@
-#include "unet_vit/attention.h"
+#include "unet_vit/attention/composed.h"
+#include "unet_vit/kernels/fused_attention.h"
 
 namespace uvic {
 
-Tensor softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttendOptions& options) {
-  return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, options.causal, options.scale);
+Tensor softmax_reference(const Tensor& qkv, const AttendOptions& options) {
+  const Tensor q = unpack(qkv, 0), k = unpack(qkv, 1), v = unpack(qkv, 2);
+  std::optional<Tensor> mask;
+  if (options.key_lengths.defined()) mask = visible_keys(qkv, options);
+  const bool causal = options.causal && !mask;  // the mask has it
+  const Tensor out = at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, options.scale);
+  return out.transpose(1, 2).contiguous();
+}
+
+Tensor softmax_attention(const Tensor& qkv, const AttendOptions& options) {
+  return fused_attention(qkv, options, Weighting::kSoftmax, softmax_reference);
 }
 
 }  // namespace uvic

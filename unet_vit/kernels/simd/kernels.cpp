@@ -1,0 +1,24 @@
+// Compiled once per instruction set, each time as another table UVIC_KERNEL_TABLE.
+#include "unet_vit/kernels/simd/backward.h"
+#include "unet_vit/kernels/simd/forward.h"
+
+namespace uvic {
+namespace {
+
+#if defined(__AVX512BF16__)
+using Bf16Unit = Bf16Pair;
+#else
+using Bf16Unit = float;
+#endif
+
+template <class Weighting, class T, class Unit>
+constexpr Kernel kKernel = {forward_workspace<Unit>, forward<Weighting, T, Unit>, backward_workspace<Unit>,
+                            backward<Weighting, T, Unit>};
+
+}  // namespace
+
+extern const KernelTable UVIC_KERNEL_TABLE;
+const KernelTable UVIC_KERNEL_TABLE = {{{kKernel<Softmax, float, float>, kKernel<Softmax, Bf16, Bf16Unit>},
+                                        {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}}};
+
+}  // namespace uvic
