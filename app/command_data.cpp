@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/data_export.h"
 #include "app/interrupt.h"
+#include "app/json_lines.h"
 #include "core/files.h"
 #include "core/image.h"
 #include "core/progress.h"
@@ -25,14 +26,6 @@ constexpr const char* kExamples =
     "  cifar10:data?split=test      the test images of CIFAR-10 under data/\n"
     "  folder:photos?size=64        pictures of any size, cropped to squares\n"
     "  coco:data/coco?limit=512     the first 512 images with their captions\n";
-
-bool as_json() {
-  return verbosity() == Verbosity::kJson;
-}
-
-void print_json(const Json& json) {
-  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
 
 void list() {
   if (as_json()) {

@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "app/interrupt.h"
+#include "app/json_lines.h"
 #include "app/score_side.h"
 #include "core/files.h"
 #include "core/progress.h"
@@ -80,15 +81,14 @@ struct FidCommand {
       if (!b.gaussian) b.gaussian = measure(*net, b.images, b.count, "B: " + b.text);
       const double value = frechet_distance(*a.gaussian, *b.gaussian);
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      if (verbosity() == Verbosity::kJson)
-        fmt::print("{}\n", nlohmann::json{{"value", value},
-                                          {"label", used.label},
-                                          {"features", used.name},
-                                          {"weights", used.weights},
-                                          {"a", to_json(a)},
-                                          {"b", to_json(b)},
-                                          {"seconds", seconds}}
-                               .dump());
+      if (as_json())
+        print_json({{"value", value},
+                    {"label", used.label},
+                    {"features", used.name},
+                    {"weights", used.weights},
+                    {"a", to_json(a)},
+                    {"b", to_json(b)},
+                    {"seconds", seconds}});
       else
         fmt::print("{} {:.4f}   A: {}  B: {}\n", used.label, value, describe(a), describe(b));
     } catch (const Interrupted&) {
@@ -131,10 +131,10 @@ struct StatsCommand {
       notes["source"] = describe(side);
       notes["version"] = "uvic " UVIC_VERSION;
       write_gaussian(out, *side.gaussian, notes);
-      if (verbosity() == Verbosity::kJson) {
-        nlohmann::json json = to_json(side);
+      if (as_json()) {
+        nlohmann::ordered_json json = to_json(side);
         json.update({{"file", out}, {"features", net->name()}, {"weights", net->weights_sha256()}});
-        fmt::print("{}\n", json.dump());
+        print_json(json);
       } else {
         fmt::print("{}: {} features of {}, {}\n", out, net->dims(), describe(side), net->name());
       }

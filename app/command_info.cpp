@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/describe.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "app/options.h"
 #include "app/recipe.h"
@@ -190,8 +191,8 @@ void add_info_command(CLI::App& app) {
       return;
     }
     const Fields fields = describe(arguments->path, arguments->tensors);
-    if (verbosity() == Verbosity::kJson)
-      fmt::print("{}\n", fields.dump(-1, ' ', false, Fields::error_handler_t::replace));
+    if (as_json())
+      print_json(fields);
     else
       fmt::print("{}", to_text(fields));
   });

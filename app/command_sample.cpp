@@ -7,8 +7,9 @@
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/interrupt.h"
-#include "app/pipeline.h"
+#include "app/json_lines.h"
 #include "app/picture_files.h"
+#include "app/pipeline.h"
 #include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
@@ -138,13 +139,24 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
   if (!drawings) return kExitInterrupted;
   const Tensor& image = drawings->front().image;
   const Tensor original = read_image(from);
-  std::string verdict = "another size";
-  if (image.sizes() == original.sizes()) {
-    const int64_t difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
-    verdict = difference == 0 ? "identical" : fmt::format("different, by at most {} of 255 levels", difference);
-  }
+  std::optional<int64_t> difference;
+  if (image.sizes() == original.sizes())
+    difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
   PictureFiles files(out, force);
   const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
+  if (as_json()) {
+    nlohmann::ordered_json json{{"file", path.string()},
+                                {"identical", difference == 0},
+                                {"difference", nullptr},
+                                {"model_hash", model.hash},
+                                {"recipe_hash", recipe.model_hash}};
+    if (difference) json["difference"] = *difference;
+    print_json(json);
+    return 0;
+  }
+  const std::string verdict = !difference        ? "another size"
+                              : *difference == 0 ? "identical"
+                                                 : fmt::format("different, by at most {} of 255 levels", *difference);
   fmt::print("{}: {}{}\n", path.string(), verdict,
              recipe.model_hash == model.hash ? "" : fmt::format(" (drawn by model {}, now {})", recipe.model_hash, model.hash));
   return 0;
@@ -184,8 +196,8 @@ int SampleCommand::draw(const Model& model, const std::vector<Request>& requests
     written.push_back(files.single_file() ? files.write(picture, {}) : files.write_named("grid", picture, {}));
   }
   for (const fs::path& path : written) {
-    if (verbosity() == Verbosity::kJson)
-      fmt::print("{}\n", nlohmann::json{{"file", path.string()}}.dump());
+    if (as_json())
+      print_json({{"file", path.string()}});
     else
       fmt::print("{}\n", path.string());
   }

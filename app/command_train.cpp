@@ -1,8 +1,10 @@
 // uvic train
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/config_source.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "app/training_run.h"
 #include "core/files.h"
@@ -29,7 +31,10 @@ struct TrainCommand {
 
     const TrainingData data = open_training_data(config);
     const std::string resolved = print_run_config(config);
-    fmt::print("{}\n", resolved);
+    if (as_json())
+      print_json({{"config", resolved}});
+    else
+      fmt::print("{}\n", resolved);
     std::fflush(stdout);
     if (dry_run) {
       plan_training(config, data, where);

@@ -21,14 +21,14 @@ int run(int argc, char** argv) {
   app.fallthrough();
 
   int threads = 0;
-  bool quiet = false, json = false;
+  uvic::Verbosity verbosity;
   app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
-  app.add_flag("--quiet", quiet, "no progress and no log on stderr");
-  app.add_flag("--json", json, "results and progress as JSON lines");
+  app.add_flag("--quiet", verbosity.quiet, "no progress and no log on stderr");
+  app.add_flag("--json", verbosity.json, "results and progress as JSON lines");
   // Runs before the chosen command's own callback.
   app.parse_complete_callback([&] {
     if (threads > 0) at::set_num_threads(threads);
-    uvic::set_verbosity(quiet ? uvic::Verbosity::kQuiet : json ? uvic::Verbosity::kJson : uvic::Verbosity::kNormal);
+    uvic::set_verbosity(verbosity);
   });
 
   uvic::ExitCode exit_code = 0;

@@ -39,9 +39,9 @@ std::string run(std::vector<std::string> arguments, ExitCode* exit_code = nullpt
 }
 
 nlohmann::json run_json(const std::vector<std::string>& arguments) {
-  set_verbosity(Verbosity::kJson);
+  set_verbosity({.json = true});
   const std::string text = run(arguments);
-  set_verbosity(Verbosity::kQuiet);
+  set_verbosity({.quiet = true});
   return nlohmann::json::parse(text);
 }
 
@@ -88,10 +88,10 @@ std::vector<Tensor> shapes(int64_t count, int64_t size) {
 class ScoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_verbosity(Verbosity::kQuiet);
+    set_verbosity({.quiet = true});
     at::set_num_threads(1);  // LAPACK's threads wait for each other at length when other tests run beside this one
   }
-  void TearDown() override { set_verbosity(Verbosity::kNormal); }
+  void TearDown() override { set_verbosity({}); }
   TemporaryFolder folder_;
 };
 

@@ -79,6 +79,11 @@ json rows.json 4 && json progress.json 1
 "$uvic" --json info picture.png > info.json && json info.json 1
 "$uvic" --json data info 'shapes?limit=4' > info.json 2> progress.json && json info.json 1 && json progress.json 1
 json $small/stats.jsonl 1
+for command in "sample --model $small --out for_programs" "sample --model $small --from picture.png --out for_programs" \
+  "info $small" "data info shapes?limit=4" "convert $small for_programs.pth" 'train --preset smoke --dry-run'; do
+  "$uvic" --quiet --json $command > rows.json 2> nothing || die "--quiet --json $command"
+  json rows.json 1 && [ ! -s nothing ] || die "--quiet --json $command: $(cat nothing)"
+done
 
 # Starts a command, waits until a line of its stderr has the text, sends the signal and leaves the exit code in $code.
 interrupt() {
