@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/data_export.h"
 #include "app/interrupt.h"
@@ -224,7 +225,9 @@ void add_data_command(CLI::App& app, ExitCode& exit_code) {
       sub->add_subcommand("fetch", "download a data set from its official place; goes on where it stopped");
   std::string known;
   for (const auto& entry : fetchable()) known += fmt::format("\n  {:9} {}", entry.name, entry.summary);
-  fetch_command->add_option("NAME", fetched->what, "what to download:" + known)->required();
+  fetch_command->add_option("NAME", fetched->what, "what to download:" + known)
+      ->required()
+      ->check(one_of(fetchable()).description(""));
   fetch_command->add_option("--out", fetched->out, "folder for the files")->capture_default_str();
   fetch_command->add_option("--base-url", fetched->base_url,
                             "download from a mirror: replaces all of the address but the file's name");

@@ -67,7 +67,6 @@ struct FidCommand {
 
   int run() {
     const auto begin = std::chrono::steady_clock::now();
-    if (!scoring.features.empty()) find(feature_nets(), scoring.features, "feature network");
     Side a = scoring.open(text_a), b = scoring.open(text_b);
     scoring.check_flags({&a, &b});
     try {
@@ -118,7 +117,6 @@ struct StatsCommand {
   int run() {
     if (fs::path(out).extension() != ".npz") fail("--out {}: statistics are an .npz file", out);
     if (fs::exists(out) && !force) fail("{} exists: give --force to overwrite it", out);
-    if (!scoring.features.empty()) find(feature_nets(), scoring.features, "feature network");
     Side side = scoring.open(text);
     if (side.form == Form::kStatistics) fail("{} holds statistics already", text);
     scoring.check_flags({&side});

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/interrupt.h"
@@ -234,24 +235,30 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--class", c.label, "class name or number to draw");
   sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
   sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
+      ->check(taken_by(parse_seeds))
       ->default_str(kDefaultSeeds);
-  sub->add_option("--sampler", c.sampler, "default: the model's own")
-      ->check(CLI::Validator([](std::string& name) { return find(samplers(), name, "sampler"), std::string(); },
-                             names(samplers())));
-  sub->add_option("--steps", c.steps, "network calls; default: the model's own")->check(CLI::PositiveNumber);
+  sub->add_option("--sampler", c.sampler, "default: the model's own")->check(one_of(samplers()));
+  sub->add_option("--steps", c.steps, "network calls; default: the model's own")
+      ->check(number<int64_t>())
+      ->check(at_least(1));
   sub->add_option("--cfg-scale", c.cfg_scale,
-                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own");
-  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")->check(CLI::Range(0.0, 1.0));
+                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own")
+      ->check(number<double>())
+      ->check(at_least(0));
+  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
+      ->check(number<double>())
+      ->check(between(0, 1));
   sub->add_option("-b,--batch", c.batch, "images at a time; does not change them")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto");
+  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto")
+      ->check(taken_by([](const std::string& grid) { parse_columns(grid, 0); }));
   sub->add_flag("--strip", c.strip, "show how each image emerges, in frames from left to right");
   sub->add_option("-o,--out", c.out, "folder (files are numbered), or FILE.png for one image or a grid")
       ->capture_default_str();
   sub->add_option("--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
   sub->add_flag("--force", c.force, "overwrite existing files");
-  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   c.source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
   sub->callback([command, &exit_code] { exit_code = command->run(); });

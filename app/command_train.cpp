@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/json_lines.h"
@@ -68,7 +69,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   command->source.add_options(*sub);
   sub->add_option("--out", command->parent, "folder of the run folders")->capture_default_str();
   sub->add_option("--resume", command->resume, "go on with a run: its folder, or 'latest' for the newest under --out");
-  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->add_flag("--dry-run", command->dry_run, "print the config, memory, time and disk it would take; write nothing");
   command->options = std::make_unique<RunOptions>(*sub, command->config);
   sub->callback([command, sub, &exit_code] { exit_code = command->run(command_line(*sub)); });
