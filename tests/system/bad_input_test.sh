@@ -199,7 +199,7 @@ error 'os.system' info $in/evil.pth
 error 'bare.pth does not say how its model is built' sample --model $in/bare.pth
 error 'does not fit the model' sample --model $in/bare.pth --preset shapes
 usage "'nope' is none of quickstart" sample --model $in/bare.pth --preset nope
-usage "'best' is none of ddim" $sample --sampler best
+usage "'best' is none of dpm-solver" $sample --sampler best
 usage '--steps' $sample --steps 0
 usage "'nan': expected a finite number" $sample --cfg-scale nan
 usage '--batch' $sample --batch 0
@@ -229,7 +229,7 @@ error 'note.npz' fid $in/note.npz $in/pictures
 error "cannot score '$in/note.txt'" fid $in/note.txt $in/pictures
 usage "'vgg' is none of inception-fid" fid $in/shapes $in/pictures --features vgg
 usage "'vgg' is none of inception-fid" stats $in/shapes --out a.npz --features vgg
-usage "'best' is none of ddim" fid $in/text_run $in/pictures --sampler best
+usage "'best' is none of dpm-solver" fid $in/text_run $in/pictures --sampler best
 usage "'nope' is none of quickstart" fid $in/bare.pth $in/pictures --preset nope
 error 'weights are missing' fid $in/shapes $in/pictures --features inception-fid
 error 'weights are missing' fid $in/shapes $in/pictures
