@@ -7,13 +7,13 @@
 #include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
-#include "app/interrupt.h"
 #include "app/json_lines.h"
 #include "app/picture_files.h"
 #include "app/pipeline.h"
 #include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {

@@ -9,6 +9,7 @@
 #include "app/model.h"
 #include "app/training_run.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {
@@ -31,6 +32,7 @@ struct TrainCommand {
     if (folder) options->apply_toml(read_file(folder->path() / "config.toml", "run config"), folder->path().string());
 
     const TrainingData data = open_training_data(config);
+    stop_if_interrupted();  // nothing is written yet
     const std::string resolved = print_run_config(config);
     if (as_json())
       print_json({{"config", resolved}});

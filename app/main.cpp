@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "app/commands.h"
-#include "app/interrupt.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace {
@@ -37,7 +37,7 @@ int run(int argc, char** argv) {
   uvic::add_data_command(app, exit_code);
   uvic::add_convert_command(app);
   uvic::add_info_command(app);
-  uvic::add_fid_commands(app, exit_code);
+  uvic::add_fid_commands(app);
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
@@ -61,6 +61,8 @@ int main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   try {
     return run(argc, argv);
+  } catch (const uvic::Interrupted&) {
+    return uvic::kExitInterrupted;
   } catch (const uvic::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const c10::Error& error) {

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/interrupt.h"
 #include "app/json_lines.h"
 #include "app/model.h"
 #include "app/pipeline.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/train.h"
 #include "datasets/stream.h"
@@ -264,17 +264,19 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   net.to(device, at::kFloat);
   net.set_requires_grad(true);
   const auto schedule = make_schedule(config.schedule);
-  TrainState state(net.parameters(), config.train);
   constexpr int kProbeSteps = 3;
+  TrainConfig probe = config.train;
+  probe.steps = 1 + kProbeSteps;  // the first one warms up
+  TrainState state(net.parameters(), probe);
   double seconds = 0;
   auto begin = std::chrono::steady_clock::now();
-  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), config.train,
-        device.type(), [&](const StepStats& stats) {
-          if (stats.step > 1) seconds += seconds_since(begin);  // the first step also warms up
+  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), probe, device.type(),
+        [&](const StepStats& stats) {
+          stop_if_interrupted();
+          if (stats.step > 1) seconds += seconds_since(begin) / kProbeSteps;
           begin = std::chrono::steady_clock::now();
-          return stats.step <= kProbeSteps;
+          return true;
         });
-  seconds /= std::min<int64_t>(kProbeSteps, config.train.steps - 1) > 0 ? kProbeSteps : 1;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const int64_t count = count_parameters(state.parameters);

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"
 #include "datasets/cifar10_batch.h"
@@ -71,6 +72,7 @@ Files read_files(const fs::path& path, const std::string& split) {
     for (const auto& place : places) {
       if (!fs::is_directory(place)) continue;
       for (const auto& entry : fs::directory_iterator(place)) {
+        stop_if_interrupted();
         const auto key = entry.is_regular_file() ? key_of(entry.path(), split) : std::nullopt;
         if (key) files.emplace(*key, read_file(entry.path(), "CIFAR-10 file"));
       }
@@ -141,6 +143,7 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
   std::vector<std::string> problems(n);
   at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
+      stop_if_interrupted();
       const std::string title = options.split + '/' + *pictures[i].name;
       try {
         const Tensor image = decode_image(*pictures[i].bytes, title);

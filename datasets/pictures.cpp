@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"
 
@@ -107,6 +108,7 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
   };
 
   files_.read(names, [&](size_t index, std::string_view bytes) {
+    stop_if_interrupted();
     files.push_back({index, std::string(bytes), "", {}});
     if (files.size() == kAtOnce) decode();
   });

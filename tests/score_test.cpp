@@ -21,10 +21,9 @@ bool has_weights() {
   if (!has_weights()) GTEST_SKIP() << "no EfficientNet-Lite0 weights in " << cache_folder() << ": run scripts/setup"
 
 // What the command prints, as it would run behind `uvic`; its Errors come out as they are.
-std::string run(std::vector<std::string> arguments, ExitCode* exit_code = nullptr) {
+std::string run(std::vector<std::string> arguments) {
   CLI::App app;
-  ExitCode code = 0;
-  add_fid_commands(app, code);
+  add_fid_commands(app);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   testing::internal::CaptureStdout();
   try {
@@ -33,7 +32,6 @@ std::string run(std::vector<std::string> arguments, ExitCode* exit_code = nullpt
     testing::internal::GetCapturedStdout();
     throw;
   }
-  if (exit_code) *exit_code = code;
   std::fflush(stdout);
   return testing::internal::GetCapturedStdout();
 }

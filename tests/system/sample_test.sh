@@ -110,6 +110,13 @@ interrupt INT 'sample' "$uvic" sample --model $wide --seeds 0-999 --sampler ddpm
 [ $code -eq 130 ] || die "exit code $code"
 [ ! -e never ] || [ -z "$(ls -A never)" ] || die "leaves $(ls -A never)"
 
+say 'Ctrl-C while a data set is opened'
+"$uvic" data export 'shapes?size=2048&limit=1' --out large --quiet > /dev/null
+for number in {1..300}; do ln large/000000.png large/again$number.png; done
+interrupt INT 'reading folder' "$uvic" --json train --preset smoke --data 'folder:large?size=16' --data.condition none --out never_begun
+[ $code -eq 130 ] || die "exit code $code"
+[ ! -e never_begun ] || die 'a run was begun all the same'
+
 for signal in INT TERM; do
   say "SIG$signal while training"
   out=runs-$signal
