@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "core/error.h"
 
 namespace uvic {
@@ -78,6 +80,23 @@ TEST(Frechet, FewerSamplesThanFeatures) {
     EXPECT_NEAR(frechet_distance(fitted(x), fitted(y)), want, 1e-9 * want) << n << " samples";
     EXPECT_NEAR(frechet_distance(fitted(x), fitted(x)), 0, 1e-6) << n << " samples";
   }
+}
+
+// Samples that repeat leave a lower rank than their number says.
+TEST(Frechet, RepeatedSamples) {
+  const Tensor x = randn({5, 32}, 16).repeat({4, 1}), y = randn({30, 32}, 17);
+  const double want = from_features(x, y);
+  EXPECT_NEAR(frechet_distance(fitted(x), fitted(y)), want, 1e-7 * want);
+}
+
+TEST(Frechet, FewSamplesTakeLessTimeThanOneEigenDecomposition) {
+  using Clock = std::chrono::steady_clock;
+  const Gaussian a = fitted(randn({16, 640}, 18)), b = fitted(randn({24, 640}, 19));
+  const auto begin = Clock::now();
+  frechet_distance(a, b);
+  const auto middle = Clock::now();
+  at::linalg_eigh(a.sigma);
+  EXPECT_LT(middle - begin, Clock::now() - middle);
 }
 
 TEST(Frechet, RankDeficientMomentsFromAFile) {
