@@ -15,6 +15,7 @@
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/pth.h"
+#include "core/pth_objects.h"
 #include "core/run_folder.h"
 #include "eval/stats.h"
 
@@ -66,7 +67,7 @@ Fields describe_arrays(const fs::path& file) {
     return fields;
   }
   for (const auto& [name, array] : arrays)
-    fields["arrays"][name] = fmt::format("{} [{}]", at::toString(array.scalar_type()), fmt::join(array.sizes(), ", "));
+    fields["arrays"][name] = fmt::format("{} [{}]", dtype_name(array.scalar_type()), fmt::join(array.sizes(), ", "));
   return fields;
 }
 
