@@ -2,13 +2,10 @@
 # What a user can get wrong, as a table: a command line, its exit code and a text of its one line of complaint. Nothing
 # may be left behind, and nothing that was there may change.
 # usage: bad_input_test.sh UVIC
-set -euo pipefail
-uvic=$(realpath "$1")
-data=$(cd "$(dirname "$0")/../data" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/in" "$work/rows"
-cd "$work/in"
+source "$(dirname "$0")/begin.sh"
+data=$tests/data
+mkdir in rows
+cd in
 export OMP_NUM_THREADS=1 UVIC_CACHE=$work/cache
 unset XDG_CACHE_HOME
 

@@ -2,14 +2,8 @@
 # What a user may rely on when drawing images: the same picture at any batch size and number of threads, recipes that
 # re-create it, files that are never overwritten, and Ctrl-C that leaves nothing half done.
 # usage: sample_test.sh UVIC
-set -euo pipefail
-uvic=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+source "$(dirname "$0")/begin.sh"
 
-say() { echo "--- $*"; }
-die() { echo "FAIL: $*" >&2 && exit 1; }
 same() { diff -r "$1" "$2" || die "$1 and $2 differ"; }
 # The exit code of a command, which may fail.
 code_of() { local code=0; "$@" || code=$?; echo $code; }
