@@ -14,5 +14,6 @@ void add_fid_commands(CLI::App& app);  // fid, stats
 void add_data_command(CLI::App& app, ExitCode& exit_code);
 void add_convert_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 
 }  // namespace uvic

@@ -9,6 +9,7 @@
 #include "app/json_lines.h"
 #include "app/model.h"
 #include "app/pipeline.h"
+#include "app/training_loss.h"
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -34,16 +35,6 @@ BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
                                .drop_condition = config.data.drop_condition,
                                .num_classes = config.model.classes,
                                .context_tokens = config.model.context_tokens}));
-}
-
-Loss make_loss(const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective, at::Device device) {
-  return [&net, &schedule, objective, device](const Batch& batch, at::Generator& generator) {
-    const Tensor t = schedule.sample_times(batch.x.size(0), generator);
-    const Tensor eps = at::randn(batch.x.sizes(), generator, at::kFloat);
-    const Condition condition = to(batch.condition, device);
-    const Network network = [&](const Tensor& x, const Tensor& time) { return net(x, time, condition).to(at::kFloat); };
-    return diffusion_loss(network, schedule, objective, batch.x.to(device), t.to(device), eps.to(device)).mean();
-  };
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
