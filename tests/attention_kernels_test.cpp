@@ -22,17 +22,17 @@ struct Problem {
   AttendOptions options;
 };
 
-// Normal noise, but for the first component of queries and keys, which gives every score +-2, far more than the noise
-// does: Cog Attention jumps where a score changes its sign, so rounding must not decide on one.
+// Normal noise, but for the last component of queries and keys, which gives every score +-1, more than the noise does:
+// Cog Attention jumps where a score changes its sign, so rounding must not decide on one.
 Problem make_problem(const Shape& shape, at::ScalarType dtype = at::kFloat) {
   at::Generator generator = make_generator(7, Stream::kNoise, static_cast<uint64_t>(1000 * shape.length + shape.dim));
   const auto draw = [&](at::IntArrayRef sizes) { return at::randn(sizes, generator, at::kFloat); };
   Problem p;
   p.options.scale = 1 / std::sqrt(static_cast<double>(shape.dim));
   p.qkv = draw({shape.batch, shape.length, 3, shape.heads, shape.dim});
-  p.qkv.narrow(2, 0, 2).mul_(0.5);
-  Tensor first = p.qkv.narrow(2, 0, 2).select(-1, 0);
-  first.copy_(first.sign() * std::sqrt(2 / p.options.scale));
+  p.qkv.narrow(2, 0, 2).mul_(0.4);
+  Tensor last = p.qkv.narrow(2, 0, 2).select(-1, shape.dim - 1);
+  last.copy_(last.sign() / std::sqrt(p.options.scale));
   p.qkv = p.qkv.to(dtype);
   p.d_out = draw({shape.batch, shape.length, shape.heads, shape.dim}).to(dtype);
   return p;
@@ -59,6 +59,10 @@ const std::pair<Weighting, Attend> kDefinitions[] = {{Weighting::kSoftmax, softm
 
 class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
  protected:
+  // The problems are small: waking a second thread would take longer than they do.
+  void SetUp() override { at::set_num_threads(1); }
+  void TearDown() override { at::set_num_threads(threads_); }
+
   Result compute(const Problem& p, Weighting weighting = Weighting::kCog) const {
     const auto kernel = [&](const Tensor& qkv, const AttendOptions& options) {
       return attention_cpu(qkv, options, weighting, *GetParam().value.kernels);
@@ -79,15 +83,15 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
     }
   }
 
-  // Every mask on every length, and every head dimension on a few.
+  // Every mask (on long sequences all at once or none) on every length, and on every head dimension.
   void expect_near_definition_for_all_shapes(at::ScalarType dtype, double out, double gradient) const {
     std::vector<Shape> shapes;
     for (const int64_t length : {1, 2, 7, 16, 31, 79, 257, 600}) shapes.push_back({length, 64});
-    for (const int64_t dim : {5, 16, 24, 32, 72, 80, 128})
-      for (const int64_t length : {31, 65}) shapes.push_back({length, dim});
+    for (const int64_t dim : {5, 16, 24, 32, 72, 80, 128}) shapes.push_back({31, dim});
     for (const Shape& shape : shapes)
       for (const bool causal : {false, true})
         for (const bool shorter : {false, true}) {
+          if (shape.length > 100 && causal != shorter) continue;
           Problem p = make_problem(shape, dtype);
           p.options.causal = causal;
           if (shorter) p.options.key_lengths = at::tensor({shape.length, (shape.length + 1) / 2}, at::kLong);
@@ -96,6 +100,8 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
                                              causal ? ", causal" : "", shorter ? ", key lengths" : ""));
         }
   }
+
+  const int threads_ = at::get_num_threads();
 };
 
 TEST_P(Kernels, Float32EqualsTheDefinition) { expect_near_definition_for_all_shapes(at::kFloat, 2e-6, 1e-5); }
@@ -152,11 +158,9 @@ TEST_P(Kernels, SlopeIsThatOfDifferences) {
 }
 
 TEST_P(Kernels, SameBitsAtAnyNumberOfThreadsAndImages) {
-  const int threads = at::get_num_threads();
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16})
     for (const int64_t length : {79, 1100}) {  // one task a head, and several
       Problem p = make_problem({length, 64, 3, 1}, dtype);
-      at::set_num_threads(1);
       const Result alone = compute(p);
       for (const int more : {2, 3}) {
         at::set_num_threads(more);
@@ -164,7 +168,7 @@ TEST_P(Kernels, SameBitsAtAnyNumberOfThreadsAndImages) {
         EXPECT_TRUE(at::equal(result.out, alone.out));
         EXPECT_TRUE(at::equal(result.d_qkv, alone.d_qkv));
       }
-      at::set_num_threads(threads);
+      at::set_num_threads(1);
       p.qkv = p.qkv.narrow(0, 1, 1);
       p.d_out = p.d_out.narrow(0, 1, 1);
       const Result second = compute(p);
