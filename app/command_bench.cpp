@@ -1,5 +1,5 @@
 // uvic bench
-#include <map>
+#include <nlohmann/json.hpp>
 
 #include "app/checks.h"
 #include "app/commands.h"
@@ -10,7 +10,6 @@
 #include "core/progress.h"
 #include "core/train.h"
 #include "unet_vit/attention.h"
-#include "unet_vit/kernels/isa.h"
 
 namespace uvic {
 namespace {
@@ -73,9 +72,8 @@ struct AttentionCommand : BenchCommand {
   }
 
   void run() const {
-    const double peak = measure_fma_peak();
-    log_line(fmt::format("{}, {} threads, multiply-add peak {:.0f} GFLOP/s (fp32)", default_kernel_isa().name,
-                         at::get_num_threads(), peak));
+    const Peak peak = measure_peak();
+    log_line(fmt::format("{}, {} threads, {:.0f} GFLOP/s of multiply-adds (fp32)", peak.isa, peak.threads, peak.gflops));
     Table table;
     for (const std::string& shape : shapes)
       for (const std::string& dtype : dtypes)
@@ -84,7 +82,7 @@ struct AttentionCommand : BenchCommand {
                                                           pass == "fwd+bwd", rounds))
             table.add({{"bench", "attention"}, {"kind", t.kind}, {"impl", t.impl}, {"pass", t.pass}, {"dtype", t.dtype},
                        {"B", t.shape.batch}, {"H", t.shape.heads}, {"L", t.shape.length}, {"D", t.shape.head_dim},
-                       {"ms", t.min_ms}, {"median_ms", t.median_ms}, {"gflops", t.gflops}, {"of_peak", t.gflops / peak},
+                       {"ms", t.min_ms}, {"median_ms", t.median_ms}, {"gflops", t.gflops}, {"of_peak", t.gflops / peak.gflops},
                        {"vs_sdpa", t.vs_sdpa}, {"vs_eager", t.vs_eager}});
   }
 };

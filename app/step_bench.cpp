@@ -24,7 +24,10 @@ StepTiming row(const StepVariant& variant, const Timing& timing, double flop, do
 class Trainee {
  public:
   Trainee(const UVitConfig& config, const std::string& precision, int64_t batch)
-      : net_(config), schedule_(make_schedule({})), config_{.steps = 0, .warmup = 0, .precision = precision} {
+      : net_(config), schedule_(make_schedule({})) {
+    config_.steps = 0;
+    config_.warmup = 0;
+    config_.precision = precision;
     at::Generator generator = make_generator(0, Stream::kNoise);
     batch_.x = at::randn({batch, config.channels, config.image_size, config.image_size}, generator, at::kFloat);
     if (config.classes > 0) batch_.condition.label = at::zeros({batch}, at::kLong);
@@ -50,8 +53,9 @@ class Trainee {
 };
 
 Model random_model(const UVitConfig& config) {
-  return {.path = {}, .name = "random", .hash = "", .card = {.config = {.model = config}}, .net = UVit(config),
-          .schedule = make_schedule({})};
+  ModelCard card;
+  card.config.model = config;
+  return {.path = {}, .name = "random", .hash = "", .card = card, .net = UVit(config), .schedule = make_schedule({})};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "bench/timing.h"
@@ -79,19 +80,19 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
   return rows;
 }
 
-double measure_fma_peak() {
+Peak measure_peak() {
   constexpr int64_t kIterations = 4'000'000;
-  const auto* kernels = default_kernel_isa().value.kernels;
-  const int64_t threads = at::get_num_threads();
+  const auto& isa = default_kernel_isa();
+  const int threads = at::get_num_threads();
   std::atomic<int64_t> flop = 0;
   const auto run = [&] {
     flop = 0;
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) flop += kernels->fma_loop(kIterations);
+      for (int64_t i = begin; i < end; ++i) flop += isa.value.kernels->fma_loop(kIterations);
     });
   };
   const Timing timing = time_in_turn({run}, 10).front();
-  return static_cast<double>(flop) / timing.min / 1e9;
+  return {std::string(isa.name), threads, static_cast<double>(flop) / timing.min / 1e9};
 }
 
 }  // namespace uvic

@@ -26,7 +26,11 @@ struct AttentionTiming {
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
                                              int64_t rounds);
 
-// Fused multiply-adds that all threads together reach on registers, in GFLOP/s (float32).
-double measure_fma_peak();
+struct Peak {
+  std::string isa;  // the instruction set that the kernels use here
+  int threads;
+  double gflops;  // fused multiply-adds on registers, float32, all threads together
+};
+Peak measure_peak();
 
 }  // namespace uvic

@@ -56,6 +56,14 @@ TEST(Options, PrintedConfigComesBack) {
   EXPECT_TRUE(back.sample.sampler.clip_x0);
 }
 
+TEST(Options, AConfigFromBeforeAnOptionHasItsDefault) {
+  std::string text = print_run_config({});
+  const std::string line = "kernels = \"fused\"\n";
+  ASSERT_NE(text.find(line), std::string::npos);
+  text.erase(text.find(line), line.size());
+  EXPECT_EQ(parse_run_config(text, "an old run").model, UVitConfig{});
+}
+
 TEST(Options, MistakesNameTheKeyAndTheFile) {
   expect_mentions(error_in("[train]\nstpes = 3\n"), {"my.toml", "line 2", "stpes", "[train]", "steps"});
   expect_mentions(error_in("[modle]\ndepth_of = 3\n"), {"my.toml", "line 2", "[modle]", "model"});

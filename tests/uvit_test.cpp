@@ -70,6 +70,15 @@ TEST(UVit, EveryOptionChangesTheResult) {
   EXPECT_GT(count_parameters(UVit(biased).parameters()), count_parameters(UVit(small()).parameters()));
 }
 
+TEST(UVit, KernelsChangeTheResultWithinRounding) {
+  UVitConfig fused = small();
+  fused.dim = 32;
+  UVitConfig reference = fused;
+  reference.kernels = "reference";
+  EXPECT_TRUE(at::allclose(run(fused), run(reference), 1e-4, 1e-5));
+  EXPECT_FALSE(at::equal(run(fused), run(reference)));
+}
+
 TEST(UVit, CogOnlyInsideUnlessAsked) {
   // depth 2 has one block on each side: all but the middle one use end_attention.
   UVitConfig config = small();

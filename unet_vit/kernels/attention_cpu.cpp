@@ -91,7 +91,8 @@ void attend(const Problem& p, const Tensor& out, const Tensor& statistics) {
 void attend_backward(const Problem& p, const Tensor& out, const Tensor& d_out, const Tensor& statistics,
                      const Tensor& d_qkv) {
   const Chunks chunks(p.length, kMostChunks);
-  const int64_t all = p.batch * p.heads, at_once = chunks.count == 1 ? all : kMostPartials / chunks.count;
+  const int64_t all = p.batch * p.heads;
+  const int64_t at_once = chunks.count == 1 ? all : std::min(all, kMostPartials / chunks.count);
   Tensor partials;
   if (chunks.count > 1) partials = at::empty({chunks.count, at_once, p.length, p.dim}, d_qkv.options().dtype(at::kFloat));
   for (int64_t start = 0; start < all; start += at_once) {

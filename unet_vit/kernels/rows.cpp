@@ -2,20 +2,13 @@
 
 #include <ATen/Parallel.h>
 
-#include "unet_vit/kernels/row_kernels.h"
+#include "unet_vit/kernels/isa.h"
 
 namespace uvic {
 
-extern const RowTable row_table_portable, row_table_avx2, row_table_avx512;
-
 namespace {
 
-const RowTable& table() {
-  static const RowTable& best = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? row_table_avx512
-                                : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? row_table_avx2
-                                                                                                         : row_table_portable;
-  return best;
-}
+const RowTable& table() { return default_kernel_isa().value.kernels->rows; }
 
 // Rows of one piece of work. A constant, so that sums of pieces do not depend on the number of threads.
 constexpr int64_t kPieceRows = 128;

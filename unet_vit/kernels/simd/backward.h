@@ -134,6 +134,13 @@ class Backward {
     const int64_t width = round_up(count, kPad<Unit>), depth = memory_.depth, columns = memory_.columns;
     const Rows<T> q = rows_of<T>(head_.q, head_).from(query, query + count);
     const Rows<T> d_out = output_rows(task_.d_out, query, count), out = output_rows(task_.out, query, count);
+    prefetch<0>(q.next());
+    prefetch<0>(rows_of<T>(head_.k, head_).from(query, query + count).next());
+    prefetch<0>(rows_of<T>(head_.v, head_).from(query, query + count).next());
+    prefetch<0>(d_out.next());
+    prefetch<0>(out.next());
+    for (void* to = task_.d_q; to; to = to == task_.d_q ? task_.d_k : to == task_.d_k ? task_.d_v : nullptr)
+      prefetch<1>(Rows<T>{static_cast<const T*>(to) + query * task_.d_stride, task_.d_stride, count, head_.shape.head_dim});
     gather_statistics(query, count, out, d_out);
     pack_transposed(q_transposed_, width, depth, along_rows<Unit>(q));
     pack_transposed(d_out_transposed_, width, depth, along_rows<Unit>(d_out));

@@ -109,6 +109,10 @@ void forward(const ForwardTask& task, void* workspace) {
       };
       const int64_t seen = round_up(visible(count - 1), kPad<Unit>);
       if (seen == 0) continue;
+      prefetch<0>(k.from(row, row + count).next());
+      prefetch<0>(v.from(row, row + count).next());
+      prefetch<0>(q.from(row, row + count).next());
+      prefetch<1>(Rows<T>{static_cast<const T*>(task.out) + query * task.out_stride, task.out_stride, count, dim});
       const Matrix<Unit> packed_q = plain(memory.q, memory.depth);
       pack(packed_q, round_up(count, kLanes), memory.depth, along_rows<Unit>(q.from(row, row + count)));
       const Matrix<float> scores = plain(memory.scores, seen);

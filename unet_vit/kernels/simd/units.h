@@ -7,9 +7,6 @@
 namespace uvic {
 namespace {
 
-struct Bf16 {
-  uint16_t bits;
-};
 struct Bf16Pair {
   Bf16 even, odd;
 };

@@ -1,16 +1,17 @@
-// Compiled once per instruction set (UVIC_ISA); the loops are written for the compiler to vectorise. Only headers without
-// inline functions are used: an inline function compiled here with AVX-512 could become the program's only copy of it.
+// The row-wise passes of a block; the loops are written for the compiler to vectorise.
+#pragma once
+
 #include "unet_vit/kernels/row_kernels.h"
 
 namespace uvic {
 namespace {
 
-inline float load(float value) { return value; }
-inline float load(Bf16 value) { return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16); }
+inline float read(float value) { return value; }
+inline float read(Bf16 value) { return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16); }
 
-inline void store(float value, float& out) { out = value; }
+inline void write(float value, float& out) { out = value; }
 // Rounds to nearest, ties to even; a NaN stays one, because its payload is cut, not rounded up.
-inline void store(float value, Bf16& out) {
+inline void write(float value, Bf16& out) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, value);
   const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   out.bits = static_cast<uint16_t>((value == value ? rounded : bits | 0x400000u) >> 16);
@@ -56,7 +57,7 @@ template <class T>
 void add(int64_t rows, int64_t dim, const float* x, const T* branch, const float* bias, float* out) {
   for (int64_t row = 0; row < rows; ++row, x += dim, branch += dim, out += dim) {
 #pragma omp simd
-    for (int64_t i = 0; i < dim; ++i) out[i] = x[i] + (load(branch[i]) + bias[i]);
+    for (int64_t i = 0; i < dim; ++i) out[i] = x[i] + (read(branch[i]) + bias[i]);
   }
 }
 
@@ -80,7 +81,7 @@ void norm(int64_t rows, int64_t dim, const float* x, const T* branch, const floa
     for (int64_t i = 0; i < dim; ++i) squares += (z[i] - mean) * (z[i] - mean);
     const float inverse = 1.0f / __builtin_sqrtf(squares * scale + 1e-5f);
 #pragma omp simd
-    for (int64_t i = 0; i < dim; ++i) store((z[i] - mean) * inverse * gamma[i] + beta[i], y[i]);
+    for (int64_t i = 0; i < dim; ++i) write((z[i] - mean) * inverse * gamma[i] + beta[i], y[i]);
     statistics[0] = mean;
     statistics[1] = inverse;
   }
@@ -95,7 +96,7 @@ void norm_backward(int64_t rows, int64_t dim, const T* dy, const float* x, const
     float sum = 0, dot = 0;
 #pragma omp simd reduction(+ : sum, dot)
     for (int64_t i = 0; i < dim; ++i) {
-      const float d = load(dy[i]), normalized = (x[i] - mean) * inverse, g = d * gamma[i];
+      const float d = read(dy[i]), normalized = (x[i] - mean) * inverse, g = d * gamma[i];
       sum += g;
       dot += g * normalized;
       d_gamma[i] += d * normalized;
@@ -105,7 +106,7 @@ void norm_backward(int64_t rows, int64_t dim, const T* dy, const float* x, const
     dot *= scale;
 #pragma omp simd
     for (int64_t i = 0; i < dim; ++i)
-      dx[i] = inverse * (load(dy[i]) * gamma[i] - sum - (x[i] - mean) * inverse * dot);
+      dx[i] = inverse * (read(dy[i]) * gamma[i] - sum - (x[i] - mean) * inverse * dot);
     if (residual != nullptr) {
 #pragma omp simd
       for (int64_t i = 0; i < dim; ++i) dx[i] += residual[i];
@@ -113,7 +114,7 @@ void norm_backward(int64_t rows, int64_t dim, const T* dy, const float* x, const
     }
     if (dx_cast != nullptr) {
 #pragma omp simd
-      for (int64_t i = 0; i < dim; ++i) store(dx[i], dx_cast[i]);
+      for (int64_t i = 0; i < dim; ++i) write(dx[i], dx_cast[i]);
       dx_cast += dim;
     }
     if (dx_sum != nullptr) {
@@ -128,8 +129,8 @@ void gelu(int64_t rows, int64_t dim, const T* h, const float* bias, T* out) {
   for (int64_t row = 0; row < rows; ++row, h += dim, out += dim) {
 #pragma omp simd
     for (int64_t i = 0; i < dim; ++i) {
-      const float z = load(h[i]) + bias[i];
-      store(z * normal(z).distribution, out[i]);
+      const float z = read(h[i]) + bias[i];
+      write(z * normal(z).distribution, out[i]);
     }
   }
 }
@@ -139,9 +140,9 @@ void gelu_backward(int64_t rows, int64_t dim, const T* h, const float* bias, T* 
   for (int64_t row = 0; row < rows; ++row, h += dim, d_out += dim) {
 #pragma omp simd
     for (int64_t i = 0; i < dim; ++i) {
-      const Normal at = normal(load(h[i]) + bias[i]);
-      const float d = load(d_out[i]) * (at.distribution + at.density_times_z);
-      store(d, d_out[i]);
+      const Normal at = normal(read(h[i]) + bias[i]);
+      const float d = read(d_out[i]) * (at.distribution + at.density_times_z);
+      write(d, d_out[i]);
       d_bias[i] += d;
     }
   }
@@ -151,7 +152,7 @@ template <class T>
 void cast(int64_t rows, int64_t dim, const float* x, T* out, int64_t out_stride, float* sum) {
   for (int64_t row = 0; row < rows; ++row, x += dim, out += out_stride) {
 #pragma omp simd
-    for (int64_t i = 0; i < dim; ++i) store(x[i], out[i]);
+    for (int64_t i = 0; i < dim; ++i) write(x[i], out[i]);
     if (sum != nullptr) {
 #pragma omp simd
       for (int64_t i = 0; i < dim; ++i) sum[i] += x[i];
@@ -160,13 +161,7 @@ void cast(int64_t rows, int64_t dim, const float* x, T* out, int64_t out_stride,
 }
 
 template <class T>
-constexpr RowKernels<T> kernels() {
-  return {add<T>, norm<T>, norm_backward<T>, gelu<T>, gelu_backward<T>, cast<T>};
-}
+constexpr RowKernels<T> kRowKernels = {add<T>, norm<T>, norm_backward<T>, gelu<T>, gelu_backward<T>, cast<T>};
 
 }  // namespace
-
-extern const RowTable UVIC_ROW_TABLE;
-const RowTable UVIC_ROW_TABLE = {kernels<float>(), kernels<Bf16>()};
-
 }  // namespace uvic
