@@ -67,7 +67,7 @@ struct AttentionCommand : BenchCommand {
                                  &shape.head_dim, &end);
     const bool positive = std::min({shape.batch, shape.heads, shape.length, shape.head_dim}) > 0;
     if (read != 4 || static_cast<size_t>(end) != text.size() || !positive)
-      throw CLI::ValidationError("--shape", fmt::format("'{}': expected B,H,L,D, four positive numbers", text));
+      fail("'{}': expected B,H,L,D, four positive numbers", text);
     return shape;
   }
 
@@ -144,7 +144,7 @@ void add_bench_command(CLI::App& app) {
       "attention", "our kernels, LibTorch's scaled_dot_product_attention and plain operations on one input");
   auto attention = std::make_shared<AttentionCommand>();
   sub->add_option("--shape", attention->shapes, "B,H,L,D: batch, heads, tokens, width of a head; may be repeated")
-      ->capture_default_str();
+      ->delimiter(';')->check(taken_by(AttentionCommand::parse))->capture_default_str();
   sub->add_option("--pass", attention->passes, "which of fwd and fwd+bwd")->delimiter(',')
       ->check(CLI::IsMember({"fwd", "fwd+bwd"}))->capture_default_str();
   finish(sub, attention);

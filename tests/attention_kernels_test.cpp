@@ -96,19 +96,23 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
           p.options.causal = causal;
           if (shorter) p.options.key_lengths = at::tensor({shape.length, (shape.length + 1) / 2}, at::kLong);
           expect_near_definition(p, out, gradient,
-                                 fmt::format("length {}, dim {}{}{}", shape.length, shape.dim,
-                                             causal ? ", causal" : "", shorter ? ", key lengths" : ""));
+                                 fmt::format("length {}, dim {}{}{}", shape.length, shape.dim, causal ? ", causal" : "",
+                                             shorter ? ", key lengths" : ""));
         }
   }
 
   const int threads_ = at::get_num_threads();
 };
 
-TEST_P(Kernels, Float32EqualsTheDefinition) { expect_near_definition_for_all_shapes(at::kFloat, 2e-6, 1e-5); }
+TEST_P(Kernels, Float32EqualsTheDefinition) {
+  expect_near_definition_for_all_shapes(at::kFloat, 2e-6, 1e-5);
+}
 
 // Weights and gradients of scores may be rounded to bfloat16, 2^-9 of each, and so are results of up to 4 (outputs) and
 // 16 (gradients).
-TEST_P(Kernels, Bfloat16EqualsTheDefinition) { expect_near_definition_for_all_shapes(at::kBFloat16, 1.6e-2, 6.3e-2); }
+TEST_P(Kernels, Bfloat16EqualsTheDefinition) {
+  expect_near_definition_for_all_shapes(at::kBFloat16, 1.6e-2, 6.3e-2);
+}
 
 TEST_P(Kernels, ZeroScoresHaveNoWeightAndNoGradient) {
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
@@ -194,7 +198,8 @@ TEST(KernelIsas, AreChosenByName) {
   EXPECT_EQ(choose_kernel_isa("").name, kernel_isas().back().name);
   expect_mentions(error_of([] { choose_kernel_isa("sse9"); }), {"UVIC_ISA", "sse9", "portable", "amx"});
   for (const auto& isa : all_kernel_isas())
-    if (!isa.value.supported()) expect_mentions(error_of([&] { choose_kernel_isa(isa.name); }), {"UVIC_ISA", "portable"});
+    if (!isa.value.supported())
+      expect_mentions(error_of([&] { choose_kernel_isa(isa.name); }), {"UVIC_ISA", "portable"});
 }
 
 // Adds up what LibTorch allocates.

@@ -93,7 +93,7 @@ sample="sample --model $in/text_run"
 usage 'subcommand is required'
 usage 'not expected: frobnicate' frobnicate
 usage '--threads' --threads -3 data list
-for command in train sample fid stats data convert info; do usage 'not expected: --wrong' $command --wrong; done
+for command in train sample fid stats data convert info bench; do usage 'not expected: --wrong' $command --wrong; done
 usage 'not expected: --wrong' $sample --wrong
 usage 'not expected: --wrong' info $in/text_run --wrong
 usage 'not expected: third' convert $in/bare.pth a.safetensors third
@@ -110,6 +110,10 @@ usage 'subcommand is required' data
 usage 'SPEC is required' data info
 usage '--out is required' data export shapes
 usage 'NAME is required' data fetch
+usage 'subcommand is required' bench
+usage "'1,2,3': expected B,H,L,D" bench attention --shape 1,2,3
+usage "'1,2,3,0': expected B,H,L,D" bench attention --shape 1,2,3,0
+usage "'flash' is none of softmax, cog" bench train --attention flash
 
 usage "'nope' is none of quickstart" train --preset nope
 error 'give --preset NAME or --config FILE' train

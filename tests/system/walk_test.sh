@@ -81,4 +81,13 @@ if ls "$weights"/efficientnet-lite0-*.pth > /dev/null 2>&1; then
 else
   echo "skipped: no EfficientNet-Lite0 weights in $weights (scripts/setup puts them there)"
 fi
+say 'bench'
+run '{"bench":"attention","kind":"cog","impl":"fused","pass":"fwd+bwd","dtype":"bf16","B":1,"H":2,"L":9,"D":16,"ms":' \
+  --json bench attention --shape 1,2,9,16 --rounds 1
+run 'vs_sdpa' bench attention --shape 1,2,9,16 --rounds 1 --precision fp32 --pass fwd
+nano='--model.size nano --model.image_size 8 --images 2 --rounds 1 --precision fp32 --kernels fused --attention cog'
+run '{"bench":"train","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' --json bench train $nano
+run '{"bench":"sample","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' \
+  --json bench sample $nano --steps 2
+
 echo 'walked through'

@@ -49,7 +49,9 @@ class Cog : public torch::autograd::Function<Cog> {
 
 }  // namespace
 
-Tensor cog_reference(const Tensor& qkv, const AttendOptions& options) { return Cog::apply(qkv, options); }
+Tensor cog_reference(const Tensor& qkv, const AttendOptions& options) {
+  return Cog::apply(qkv, options);
+}
 
 Tensor cog_attention(const Tensor& qkv, const AttendOptions& options) {
   return fused_attention(qkv, options, Weighting::kCog, cog_reference);

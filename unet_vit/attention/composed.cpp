@@ -2,7 +2,9 @@
 
 namespace uvic {
 
-Tensor unpack(const Tensor& qkv, int64_t which) { return qkv.select(2, which).transpose(1, 2); }
+Tensor unpack(const Tensor& qkv, int64_t which) {
+  return qkv.select(2, which).transpose(1, 2);
+}
 
 Tensor visible_keys(const Tensor& qkv, const AttendOptions& options) {
   const int64_t length = qkv.size(1);

@@ -94,7 +94,8 @@ void attend_backward(const Problem& p, const Tensor& out, const Tensor& d_out, c
   const int64_t all = p.batch * p.heads;
   const int64_t at_once = chunks.count == 1 ? all : std::min(all, kMostPartials / chunks.count);
   Tensor partials;
-  if (chunks.count > 1) partials = at::empty({chunks.count, at_once, p.length, p.dim}, d_qkv.options().dtype(at::kFloat));
+  if (chunks.count > 1)
+    partials = at::empty({chunks.count, at_once, p.length, p.dim}, d_qkv.options().dtype(at::kFloat));
   for (int64_t start = 0; start < all; start += at_once) {
     const int64_t count = std::min(at_once, all - start);
     run_tasks<BackwardTask>(
@@ -163,8 +164,9 @@ Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, Weighting 
   TORCH_CHECK(options.scale > 0, "attention takes a positive scale, got ", options.scale);
   AttendOptions checked = options;
   if (checked.key_lengths.defined()) {
-    TORCH_CHECK(checked.key_lengths.sizes() == qkv.sizes().slice(0, 1) && checked.key_lengths.scalar_type() == at::kLong,
-                "key_lengths is not [B] int64: ", checked.key_lengths.sizes(), " ", checked.key_lengths.scalar_type());
+    TORCH_CHECK(
+        checked.key_lengths.sizes() == qkv.sizes().slice(0, 1) && checked.key_lengths.scalar_type() == at::kLong,
+        "key_lengths is not [B] int64: ", checked.key_lengths.sizes(), " ", checked.key_lengths.scalar_type());
     checked.key_lengths = checked.key_lengths.cpu().contiguous();
   }
   const Kernel& kernel = kernels(weighting, element_of(qkv));

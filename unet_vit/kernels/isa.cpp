@@ -11,14 +11,18 @@ extern const KernelTable kernels_portable, kernels_avx2, kernels_avx512, kernels
 
 namespace {
 
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+bool has_avx512_bf16() {
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
 
 // Linux gives the tile registers, 8 KiB a thread, to processes that ask for them.
 bool has_amx() {
@@ -37,7 +41,9 @@ constexpr Entry<KernelIsa> kIsas[] = {
 
 }  // namespace
 
-std::span<const Entry<KernelIsa>> all_kernel_isas() { return kIsas; }
+std::span<const Entry<KernelIsa>> all_kernel_isas() {
+  return kIsas;
+}
 
 std::vector<Entry<KernelIsa>> kernel_isas() {
   std::vector<Entry<KernelIsa>> list;
@@ -57,7 +63,7 @@ const Entry<KernelIsa>& choose_kernel_isa(std::string_view name) {
 }
 
 const Entry<KernelIsa>& default_kernel_isa() {
-  static const Entry<KernelIsa>& isa = [] () -> const Entry<KernelIsa>& {
+  static const Entry<KernelIsa>& isa = []() -> const Entry<KernelIsa>& {
     const char* name = std::getenv("UVIC_ISA");
     return choose_kernel_isa(name ? name : "");
   }();

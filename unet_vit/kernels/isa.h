@@ -17,7 +17,8 @@ struct KernelIsa {
 std::span<const Entry<KernelIsa>> all_kernel_isas();
 std::vector<Entry<KernelIsa>> kernel_isas();
 
-// The fastest that this machine has, or the one that the environment's UVIC_ISA names. Error if it has none of that name.
+// The fastest that this machine has, or the one that the environment's UVIC_ISA names. Error if it has none of that
+// name.
 const Entry<KernelIsa>& default_kernel_isa();
 
 // default_kernel_isa() with the name as an argument; empty: the fastest.

@@ -1,5 +1,5 @@
-// What a CPU attention kernel computes: one head of one image, on one thread. The library side (fused_attention.cpp) and
-// the kernels (simd/), which are compiled once per instruction set, share this file and nothing else.
+// What a CPU attention kernel computes: one head of one image, on one thread. The library side (fused_attention.cpp)
+// and the kernels (simd/), which are compiled once per instruction set, share this file and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ struct ForwardTask {
   RowStatistics statistics;
 };
 
-// Gradients of the keys and values first..last, and what these keys give to the gradient of every query: complete if they
-// are all keys, and then in the type of the inputs; else a partial sum [length, head_dim] in float32.
+// Gradients of the keys and values first..last, and what these keys give to the gradient of every query: complete if
+// they are all keys, and then in the type of the inputs; else a partial sum [length, head_dim] in float32.
 struct BackwardTask {
   Head head;
   int64_t first_key, last_key;

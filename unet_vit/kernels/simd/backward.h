@@ -43,12 +43,12 @@ struct BackwardMemory {
 
   int64_t columns, depth, keys;  // padded head_dim, in units, and padded keys of a block
   QueryStatistics* statistics;
-  float *d_q_transposed;         // [blocks of queries, columns, kBackwardQueries]
-  float *d_q, *d_k, *d_v;        // [kBackwardQueries or keys, columns]
-  float *scores, *d_weights;     // [keys, kBackwardQueries]
-  Unit *weights, *d_scores;      // the same; float32 takes their place
-  Unit* d_scores_by_key;         // [keys / kDeep, kBackwardQueries]; float32: d_scores
-  Unit *k, *v, *k_transposed;    // [keys, depth], [columns, keys / kDeep]
+  float* d_q_transposed;                  // [blocks of queries, columns, kBackwardQueries]
+  float *d_q, *d_k, *d_v;                 // [kBackwardQueries or keys, columns]
+  float *scores, *d_weights;              // [keys, kBackwardQueries]
+  Unit *weights, *d_scores;               // the same; float32 takes their place
+  Unit* d_scores_by_key;                  // [keys / kDeep, kBackwardQueries]; float32: d_scores
+  Unit *k, *v, *k_transposed;             // [keys, depth], [columns, keys / kDeep]
   Unit *q_transposed, *d_out_transposed;  // [depth, kBackwardQueries]
   Unit *q, *d_out;                        // [kBackwardQueries / kDeep, columns]
 
@@ -92,7 +92,8 @@ int64_t backward_workspace(const HeadShape& shape) {
 template <class Weighting, class T, class Unit>
 class Backward {
  public:
-  Backward(const BackwardTask& task, void* workspace) : task_(task), arena_(workspace), memory_(arena_, task.head.shape) {}
+  Backward(const BackwardTask& task, void* workspace)
+      : task_(task), arena_(workspace), memory_(arena_, task.head.shape) {}
 
   void run() {
     [[maybe_unused]] const TileScope tiles;
@@ -134,13 +135,7 @@ class Backward {
     const int64_t width = round_up(count, kPad<Unit>), depth = memory_.depth, columns = memory_.columns;
     const Rows<T> q = rows_of<T>(head_.q, head_).from(query, query + count);
     const Rows<T> d_out = output_rows(task_.d_out, query, count), out = output_rows(task_.out, query, count);
-    prefetch<0>(q.next());
-    prefetch<0>(rows_of<T>(head_.k, head_).from(query, query + count).next());
-    prefetch<0>(rows_of<T>(head_.v, head_).from(query, query + count).next());
-    prefetch<0>(d_out.next());
-    prefetch<0>(out.next());
-    for (void* to = task_.d_q; to; to = to == task_.d_q ? task_.d_k : to == task_.d_k ? task_.d_v : nullptr)
-      prefetch<1>(Rows<T>{static_cast<const T*>(to) + query * task_.d_stride, task_.d_stride, count, head_.shape.head_dim});
+    if (!task_.partial_d_q) prefetch_rows(query, count);
     gather_statistics(query, count, out, d_out);
     pack_transposed(q_transposed_, width, depth, along_rows<Unit>(q));
     pack_transposed(d_out_transposed_, width, depth, along_rows<Unit>(d_out));
@@ -163,8 +158,22 @@ class Backward {
     }
     multiply<Unit>(d_v_, {weights_, d_out_, keys, columns, width / kDeep}, true);
     multiply<Unit>(d_k_, {d_scores_, q_, keys, columns, width / kDeep}, true);
-    multiply<Unit>(d_q_block(query), {k_transposed_, d_scores_by_key_, head_.shape.head_dim, width,
-                                      kDeep == 1 ? keys : round_up(keys, kPad<Unit>) / kDeep}, true);
+    multiply<Unit>(d_q_block(query),
+                   {k_transposed_, d_scores_by_key_, head_.shape.head_dim, width,
+                    kDeep == 1 ? keys : round_up(keys, kPad<Unit>) / kDeep},
+                   true);
+  }
+
+  // Rows of the next task, which is likely the next head, and the rows of this head that will be written.
+  void prefetch_rows(int64_t query, int64_t count) const {
+    const void* const inputs[] = {head_.q, head_.k, head_.v};
+    for (const void* rows : inputs) prefetch<0>(rows_of<T>(rows, head_).from(query, query + count).next_head());
+    const void* const outputs[] = {task_.out, task_.d_out};
+    for (const void* rows : outputs) prefetch<0>(output_rows(rows, query, count).next_head());
+    const void* const gradients[] = {task_.d_q, task_.d_k, task_.d_v};
+    for (const void* rows : gradients)
+      prefetch<1>(
+          Rows<T>{static_cast<const T*>(rows) + query * task_.d_stride, task_.d_stride, count, head_.shape.head_dim});
   }
 
   Rows<T> output_rows(const void* data, int64_t query, int64_t count) const {

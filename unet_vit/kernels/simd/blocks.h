@@ -31,8 +31,12 @@ void fill_zero(const Matrix<T>& to, int64_t rows, int64_t columns) {
 }
 
 // Elements of an operand row, of which `to` is the first unit.
-inline void store_units(float* to, int64_t element, Vec x) { store(to + element, x); }
-inline void store_units(Bf16Pair* to, int64_t element, Vec x) { store(&to->even + element, to_bf16(x)); }
+inline void store_units(float* to, int64_t element, Vec x) {
+  store(to + element, x);
+}
+inline void store_units(Bf16Pair* to, int64_t element, Vec x) {
+  store(&to->even + element, to_bf16(x));
+}
 
 // Hands out a task's working memory; with none it only adds up how much is needed.
 class Arena {

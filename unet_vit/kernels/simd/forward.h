@@ -19,8 +19,8 @@ struct RowState {
   float max = kNoScore, sum = 0;
 };
 
-// Scores of one query (in place, or to `weights`) -> exp(magnitude - max) with the sign of the weight, 0 from `visible` to
-// `columns`. Returns the factor that brings what was summed before to the new maximum.
+// Scores of one query (in place, or to `weights`) -> exp(magnitude - max) with the sign of the weight, 0 from `visible`
+// to `columns`. Returns the factor that brings what was summed before to the new maximum.
 template <class Weighting, class Unit>
 float weigh_row(const float* scores, Unit* weights, int64_t visible, int64_t columns, float scale, RowState& state) {
   const int64_t whole = visible / kLanes * kLanes;
@@ -109,9 +109,10 @@ void forward(const ForwardTask& task, void* workspace) {
       };
       const int64_t seen = round_up(visible(count - 1), kPad<Unit>);
       if (seen == 0) continue;
-      prefetch<0>(k.from(row, row + count).next());
-      prefetch<0>(v.from(row, row + count).next());
-      prefetch<0>(q.from(row, row + count).next());
+      // The next task is likely the next head.
+      prefetch<0>(k.from(row, row + count).next_head());
+      prefetch<0>(v.from(row, row + count).next_head());
+      prefetch<0>(q.from(row, row + count).next_head());
       prefetch<1>(Rows<T>{static_cast<const T*>(task.out) + query * task.out_stride, task.out_stride, count, dim});
       const Matrix<Unit> packed_q = plain(memory.q, memory.depth);
       pack(packed_q, round_up(count, kLanes), memory.depth, along_rows<Unit>(q.from(row, row + count)));
@@ -119,8 +120,8 @@ void forward(const ForwardTask& task, void* workspace) {
       multiply<Unit>(scores, {packed_q, packed_k, count, seen, memory.depth}, false);
       const Matrix<Unit> weights = plain(memory.weights, seen / kDepth<Unit>);
       for (int64_t i = 0; i < count; ++i) {
-        const float rescale = weigh_row<Weighting>(scores.at(i, 0), weights.at(i, 0), visible(i), seen, scale,
-                                                   memory.states[row + i]);
+        const float rescale =
+            weigh_row<Weighting>(scores.at(i, 0), weights.at(i, 0), visible(i), seen, scale, memory.states[row + i]);
         if (first == 0) continue;
         for (int64_t c = 0; c < memory.columns; c += kLanes) {
           float* sum = out.at(row + i, c);

@@ -30,7 +30,9 @@ template <class T>
 Matrix<T> packed(T* data, int64_t rows) {
   return {data, kPanel, rows * kPanel};
 }
-inline int64_t packed_size(int64_t rows, int64_t columns) { return rows * round_up(columns, kPanel); }
+inline int64_t packed_size(int64_t rows, int64_t columns) {
+  return rows * round_up(columns, kPanel);
+}
 
 // Rows of a head as they are in memory; zero outside.
 template <class T>
@@ -38,11 +40,12 @@ struct Rows {
   const T* data;
   int64_t stride, count, columns;
 
-  Rows next() const { return {data + columns, stride, count, columns}; }
+  Rows next_head() const { return {data + columns, stride, count, columns}; }
   Rows from(int64_t first, int64_t last) const { return {data + first * stride, stride, last - first, columns}; }
 };
 
-// Asks for rows of one head, to be read (kWrite = 0) or written soon.
+// Asks for rows of one head, to be read (kWrite = 0) or written soon. The rows of a head are pages apart, which the
+// hardware does not foresee.
 template <int kWrite, class T>
 void prefetch(const Rows<T>& x) {
   for (int64_t r = 0; r < x.count; ++r)
@@ -50,8 +53,8 @@ void prefetch(const Rows<T>& x) {
       __builtin_prefetch(x.data + r * x.stride + c, kWrite, 2);
 }
 
-// What packers read: a source (r, c) gives the kLanes units from row r, column c on. Units hold neighbours of a row, for a
-// sum over columns, or of a column, for a sum over rows.
+// What packers read: a source (r, c) gives the kLanes units from row r, column c on. Units hold neighbours of a row,
+// for a sum over columns, or of a column, for a sum over rows.
 template <class Unit, class T>
 auto along_rows(const Rows<T>& x) {
   return [x](int64_t row, int64_t unit) {

@@ -11,7 +11,9 @@ constexpr int kTileRows = 6;
 // Units of the summed dimension taken at once: that part of a panel of B stays in the L1 cache for all rows of A.
 constexpr int64_t kDepthBlock = 128;
 
-inline Vec multiply_add(Vec sum, Vec a, Vec b, float) { return a * b + sum; }
+inline Vec multiply_add(Vec sum, Vec a, Vec b, float) {
+  return a * b + sum;
+}
 #if defined(__AVX512BF16__)
 inline Vec multiply_add(Vec sum, Vec a, Vec b, Bf16Pair) {
   return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));

@@ -9,9 +9,12 @@ namespace {
 #if defined(__AMX_BF16__)
 
 // GCC's tile intrinsics do not say that they touch memory; this keeps other accesses on their side of them.
-inline void order_memory(const void* touched) { __asm__ volatile("" : : "r"(touched) : "memory"); }
+inline void order_memory(const void* touched) {
+  __asm__ volatile("" : : "r"(touched) : "memory");
+}
 
-// All eight tiles at full size. Other libraries configure tiles as well, so they are ours for the length of a task only.
+// All eight tiles at full size. Other libraries configure tiles as well, so they are ours for the length of a task
+// only.
 class TileScope {
  public:
   TileScope() {

@@ -18,12 +18,14 @@ constexpr int kDepth<Bf16Pair> = 2;
 
 // Every dimension of an operand is padded with zeros to a multiple of this many elements: whole vectors, whole tiles.
 template <class Unit>
-constexpr int64_t kPad = kLanes * kDepth<Unit>;
+constexpr int64_t kPad = kLanes* kDepth<Unit>;
 
 // kLanes bfloat16.
 typedef uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
 
-inline Vec to_floats(HalfVec x) { return reinterpret_cast<Vec>(__builtin_convertvector(x, IntVec) << 16); }
+inline Vec to_floats(HalfVec x) {
+  return reinterpret_cast<Vec>(__builtin_convertvector(x, IntVec) << 16);
+}
 
 // Rounded to nearest even.
 inline HalfVec to_bf16(Vec x) {
@@ -50,19 +52,26 @@ V load_first(const T* from, int64_t count) {
   if (count > 0) __builtin_memcpy(&x, from, static_cast<size_t>(count) * sizeof(T));
   return x;
 }
-inline Vec load_floats(const float* from, int64_t count) { return load_first<Vec>(from, count); }
-inline Vec load_floats(const Bf16* from, int64_t count) { return to_floats(load_first<HalfVec>(from, count)); }
+inline Vec load_floats(const float* from, int64_t count) {
+  return load_first<Vec>(from, count);
+}
+inline Vec load_floats(const Bf16* from, int64_t count) {
+  return to_floats(load_first<HalfVec>(from, count));
+}
 
 template <class V, class T>
 void store_first(T* to, V x, int64_t count) {
   constexpr int64_t kCount = sizeof(V) / sizeof(T);
-  if (count >= kCount)
-    store(to, x);
-  else
-    __builtin_memcpy(to, &x, static_cast<size_t>(count) * sizeof(T));
+  if (count >= kCount) return store(to, x);
+  const V copy = x;  // x itself stays in a register
+  __builtin_memcpy(to, &copy, static_cast<size_t>(count) * sizeof(T));
 }
-inline void store_floats(float* to, Vec x, int64_t count) { store_first(to, x, count); }
-inline void store_floats(Bf16* to, Vec x, int64_t count) { store_first(to, to_bf16(x), count); }
+inline void store_floats(float* to, Vec x, int64_t count) {
+  store_first(to, x, count);
+}
+inline void store_floats(Bf16* to, Vec x, int64_t count) {
+  store_first(to, to_bf16(x), count);
+}
 
 }  // namespace
 }  // namespace uvic

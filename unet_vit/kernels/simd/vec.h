@@ -1,8 +1,8 @@
 // Vectors of float32 of the instruction set that this file is compiled for.
 //
-// All of simd/ is compiled once per instruction set. It therefore lives in an anonymous namespace and uses nothing of the
-// standard library or LibTorch: of an inline function that two files share, the linker keeps one copy, and that could be
-// the one with AVX-512 in a program that runs without.
+// All of simd/ is compiled once per instruction set. It therefore lives in an anonymous namespace and uses nothing of
+// the standard library or LibTorch: of an inline function that two files share, the linker keeps one copy, and that
+// could be the one with AVX-512 in a program that runs without.
 #pragma once
 
 #include <immintrin.h>
@@ -36,7 +36,9 @@ void store(void* to, V x) {
   __builtin_memcpy(to, &x, sizeof(x));
 }
 
-inline Vec broadcast(float x) { return x - Vec{}; }
+inline Vec broadcast(float x) {
+  return x - Vec{};
+}
 
 inline Vec max(Vec a, Vec b) {
 #if defined(__AVX512F__)
@@ -58,7 +60,9 @@ template <int... kIndex>
 IntVec lane_numbers(Lanes<kIndex...>) {
   return IntVec{kIndex...};
 }
-inline IntVec lane_numbers() { return lane_numbers(AllLanes{}); }
+inline IntVec lane_numbers() {
+  return lane_numbers(AllLanes{});
+}
 
 // a0 b0 a1 b1 ... of the lower (kFrom = 0) or upper (kFrom = kLanes / 2) halves.
 template <int kFrom, int... kIndex>
@@ -96,7 +100,9 @@ inline void transpose(Vec (&rows)[kLanes]) {
   }
 }
 
-inline int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 template <class T>
 T smaller(T a, T b) {
   return a < b ? a : b;
