@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/infer_config.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "core/files.h"
 #include "core/progress.h"
@@ -104,17 +105,14 @@ struct ConvertCommand {
     for (const auto& entry : tensors) parameters += entry.second.numel();
     const uintmax_t bytes = fs::file_size(target);
     const std::string hash = sha256_of_file(target);
-    if (verbosity() == Verbosity::kJson) {
-      const nlohmann::ordered_json json{{"from", file.string()},
-                                        {"file", target.string()},
-                                        {"tensors", tensors.size()},
-                                        {"parameters", parameters},
-                                        {"bytes", bytes},
-                                        {"sha256", hash},
-                                        {"config", has_config && to_safetensors}};
-      fmt::print("{}\n", json.dump());
-      return;
-    }
+    if (as_json())
+      return print_json({{"from", file.string()},
+                         {"file", target.string()},
+                         {"tensors", tensors.size()},
+                         {"parameters", parameters},
+                         {"bytes", bytes},
+                         {"sha256", hash},
+                         {"config", has_config && to_safetensors}});
     fmt::print("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}\n", file.string(), target.string(),
                tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash);
     if (to_safetensors && !has_config)

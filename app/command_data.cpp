@@ -4,13 +4,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <optional>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/data_export.h"
-#include "app/interrupt.h"
+#include "app/json_lines.h"
 #include "core/files.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "datasets/dataset.h"
 #include "datasets/fetch.h"
@@ -25,14 +26,6 @@ constexpr const char* kExamples =
     "  cifar10:data?split=test      the test images of CIFAR-10 under data/\n"
     "  folder:photos?size=64        pictures of any size, cropped to squares\n"
     "  coco:data/coco?limit=512     the first 512 images with their captions\n";
-
-bool as_json() {
-  return verbosity() == Verbosity::kJson;
-}
-
-void print_json(const Json& json) {
-  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
 
 void list() {
   if (as_json()) {
@@ -58,8 +51,7 @@ struct Pixels {
   Tensor mean = at::zeros({3}, at::kDouble), std;  // of values in [0, 1], one per channel
 };
 
-// nullopt when interrupted.
-std::optional<Pixels> measure_pixels(const Dataset& data) {
+Pixels measure_pixels(const Dataset& data) {
   constexpr int64_t kAtOnce = 512;
   Progress progress("reading pixels", data.size(), "image");
   Tensor squares = at::zeros({3}, at::kDouble);
@@ -71,7 +63,7 @@ std::optional<Pixels> measure_pixels(const Dataset& data) {
     pixels.mean += x.sum({0, 2, 3}).to(at::kDouble);
     squares += (x * x).sum({0, 2, 3}).to(at::kDouble);
     progress.update(begin + static_cast<int64_t>(indices.size()));
-    if (interrupted()) return std::nullopt;
+    stop_if_interrupted();
   }
   const double count = static_cast<double>(data.size() * data.image_size() * data.image_size());
   pixels.mean /= 255 * count;
@@ -102,12 +94,10 @@ struct InfoCommand {
   std::string spec, preview;
   bool force = false;
 
-  ExitCode run() const {
+  void run() const {
     const auto data = open_dataset(spec);
     if (!preview.empty()) write_preview(*data, preview, force);
-    const std::optional<Pixels> pixels = measure_pixels(*data);
-    if (!pixels) return kExitInterrupted;
-
+    const Pixels pixels = measure_pixels(*data);
     const std::vector<std::string> classes = data->classes();
     std::vector<int64_t> counts(classes.size());
     int64_t captions = 0, captioned = 0;
@@ -120,9 +110,8 @@ struct InfoCommand {
       captioned += !texts.empty();
       if (!texts.empty() && examples.size() < kExamplesShown) examples.push_back(texts.front());
     }
-    as_json() ? print_as_json(*data, *pixels, counts, captions, captioned, examples)
-              : print_as_text(*data, *pixels, counts, captions, captioned, examples);
-    return 0;
+    as_json() ? print_as_json(*data, pixels, counts, captions, captioned, examples)
+              : print_as_text(*data, pixels, counts, captions, captioned, examples);
   }
 
   void print_as_text(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
@@ -211,7 +200,7 @@ void add_data_command(CLI::App& app, ExitCode& exit_code) {
   info_command->add_option("SPEC", info->spec, "data SPEC, see `uvic data list`")->required();
   info_command->add_option("--preview", info->preview, "also write a sheet of up to 36 images to this PNG");
   info_command->add_flag("--force", info->force, "replace an existing preview");
-  info_command->callback([info, &exit_code] { exit_code = info->run(); });
+  info_command->callback([info] { info->run(); });
 
   struct Arguments {
     std::string what, out, base_url;
@@ -231,7 +220,9 @@ void add_data_command(CLI::App& app, ExitCode& exit_code) {
       sub->add_subcommand("fetch", "download a data set from its official place; goes on where it stopped");
   std::string known;
   for (const auto& entry : fetchable()) known += fmt::format("\n  {:9} {}", entry.name, entry.summary);
-  fetch_command->add_option("NAME", fetched->what, "what to download:" + known)->required();
+  fetch_command->add_option("NAME", fetched->what, "what to download:" + known)
+      ->required()
+      ->check(one_of(fetchable()).description(""));
   fetch_command->add_option("--out", fetched->out, "folder for the files")->capture_default_str();
   fetch_command->add_option("--base-url", fetched->base_url,
                             "download from a mirror: replaces all of the address but the file's name");

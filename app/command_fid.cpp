@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
-#include "app/interrupt.h"
+#include "app/json_lines.h"
 #include "app/score_side.h"
 #include "core/files.h"
 #include "core/progress.h"
@@ -64,37 +64,30 @@ struct FidCommand {
   Scoring scoring;
   std::string text_a, text_b;
 
-  int run() {
+  void run() {
     const auto begin = std::chrono::steady_clock::now();
-    if (!scoring.features.empty()) find(feature_nets(), scoring.features, "feature network");
     Side a = scoring.open(text_a), b = scoring.open(text_b);
     scoring.check_flags({&a, &b});
-    try {
-      scoring.plan(a, &b);
-      scoring.plan(b, &a);
-      std::unique_ptr<FeatureNet> net;
-      if (!a.gaussian || !b.gaussian || !scoring.features.empty()) net = load_net({&a, &b});
-      const Features used = net ? features_of(*net) : features_of_statistics(a, b);
-      warn_of_few_images(used.dims, {&a, &b});
-      if (!a.gaussian) a.gaussian = measure(*net, a.images, a.count, "A: " + a.text);
-      if (!b.gaussian) b.gaussian = measure(*net, b.images, b.count, "B: " + b.text);
-      const double value = frechet_distance(*a.gaussian, *b.gaussian);
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      if (verbosity() == Verbosity::kJson)
-        fmt::print("{}\n", nlohmann::json{{"value", value},
-                                          {"label", used.label},
-                                          {"features", used.name},
-                                          {"weights", used.weights},
-                                          {"a", to_json(a)},
-                                          {"b", to_json(b)},
-                                          {"seconds", seconds}}
-                               .dump());
-      else
-        fmt::print("{} {:.4f}   A: {}  B: {}\n", used.label, value, describe(a), describe(b));
-    } catch (const Interrupted&) {
-      return kExitInterrupted;
-    }
-    return 0;
+    scoring.plan(a, &b);
+    scoring.plan(b, &a);
+    std::unique_ptr<FeatureNet> net;
+    if (!a.gaussian || !b.gaussian || !scoring.features.empty()) net = load_net({&a, &b});
+    const Features used = net ? features_of(*net) : features_of_statistics(a, b);
+    warn_of_few_images(used.dims, {&a, &b});
+    if (!a.gaussian) a.gaussian = measure(*net, a.images, a.count, "A: " + a.text);
+    if (!b.gaussian) b.gaussian = measure(*net, b.images, b.count, "B: " + b.text);
+    const double value = frechet_distance(*a.gaussian, *b.gaussian);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (as_json())
+      print_json({{"value", value},
+                  {"label", used.label},
+                  {"features", used.name},
+                  {"weights", used.weights},
+                  {"a", to_json(a)},
+                  {"b", to_json(b)},
+                  {"seconds", seconds}});
+    else
+      fmt::print("{} {:.4f}   A: {}  B: {}\n", used.label, value, describe(a), describe(b));
   }
 
  private:
@@ -115,46 +108,40 @@ struct StatsCommand {
   std::string text, out;
   bool force = false;
 
-  int run() {
+  void run() {
     if (fs::path(out).extension() != ".npz") fail("--out {}: statistics are an .npz file", out);
     if (fs::exists(out) && !force) fail("{} exists: give --force to overwrite it", out);
-    if (!scoring.features.empty()) find(feature_nets(), scoring.features, "feature network");
     Side side = scoring.open(text);
     if (side.form == Form::kStatistics) fail("{} holds statistics already", text);
     scoring.check_flags({&side});
-    try {
-      scoring.plan(side, nullptr);
-      const auto net = load_feature_net(scoring.features, scoring.weights);
-      side.gaussian = measure(*net, side.images, side.count, text);
-      auto notes = notes_of(*net);
-      notes["label"] = net->label();
-      notes["source"] = describe(side);
-      notes["version"] = "uvic " UVIC_VERSION;
-      write_gaussian(out, *side.gaussian, notes);
-      if (verbosity() == Verbosity::kJson) {
-        nlohmann::json json = to_json(side);
-        json.update({{"file", out}, {"features", net->name()}, {"weights", net->weights_sha256()}});
-        fmt::print("{}\n", json.dump());
-      } else {
-        fmt::print("{}: {} features of {}, {}\n", out, net->dims(), describe(side), net->name());
-      }
-    } catch (const Interrupted&) {
-      return kExitInterrupted;
+    scoring.plan(side, nullptr);
+    const auto net = load_feature_net(scoring.features, scoring.weights);
+    side.gaussian = measure(*net, side.images, side.count, text);
+    auto notes = notes_of(*net);
+    notes["label"] = net->label();
+    notes["source"] = describe(side);
+    notes["version"] = "uvic " UVIC_VERSION;
+    write_gaussian(out, *side.gaussian, notes);
+    if (as_json()) {
+      nlohmann::ordered_json json = to_json(side);
+      json.update({{"file", out}, {"features", net->name()}, {"weights", net->weights_sha256()}});
+      print_json(json);
+    } else {
+      fmt::print("{}: {} features of {}, {}\n", out, net->dims(), describe(side), net->name());
     }
-    return 0;
   }
 };
 
 }  // namespace
 
-void add_fid_commands(CLI::App& app, ExitCode& exit_code) {
+void add_fid_commands(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("fid", "distance between two sets of images, one of them perhaps a model's");
   auto fid = std::make_shared<FidCommand>();
   const std::string forms = "folder or archive of images, data SPEC, statistics (.npz), run folder or model file";
   sub->add_option("A", fid->text_a, forms)->required();
   sub->add_option("B", fid->text_b, forms)->required();
   fid->scoring.add_options(*sub);
-  sub->callback([fid, &exit_code] { exit_code = fid->run(); });
+  sub->callback([fid] { fid->run(); });
 
   sub = app.add_subcommand("stats",
                            "keep the statistics of images, for fid (and pytorch-fid, in inception-fid features)");
@@ -164,7 +151,7 @@ void add_fid_commands(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("-o,--out", stats->out, "FILE.npz")->required();
   sub->add_flag("--force", stats->force, "overwrite an existing file");
   stats->scoring.add_options(*sub);
-  sub->callback([stats, &exit_code] { exit_code = stats->run(); });
+  sub->callback([stats] { stats->run(); });
 }
 
 }  // namespace uvic

@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/describe.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "app/options.h"
 #include "app/recipe.h"
@@ -14,6 +15,7 @@
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/pth.h"
+#include "core/pth_objects.h"
 #include "core/run_folder.h"
 #include "eval/stats.h"
 
@@ -65,7 +67,7 @@ Fields describe_arrays(const fs::path& file) {
     return fields;
   }
   for (const auto& [name, array] : arrays)
-    fields["arrays"][name] = fmt::format("{} [{}]", at::toString(array.scalar_type()), fmt::join(array.sizes(), ", "));
+    fields["arrays"][name] = fmt::format("{} [{}]", dtype_name(array.scalar_type()), fmt::join(array.sizes(), ", "));
   return fields;
 }
 
@@ -190,8 +192,8 @@ void add_info_command(CLI::App& app) {
       return;
     }
     const Fields fields = describe(arguments->path, arguments->tensors);
-    if (verbosity() == Verbosity::kJson)
-      fmt::print("{}\n", fields.dump(-1, ' ', false, Fields::error_handler_t::replace));
+    if (as_json())
+      print_json(fields);
     else
       fmt::print("{}", to_text(fields));
   });

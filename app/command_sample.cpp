@@ -4,14 +4,16 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
-#include "app/interrupt.h"
-#include "app/pipeline.h"
+#include "app/json_lines.h"
 #include "app/picture_files.h"
+#include "app/pipeline.h"
 #include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {
@@ -138,13 +140,24 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
   if (!drawings) return kExitInterrupted;
   const Tensor& image = drawings->front().image;
   const Tensor original = read_image(from);
-  std::string verdict = "another size";
-  if (image.sizes() == original.sizes()) {
-    const int64_t difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
-    verdict = difference == 0 ? "identical" : fmt::format("different, by at most {} of 255 levels", difference);
-  }
+  std::optional<int64_t> difference;
+  if (image.sizes() == original.sizes())
+    difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
   PictureFiles files(out, force);
   const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
+  if (as_json()) {
+    nlohmann::ordered_json json{{"file", path.string()},
+                                {"identical", difference == 0},
+                                {"difference", nullptr},
+                                {"model_hash", model.hash},
+                                {"recipe_hash", recipe.model_hash}};
+    if (difference) json["difference"] = *difference;
+    print_json(json);
+    return 0;
+  }
+  const std::string verdict = !difference        ? "another size"
+                              : *difference == 0 ? "identical"
+                                                 : fmt::format("different, by at most {} of 255 levels", *difference);
   fmt::print("{}: {}{}\n", path.string(), verdict,
              recipe.model_hash == model.hash ? "" : fmt::format(" (drawn by model {}, now {})", recipe.model_hash, model.hash));
   return 0;
@@ -184,8 +197,8 @@ int SampleCommand::draw(const Model& model, const std::vector<Request>& requests
     written.push_back(files.single_file() ? files.write(picture, {}) : files.write_named("grid", picture, {}));
   }
   for (const fs::path& path : written) {
-    if (verbosity() == Verbosity::kJson)
-      fmt::print("{}\n", nlohmann::json{{"file", path.string()}}.dump());
+    if (as_json())
+      print_json({{"file", path.string()}});
     else
       fmt::print("{}\n", path.string());
   }
@@ -222,24 +235,30 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--class", c.label, "class name or number to draw");
   sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
   sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
+      ->check(taken_by(parse_seeds))
       ->default_str(kDefaultSeeds);
-  sub->add_option("--sampler", c.sampler, "default: the model's own")
-      ->check(CLI::Validator([](std::string& name) { return find(samplers(), name, "sampler"), std::string(); },
-                             names(samplers())));
-  sub->add_option("--steps", c.steps, "network calls; default: the model's own")->check(CLI::PositiveNumber);
+  sub->add_option("--sampler", c.sampler, "default: the model's own")->check(one_of(samplers()));
+  sub->add_option("--steps", c.steps, "network calls; default: the model's own")
+      ->check(number<int64_t>())
+      ->check(at_least(1));
   sub->add_option("--cfg-scale", c.cfg_scale,
-                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own");
-  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")->check(CLI::Range(0.0, 1.0));
+                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own")
+      ->check(number<double>())
+      ->check(at_least(0));
+  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
+      ->check(number<double>())
+      ->check(between(0, 1));
   sub->add_option("-b,--batch", c.batch, "images at a time; does not change them")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto");
+  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto")
+      ->check(taken_by([](const std::string& grid) { parse_columns(grid, 0); }));
   sub->add_flag("--strip", c.strip, "show how each image emerges, in frames from left to right");
   sub->add_option("-o,--out", c.out, "folder (files are numbered), or FILE.png for one image or a grid")
       ->capture_default_str();
   sub->add_option("--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
   sub->add_flag("--force", c.force, "overwrite existing files");
-  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   c.source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
   sub->callback([command, &exit_code] { exit_code = command->run(); });

@@ -1,11 +1,15 @@
 // uvic train
 #include <memory>
+#include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "app/training_run.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {
@@ -28,8 +32,12 @@ struct TrainCommand {
     if (folder) options->apply_toml(read_file(folder->path() / "config.toml", "run config"), folder->path().string());
 
     const TrainingData data = open_training_data(config);
+    stop_if_interrupted();  // nothing is written yet
     const std::string resolved = print_run_config(config);
-    fmt::print("{}\n", resolved);
+    if (as_json())
+      print_json({{"config", resolved}});
+    else
+      fmt::print("{}\n", resolved);
     std::fflush(stdout);
     if (dry_run) {
       plan_training(config, data, where);
@@ -63,7 +71,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   command->source.add_options(*sub);
   sub->add_option("--out", command->parent, "folder of the run folders")->capture_default_str();
   sub->add_option("--resume", command->resume, "go on with a run: its folder, or 'latest' for the newest under --out");
-  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->add_flag("--dry-run", command->dry_run, "print the config, memory, time and disk it would take; write nothing");
   command->options = std::make_unique<RunOptions>(*sub, command->config);
   sub->callback([command, sub, &exit_code] { exit_code = command->run(command_line(*sub)); });

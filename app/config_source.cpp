@@ -1,5 +1,6 @@
 #include "app/config_source.h"
 
+#include "app/checks.h"
 #include "app/presets.h"
 #include "core/files.h"
 
@@ -8,7 +9,7 @@ namespace uvic {
 void ConfigSource::add_options(CLI::App& app) {
   std::string list;
   for (const auto& entry : presets()) list += fmt::format("\n  {:14} {}", entry.name, entry.summary);
-  app.add_option("--preset", preset, "a named config:" + list);
+  app.add_option("--preset", preset, "a named config:" + list)->check(one_of(presets()).description(""));
   app.add_option("--config", file, "a TOML file of [section] key = value lines");
 }
 

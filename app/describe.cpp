@@ -9,32 +9,10 @@
 #include "app/model.h"
 #include "core/files.h"
 #include "core/pth.h"
+#include "core/pth_objects.h"
 
 namespace uvic {
 namespace {
-
-std::string dtype_name(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return "float32";
-    case at::kHalf:
-      return "float16";
-    case at::kBFloat16:
-      return "bfloat16";
-    case at::kDouble:
-      return "float64";
-    case at::kLong:
-      return "int64";
-    case at::kInt:
-      return "int32";
-    case at::kByte:
-      return "uint8";
-    case at::kBool:
-      return "bool";
-    default:
-      return at::toString(type);
-  }
-}
 
 std::string condition_of(const UVitConfig& model) {
   if (model.classes > 0) return fmt::format("class, one of {}", model.classes);

@@ -9,14 +9,14 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/left_out.h"
 #include "core/progress.h"
 #include "datasets/file_tree.h"
 
 namespace uvic {
 namespace {
 
-constexpr int64_t kAtOnce = 64;         // images in memory at a time
-constexpr int64_t kNamedWarnings = 10;  // bad files named one by one; the rest are only counted
+constexpr int64_t kAtOnce = 64;  // images in memory at a time
 
 // What PictureFiles::write_named calls its files.
 bool is_collage(const std::string& name) {
@@ -89,12 +89,12 @@ ImageSource file_images(const std::filesystem::path& path) {
   const auto size = static_cast<int64_t>(names.size());
   return {size, [tree, names, path](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
             std::vector<File> files;
-            int64_t done = 0, bad = 0;
+            int64_t done = 0;
+            LeftOut left_out(path.string());
             const auto flush = [&] {
               decode(files);
               for (const File& file : files)
-                if (!file.problem.empty() && ++bad <= kNamedWarnings)
-                  warn(fmt::format("{}: {}; left out", path.string(), file.problem));
+                if (!file.problem.empty()) left_out.add(file.problem);
               visit_by_size(files, visit);
               done += static_cast<int64_t>(files.size());
               tick(done);
@@ -106,9 +106,9 @@ ImageSource file_images(const std::filesystem::path& path) {
               if (static_cast<int64_t>(files.size()) == kAtOnce) flush();
             });
             if (!files.empty()) flush();
-            if (bad > kNamedWarnings) warn(fmt::format("{}: {} more like these", path.string(), bad - kNamedWarnings));
-            if (count - bad < 2)
-              fail("{}: only {} of its images can be read, a score needs 2", path.string(), count - bad);
+            left_out.finish();
+            if (const int64_t good = count - left_out.count(); good < 2)
+              fail("{}: only {} of its images can be read, a score needs 2", path.string(), good);
           }};
 }
 

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "app/commands.h"
-#include "app/interrupt.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace {
@@ -21,14 +21,14 @@ int run(int argc, char** argv) {
   app.fallthrough();
 
   int threads = 0;
-  bool quiet = false, json = false;
+  uvic::Verbosity verbosity;
   app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
-  app.add_flag("--quiet", quiet, "no progress and no log on stderr");
-  app.add_flag("--json", json, "results and progress as JSON lines");
+  app.add_flag("--quiet", verbosity.quiet, "no progress and no log on stderr");
+  app.add_flag("--json", verbosity.json, "results and progress as JSON lines");
   // Runs before the chosen command's own callback.
   app.parse_complete_callback([&] {
     if (threads > 0) at::set_num_threads(threads);
-    uvic::set_verbosity(quiet ? uvic::Verbosity::kQuiet : json ? uvic::Verbosity::kJson : uvic::Verbosity::kNormal);
+    uvic::set_verbosity(verbosity);
   });
 
   uvic::ExitCode exit_code = 0;
@@ -37,7 +37,8 @@ int run(int argc, char** argv) {
   uvic::add_data_command(app, exit_code);
   uvic::add_convert_command(app);
   uvic::add_info_command(app);
-  uvic::add_fid_commands(app, exit_code);
+  uvic::add_fid_commands(app);
+  uvic::add_bench_command(app);
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
@@ -61,6 +62,8 @@ int main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   try {
     return run(argc, argv);
+  } catch (const uvic::Interrupted&) {
+    return uvic::kExitInterrupted;
   } catch (const uvic::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const c10::Error& error) {

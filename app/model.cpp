@@ -72,13 +72,8 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
 }
 
 at::Device parse_device(const std::string& text) {
-  try {
-    const at::Device device(text);
-    if (device.is_cpu()) return device;
-    if (device.is_cuda() && at::globalContext().hasCUDA()) return device;
-  } catch (const c10::Error&) {
-    fail("unknown device '{}': expected cpu, cuda or cuda:N", text);
-  }
+  const at::Device device(text);
+  if (device.is_cpu() || (device.is_cuda() && at::globalContext().hasCUDA())) return device;
   fail("device '{}' is not available: this machine has no CUDA GPU, or uvic was built without CUDA (cmake --preset cuda)",
        text);
 }

@@ -44,7 +44,7 @@ std::filesystem::path find_model_file(const std::filesystem::path& path);
 Model load_model(const std::filesystem::path& path, at::Device device,
                  const std::optional<RunConfig>& fallback = std::nullopt);
 
-// "cpu", "cuda", "cuda:1". Error if this build or machine has no such device.
+// A name that device_name() takes. Error if this build or machine has no such device.
 at::Device parse_device(const std::string& text);
 
 }  // namespace uvic

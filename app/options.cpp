@@ -1,9 +1,8 @@
 #include "app/options.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
+#include "app/checks.h"
 #include "app/toml.h"
 #include "core/error.h"
 #include "eval/features.h"
@@ -29,64 +28,6 @@ std::string to_text(uint64_t value) {
 }
 std::string to_text(int value) {
   return fmt::format("{}", value);
-}
-
-template <class T>
-CLI::Validator one_of(std::span<const Entry<T>> table) {
-  return {[table](std::string& value) {
-            for (const auto& entry : table)
-              if (entry.name == value) return std::string();
-            return fmt::format("'{}' is none of {}", value, names(table));
-          },
-          names(table)};
-}
-
-// Whether all of the text is one number of that type; CLI11 itself also takes "" for 0, "1e" for 1 and 0x10 for 16.
-template <class T>
-bool is_number(const std::string& text) {
-  T value{};
-  const char* const begin = text.data() + text.starts_with('+');
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  if constexpr (std::is_floating_point_v<T>) return std::isfinite(value);
-  return true;
-}
-
-CLI::Validator boolean() {
-  return {[](std::string& text) {
-            if (text == "true" || text == "false") return std::string();
-            return fmt::format("'{}': expected true or false", text);
-          },
-          ""};
-}
-
-template <class T>
-CLI::Validator number() {
-  static constexpr std::string_view kExpected = std::is_floating_point_v<T> ? "a finite number"
-                                                : std::is_unsigned_v<T>     ? "a whole number, 0 or more"
-                                                                            : "a whole number";
-  return {[](std::string& text) {
-            return is_number<T>(text) ? std::string() : fmt::format("'{}': expected {}", text, kExpected);
-          },
-          ""};
-}
-
-// For numbers, so `text` is known to be one.
-CLI::Validator at_least(double low) {
-  return {[low](std::string& text) {
-            return std::strtod(text.c_str(), nullptr) >= low ? std::string()
-                                                             : fmt::format("'{}': expected {} or more", text, low);
-          },
-          fmt::format(">= {}", low)};
-}
-
-CLI::Validator between(double low, double high) {
-  return {[low, high](std::string& text) {
-            const double value = std::strtod(text.c_str(), nullptr);
-            return value >= low && value <= high ? std::string()
-                                                 : fmt::format("'{}': expected {} to {}", text, low, high);
-          },
-          fmt::format("{} to {}", low, high)};
 }
 
 // "" stands for "chosen by default", which no row of the table is called.
@@ -149,7 +90,7 @@ void RunOptions::add_model(UVitConfig& c) {
       ->check(one_of(attention_kinds()));
   add("--model.end_attention", c.end_attention, "attention of the first and the last block")
       ->check(one_of(attention_kinds()));
-  add("--model.kernels", c.kernels, "how attention is computed")->check(one_of(kernel_kinds()));
+  add("--model.kernels", c.kernels, "how blocks are computed")->check(one_of(kernel_kinds()));
   add("--model.checkpointing", c.checkpointing, "recompute activations: less memory, about 1/3 more time");
 }
 

@@ -1,7 +1,7 @@
 #include "app/score.h"
 
-#include "app/interrupt.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "eval/frechet.h"
 
@@ -19,7 +19,7 @@ Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count
   source.read(
       count, [&](const Tensor& images) { stats.add(net.features(images)); },
       [&](int64_t done) {
-        if (interrupted()) throw Interrupted();
+        stop_if_interrupted();
         progress.update(done);
       });
   return stats.fit();

@@ -15,9 +15,8 @@ namespace uvic {
 // user.
 std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {});
 
-struct Interrupted {};  // thrown by measure() after Ctrl-C
-
-// The Gaussian of the features of the first `count` images, with progress on stderr. Error below two images.
+// The Gaussian of the features of the first `count` images, with progress on stderr. Error below two images;
+// Interrupted after Ctrl-C.
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
 
 struct Score {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -43,17 +44,24 @@ void Scoring::add_options(CLI::App& app) {
   app.add_option("--features", features,
                  "feature network; default: that of the statistics given, else inception-fid if its weights are there, "
                  "else efficientnet-lite0" +
-                     list);
+                     list)
+      ->check(one_of(feature_nets()).description(""));
   app.add_option("--weights", weights,
                  "weights file of the feature network (inception-fid unless --features is given)");
   app.add_option("--num", num, "at most so many images; default: all, and of a model as many as of the other side")
       ->check(CLI::Range(int64_t{2}, int64_t{100'000'000}));
   for_models = {
       app.add_option("-b,--batch", batch, "images drawn at a time; does not change them")->check(CLI::Range(1, 4096)),
-      app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own"),
-      app.add_option("--sampler", sampler, "one of " + names(samplers()) + "; default: the model's own"),
-      app.add_option("--steps", steps, "network calls per image; default: the model's own")->check(CLI::PositiveNumber),
-      app.add_option("--device", device, "of a model: cpu, cuda or cuda:N")->capture_default_str(),
+      app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own")
+          ->check(number<double>())
+          ->check(at_least(0)),
+      app.add_option("--sampler", sampler, "default: the model's own")->check(one_of(samplers())),
+      app.add_option("--steps", steps, "network calls per image; default: the model's own")
+          ->check(number<int64_t>())
+          ->check(at_least(1)),
+      app.add_option("--device", device, "of a model: cpu, cuda or cuda:N")
+          ->check(device_name())
+          ->capture_default_str(),
   };
   source.add_options(app);
   options = std::make_unique<RunOptions>(app, config, RunOptions::kModelOnly);
@@ -69,7 +77,7 @@ void Scoring::open_model(Side& side) const {
   const SampleConfig& own = side.model->card.config.sample;
   side.how = {.sampler = own.sampler, .cfg_scale = cfg_scale.value_or(own.cfg_scale)};
   if (batch) side.how.batch = *batch;
-  if (!sampler.empty()) side.how.sampler.kind = find(samplers(), sampler, "sampler").name;
+  if (!sampler.empty()) side.how.sampler.kind = sampler;
   if (steps) side.how.sampler.steps = *steps;
 }
 

@@ -4,11 +4,14 @@
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
-#include "app/interrupt.h"
+#include "app/json_lines.h"
 #include "app/model.h"
 #include "app/pipeline.h"
+#include "app/training_loss.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/train.h"
 #include "datasets/stream.h"
@@ -32,16 +35,6 @@ BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
                                .drop_condition = config.data.drop_condition,
                                .num_classes = config.model.classes,
                                .context_tokens = config.model.context_tokens}));
-}
-
-Loss make_loss(const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective, at::Device device) {
-  return [&net, &schedule, objective, device](const Batch& batch, at::Generator& generator) {
-    const Tensor t = schedule.sample_times(batch.x.size(0), generator);
-    const Tensor eps = at::randn(batch.x.sizes(), generator, at::kFloat);
-    const Condition condition = to(batch.condition, device);
-    const Network network = [&](const Tensor& x, const Tensor& time) { return net(x, time, condition).to(at::kFloat); };
-    return diffusion_loss(network, schedule, objective, batch.x.to(device), t.to(device), eps.to(device)).mean();
-  };
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -262,29 +255,43 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   net.to(device, at::kFloat);
   net.set_requires_grad(true);
   const auto schedule = make_schedule(config.schedule);
-  TrainState state(net.parameters(), config.train);
   constexpr int kProbeSteps = 3;
+  TrainConfig probe = config.train;
+  probe.steps = 1 + kProbeSteps;  // the first one warms up
+  TrainState state(net.parameters(), probe);
   double seconds = 0;
   auto begin = std::chrono::steady_clock::now();
-  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), config.train,
-        device.type(), [&](const StepStats& stats) {
-          if (stats.step > 1) seconds += seconds_since(begin);  // the first step also warms up
+  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), probe, device.type(),
+        [&](const StepStats& stats) {
+          stop_if_interrupted();
+          if (stats.step > 1) seconds += seconds_since(begin) / kProbeSteps;
           begin = std::chrono::steady_clock::now();
-          return stats.step <= kProbeSteps;
+          return true;
         });
-  seconds /= std::min<int64_t>(kProbeSteps, config.train.steps - 1) > 0 ? kProbeSteps : 1;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const double parameters = static_cast<double>(count_parameters(state.parameters));
+  const int64_t count = count_parameters(state.parameters);
+  const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
+  const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
+  if (as_json())
+    return print_json({{"data", data.images->description()},
+                       {"parameters", count},
+                       {"tokens", sequence_length(config.model)},
+                       {"memory_peak", usage.ru_maxrss * 1024},
+                       {"memory_state", state_bytes},
+                       {"step_s", seconds},
+                       {"steps", config.train.steps},
+                       {"total_s", total},
+                       {"disk", disk}});
   constexpr double kMega = 1 << 20;
   fmt::print("data            {}\n", data.images->description());
   fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
-  fmt::print("memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, AdamW and EMA\n",
-             static_cast<double>(usage.ru_maxrss) / 1024, parameters * 20 / kMega);
+  fmt::print(
+      "memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, AdamW and EMA\n",
+      static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(state_bytes) / kMega);
   fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
-             format_duration(seconds * static_cast<double>(config.train.steps)), config.train.steps);
-  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", parameters * 16 * (config.output.keep_last + 1) / kMega,
-             config.output.keep_last + 1);
+             format_duration(total), config.train.steps);
+  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
 }
 
 int run_training(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder folder) {

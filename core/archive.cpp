@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 
 namespace uvic {
 namespace {
@@ -73,6 +74,7 @@ void for_each_in_archive(const fs::path& path, const std::function<bool(std::str
   std::string bytes;
   archive_entry* entry = nullptr;
   while (true) {
+    stop_if_interrupted();
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) break;
     check(status);

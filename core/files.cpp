@@ -42,12 +42,6 @@ int open_for_reading(const fs::path& path, std::string_view what, struct stat& s
   fail("cannot read the {} {}", what, path.string());
 }
 
-// Makes a rename or a new name in `folder` survive a power cut. Some file systems cannot sync folders: not an error.
-void sync_folder(const fs::path& folder) {
-  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() >= 0) ::fsync(fd.get());
-}
-
 fs::path temporary_name(const fs::path& path) {
   static std::atomic<int> count = 0;
   return path.string() + fmt::format(".tmp{}-{}", ::getpid(), count++);
@@ -122,6 +116,13 @@ void write_atomically(const fs::path& path, const std::function<void(std::ostrea
 void write_atomically(const fs::path& path, std::string_view bytes) {
   write_atomically(path,
                    [bytes](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+}
+
+void sync_folder(const fs::path& folder) {
+  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool synced = fd.get() >= 0 && ::fsync(fd.get()) == 0;
+  if (synced || errno == EINVAL || errno == EACCES) return;
+  fail("cannot sync the folder {}: {}", folder.string(), std::strerror(errno));
 }
 
 fs::path cache_folder() {

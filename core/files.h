@@ -25,11 +25,15 @@ struct MappedFile {
 };
 MappedFile map_file(const fs::path& path, std::string_view what);
 
-// Writes `path`.tmp<pid>-<n>, syncs it to disk and renames it over `path`; creates parent folders. On any failure (disk
-// full, no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names the
-// cause. `write` need not check the stream: a failed write throws out of it.
+// Writes `path`.tmp<pid>-<n>, syncs it to disk and renames it over `path`; creates parent folders. On any failure until
+// then (disk full, no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names
+// the cause. `write` need not check the stream: a failed write throws out of it.
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write);
 void write_atomically(const fs::path& path, std::string_view bytes);
+
+// Makes the names in a folder survive a power cut. Error if that fails, but not where it cannot be done: some file
+// systems do not sync folders (EINVAL), and a folder that may be written need not be readable (EACCES).
+void sync_folder(const fs::path& folder);
 
 // Lower-case hex SHA-256.
 std::string sha256_of_file(const fs::path& path);

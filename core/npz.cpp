@@ -149,11 +149,6 @@ std::string make_header(const Tensor& array, const std::string& what) {
 
 }  // namespace
 
-Tensor read_npy(const std::filesystem::path& path) {
-  const MappedFile mapped = map_file(path, ".npy file");
-  return parse_array(mapped.bytes(), parse_header(mapped.bytes(), path.string()), path.string());
-}
-
 TensorMap read_npz(const std::filesystem::path& path) {
   const ZipReader zip(path, ".npz file");
   TensorMap arrays;

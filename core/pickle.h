@@ -37,7 +37,6 @@ struct PickleValue {
   const PickleList& list(std::string_view what) const;  // Error "<what> is not a list" otherwise
   const PickleDict& dict(std::string_view what) const;
   int64_t integer(std::string_view what) const;          // int or bool
-  double number(std::string_view what) const;            // int or float
   const std::string& text(std::string_view what) const;  // str (UTF-8) or bytes
   const Tensor& tensor(std::string_view what) const;
 };

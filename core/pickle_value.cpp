@@ -27,11 +27,6 @@ int64_t PickleValue::integer(std::string_view what) const {
   return get<int64_t>(*this, what, "an integer");
 }
 
-double PickleValue::number(std::string_view what) const {
-  if (const int64_t* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
-  return get<double>(*this, what, "a number");
-}
-
 const std::string& PickleValue::text(std::string_view what) const {
   return get<std::string>(*this, what, "a string");
 }

@@ -24,7 +24,7 @@ constexpr const char* kClearLine = "\r\x1b[K";
 
 struct Console {
   std::mutex mutex;
-  Verbosity verbosity = Verbosity::kNormal;
+  Verbosity verbosity;
   ProgressSink sink;
   std::string bar;  // what stands on the terminal's last line
 
@@ -42,7 +42,7 @@ struct Console {
   }
 
   void message(const char* key, const std::string& prefix, const std::string& text) {
-    if (verbosity == Verbosity::kJson) {
+    if (verbosity.json) {
       write(nlohmann::json{{key, text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     } else if (bar.empty()) {
       write(prefix + text + "\n");
@@ -114,7 +114,7 @@ void set_progress_sink(const ProgressSink& sink) {
 
 void log_line(const std::string& text) {
   std::lock_guard lock(console().mutex);
-  if (console().verbosity != Verbosity::kQuiet) console().message("message", "", text);
+  if (!console().verbosity.quiet) console().message("message", "", text);
 }
 
 void warn(const std::string& text) {
@@ -189,9 +189,7 @@ void Progress::update(int64_t done, const std::string& note) {
   note_ = note;
   pending_ = true;
   const Console& c = console();
-  const double interval = c.verbosity == Verbosity::kJson ? kJsonSeconds
-                          : c.sink.terminal               ? kRedrawSeconds
-                                                          : kLineSeconds;
+  const double interval = c.verbosity.json ? kJsonSeconds : c.sink.terminal ? kRedrawSeconds : kLineSeconds;
   if (Seconds(now - std::max(shown_, begin_)).count() >= interval) show(now);
 }
 
@@ -199,14 +197,14 @@ void Progress::show(Clock::time_point now) {
   Console& c = console();
   pending_ = false;
   shown_ = now;
-  if (c.verbosity == Verbosity::kQuiet) return;
+  if (c.verbosity.quiet) return;
   ProgressState state{.task = task_, .unit = unit_, .note = note_, .done = done_, .total = total_};
   state.elapsed_seconds = Seconds(now - begin_).count();
   if (recent_done_ > 0 && recent_seconds_ > 0) {
     state.rate = recent_done_ / recent_seconds_;
     if (total_ > 0) state.eta_seconds = static_cast<double>(std::max<int64_t>(total_ - done_, 0)) / state.rate;
   }
-  if (c.verbosity == Verbosity::kJson) {
+  if (c.verbosity.json) {
     c.write(format_progress_json(state) + "\n");
   } else if (c.sink.terminal) {
     // A character in the last column makes some terminals wrap.

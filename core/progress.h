@@ -9,7 +9,11 @@
 
 namespace uvic {
 
-enum class Verbosity { kNormal, kQuiet, kJson };
+// The two may come together: results as JSON, and nothing on stderr beside them but warnings.
+struct Verbosity {
+  bool quiet = false;  // no progress and no messages
+  bool json = false;   // results, progress and messages as JSON lines
+};
 
 // Set once by main before any work.
 void set_verbosity(Verbosity verbosity);

@@ -22,8 +22,9 @@ uint64_t hash_mix(std::initializer_list<uint64_t> values) {
   return hash;
 }
 
-at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step, uint64_t rank) {
-  return at::detail::createCPUGenerator(hash_mix({seed, static_cast<uint64_t>(stream), step, rank}));
+at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step) {
+  // The 0 tells nothing apart; without it a run begun before would go on with other numbers.
+  return at::detail::createCPUGenerator(hash_mix({seed, static_cast<uint64_t>(stream), step, 0}));
 }
 
 at::Generator image_generator(uint64_t seed) { return at::detail::createCPUGenerator(seed); }

@@ -9,14 +9,14 @@
 
 namespace uvic {
 
-// What a stream of random numbers is for; keeps streams of equal (seed, step, rank) apart.
+// What a stream of random numbers is for; keeps streams of equal (seed, step) apart.
 enum class Stream : uint64_t { kInit = 1, kOrder, kFlip, kCaption, kNoise, kDropout, kScene };
 
 // splitmix64 over the values.
 uint64_t hash_mix(std::initializer_list<uint64_t> values);
 
 // A CPU generator (mt19937) whose state depends on the arguments alone.
-at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step = 0, uint64_t rank = 0);
+at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step = 0);
 
 // The generator of the image with this seed: torch.Generator().manual_seed(seed), so PyTorch users get the same noise.
 at::Generator image_generator(uint64_t seed);

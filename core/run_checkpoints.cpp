@@ -34,15 +34,6 @@ int64_t checkpoint_step(const fs::path& folder) {
   return error == std::errc{} && step >= 0 && (end == stop || std::string_view(end, stop) == kReplaced) ? step : -1;
 }
 
-// Makes the names in a folder survive a power cut. Some network file systems refuse; they sync on their own.
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) fail("cannot open the folder {}: {}", folder.string(), std::strerror(errno));
-  const int error = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  if (error != 0 && error != EINVAL) fail("cannot sync the folder {}: {}", folder.string(), std::strerror(error));
-}
-
 fs::path temporary(const fs::path& path) {
   return path.string() + fmt::format(".tmp.{}", getpid());
 }

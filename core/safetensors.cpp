@@ -163,10 +163,6 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return file;
 }
 
-std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
-  return parse_header(map_file(path, "safetensors file").bytes(), path.string()).metadata;
-}
-
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   std::vector<std::pair<std::string, Tensor>> ordered;
   json header = json::object();

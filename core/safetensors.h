@@ -22,9 +22,6 @@ struct TensorFile {
 // Error names the file and the tensor. A tensor whose bytes are not aligned for its dtype is copied.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-// Only the metadata: for `info`, without touching the tensors.
-std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
-
 // Atomically (core/files.h), from any device and any strides. The header has sorted names; the data starts at a
 // multiple of 64 bytes, wide dtypes first, so that every tensor is aligned although the format allows no gaps. Error if
 // safetensors has no such dtype (complex, quantized).

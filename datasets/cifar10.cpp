@@ -14,6 +14,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/image.h"
+#include "core/interrupt.h"
+#include "core/left_out.h"
 #include "core/progress.h"
 #include "datasets/cifar10_batch.h"
 
@@ -70,6 +72,7 @@ Files read_files(const fs::path& path, const std::string& split) {
     for (const auto& place : places) {
       if (!fs::is_directory(place)) continue;
       for (const auto& entry : fs::directory_iterator(place)) {
+        stop_if_interrupted();
         const auto key = entry.is_regular_file() ? key_of(entry.path(), split) : std::nullopt;
         if (key) files.emplace(*key, read_file(entry.path(), "CIFAR-10 file"));
       }
@@ -140,7 +143,8 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
   std::vector<std::string> problems(n);
   at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const std::string title = fmt::format("{}/{}/{}", path.string(), options.split, *pictures[i].name);
+      stop_if_interrupted();
+      const std::string title = options.split + '/' + *pictures[i].name;
       try {
         const Tensor image = decode_image(*pictures[i].bytes, title);
         if (image.size(0) != 32 || image.size(1) != 32)
@@ -156,21 +160,22 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
   if (std::ranges::none_of(decoded, [](const Tensor& image) { return image.defined(); }))
     fail("{}: none of its {} {} pictures can be used; the first: {}", path.string(), n, options.split, problems[0]);
 
-  Content content;
+  LeftOut left_out("cifar10:" + path.string());
   std::vector<Tensor> pixels;
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) {
     if (decoded[i].defined()) {
       pixels.push_back(decoded[i]);
       labels.push_back(pictures[i].label);
-    } else if (options.strict) {
-      fail("{}", problems[i]);
     } else {
-      warn(fmt::format("left out: {}", problems[i]));
-      ++content.skipped;
+      if (options.strict) fail("cifar10:{}: {}", path.string(), problems[i]);
+      left_out.add(problems[i]);
     }
   }
+  left_out.finish();
+  Content content;
   content.images = {at::stack(pixels), at::tensor(labels, at::kLong)};
+  content.skipped = left_out.count();
   return content;
 }
 

@@ -9,7 +9,7 @@ namespace uvic {
 namespace {
 
 constexpr Entry<OpenDataset> kKinds[] = {
-    {"shapes", open_shapes, "drawn scenes of coloured shapes with captions, no files needed (options seed, count)"},
+    {"shapes", open_shapes, "drawn scenes of coloured shapes with captions, no files needed (options seed, count, figures)"},
     {"cifar10", open_cifar10,
      "CIFAR-10: binary or Python archive, as a folder or .tar.gz, or train/<class>/*.png in a folder or .tar"},
     {"folder", open_folder,

@@ -26,7 +26,7 @@ class Dataset {
 };
 
 // Opens the data set that a SPEC names. Error for a wrong path, an empty folder, a truncated archive, an unknown
-// option.
+// option; Interrupted after Ctrl-C.
 std::shared_ptr<const Dataset> open_dataset(const Spec& spec);
 std::shared_ptr<const Dataset> open_dataset(const std::string& spec);
 

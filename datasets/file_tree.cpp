@@ -6,6 +6,7 @@
 #include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 
 namespace uvic {
 namespace {
@@ -22,8 +23,10 @@ std::string normal(std::string_view name) {
 std::vector<std::string> names_in_folder(const fs::path& folder) {
   std::vector<std::string> names;
   try {
-    for (const auto& item : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink))
+    for (const auto& item : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink)) {
+      stop_if_interrupted();
       if (item.is_regular_file()) names.push_back(item.path().lexically_relative(folder).generic_string());
+    }
   } catch (const fs::filesystem_error& e) {
     fail("cannot list the folder '{}': {}", folder.string(), e.code().message());
   }

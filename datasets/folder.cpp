@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/interrupt.h"
 #include "datasets/pictures.h"
 
 namespace uvic {
@@ -74,6 +75,7 @@ Captions read_captions(const FileTree& files, const std::vector<std::string>& im
   files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(files, tables[i], lines, captions); });
   const Captions from_tables = captions;
   files.read(texts, [&](size_t i, std::string_view lines) {
+    stop_if_interrupted();
     std::istringstream stream{std::string(lines)};
     for (std::string line; std::getline(stream, line);)
       for (const std::string& image : by_stem[stem(texts[i])])

@@ -6,13 +6,14 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/interrupt.h"
+#include "core/left_out.h"
 #include "core/progress.h"
 
 namespace uvic {
 namespace {
 
-constexpr size_t kAtOnce = 64;          // files held in memory while they are decoded in parallel
-constexpr int64_t kNamedWarnings = 10;  // bad files named one by one; the rest are only counted
+constexpr size_t kAtOnce = 64;  // files held in memory while they are decoded in parallel
 
 }  // namespace
 
@@ -28,7 +29,6 @@ PictureSet::PictureSet(std::string what, FileTree files, std::vector<Picture> pi
   const auto total = static_cast<int64_t>(good.size());
   skipped_ = std::count(good.begin(), good.end(), false);
   if (skipped_ == 0) return;
-  if (skipped_ > kNamedWarnings) warn(fmt::format("{}: {} more like these", what_, skipped_ - kNamedWarnings));
   if (skipped_ == total) fail("{}: none of its {} images can be read", what_, total);
 
   std::vector<int64_t> kept;
@@ -63,10 +63,10 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
   std::vector<std::string> names;
   for (const Picture& picture : pictures_) names.push_back(picture.name);
   std::vector<bool> good(total, false);
-  int64_t bad = 0;
+  LeftOut left_out(what_);
   const auto refuse = [&](const std::string& problem) {
     if (config.strict) fail("{}: {}", what_, problem);
-    if (++bad <= kNamedWarnings) warn(fmt::format("{}: {}; left out", what_, problem));
+    left_out.add(problem);
   };
   for (const std::string& name : names)
     if (!files_.has(name)) refuse(fmt::format("'{}' is missing", name));
@@ -108,10 +108,12 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
   };
 
   files_.read(names, [&](size_t index, std::string_view bytes) {
+    stop_if_interrupted();
     files.push_back({index, std::string(bytes), "", {}});
     if (files.size() == kAtOnce) decode();
   });
   decode();
+  left_out.finish();
   return good;
 }
 

@@ -70,11 +70,11 @@ Figure draw_figure(Draws& draws, int background) {
   return figure;
 }
 
-Scene make_scene(uint64_t seed, uint64_t split, uint64_t index) {
+Scene make_scene(uint64_t seed, uint64_t split, uint64_t index, bool pairs) {
   Draws draws(seed, split, index);
   Scene scene{};
   scene.background = draws.below(kBackgrounds);
-  scene.count = draws.below(5) < 2 ? 1 : 2;
+  scene.count = draws.below(5) < 2 || !pairs ? 1 : 2;
   auto& [first, second] = scene.figures;
   first = draw_figure(draws, scene.background);
   if (scene.count == 1) {
@@ -154,8 +154,8 @@ std::string name(const Figure& figure, std::string_view size_word = "") {
 
 class Shapes final : public Dataset {
  public:
-  Shapes(uint64_t seed, bool test, int64_t count, int64_t size)
-      : seed_(seed), test_(test), count_(count), size_(size) {}
+  Shapes(uint64_t seed, bool test, bool pairs, int64_t count, int64_t size)
+      : seed_(seed), test_(test), pairs_(pairs), count_(count), size_(size) {}
 
   int64_t size() const override { return count_; }
   int64_t image_size() const override { return size_; }
@@ -198,35 +198,38 @@ class Shapes final : public Dataset {
   }
 
   std::string description() const override {
-    return fmt::format("procedural scenes of one or two coloured shapes, {} split, seed {}", test_ ? "test" : "train",
-                       seed_);
+    return fmt::format("procedural scenes of {}, {} split, seed {}", pairs_ ? "one or two coloured shapes" : "one coloured shape",
+                       test_ ? "test" : "train", seed_);
   }
 
  private:
   Scene scene(int64_t index) const {
     TORCH_CHECK(index >= 0 && index < count_, "shapes: image ", index, " of ", count_);
-    return make_scene(seed_, test_, index);
+    return make_scene(seed_, test_, index, pairs_);
   }
 
   uint64_t seed_;
-  bool test_;
+  bool test_, pairs_;
   int64_t count_, size_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions& options) {
-  spec.expect_options({"seed", "count"});
+  spec.expect_options({"seed", "count", "figures"});
   if (!spec.path.empty())
     fail("data '{}': shapes are drawn, not read, and take no path: write shapes?option=value", spec.text());
   const bool test = options.split == "test";
   int64_t count = spec.get_int("count", test ? 2000 : 20000);
   if (count < 1) fail("data '{}': option 'count' must be at least 1, not {}", spec.text(), count);
   if (options.limit > 0) count = std::min(count, options.limit);
+  const int64_t figures = spec.get_int("figures", 2);
+  if (figures != 1 && figures != 2)
+    fail("data '{}': option 'figures', the most in a scene, must be 1 or 2, not {}", spec.text(), figures);
   const int64_t size = options.size > 0 ? options.size : 32;
   if (size < 8)
     fail("data '{}': option 'size' must be at least 8 for shapes to be told apart, not {}", spec.text(), size);
-  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, count, size);
+  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, figures == 2, count, size);
 }
 
 }  // namespace uvic

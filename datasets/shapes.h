@@ -8,7 +8,7 @@
 namespace uvic {
 
 // Image i is a pure function of (seed, split, i), the same scene at any size. Options besides the common ones:
-// seed (0), count (20000 for train, 2000 for test). The default size is 32.
+// seed (0), count (20000 for train, 2000 for test), figures (2: the most in a scene; 1). The default size is 32.
 std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions& options);
 
 }  // namespace uvic

@@ -16,8 +16,7 @@ namespace uvic {
 namespace {
 
 void check(const Dataset& data, const std::optional<Vocabulary>& vocabulary, const StreamConfig& config) {
-  TORCH_CHECK(config.batch > 0 && config.world_size > 0 && config.rank >= 0 && config.rank < config.world_size,
-              "stream: batch ", config.batch, ", rank ", config.rank, " of ", config.world_size);
+  TORCH_CHECK(config.batch > 0, "stream: batch ", config.batch);
   TORCH_CHECK(data.size() > 0, "stream: an empty data set");
   if (config.num_classes > 0) {
     const auto classes = static_cast<int64_t>(data.classes().size());
@@ -42,7 +41,7 @@ class TrainingStream {
 
   Batch operator()(int64_t step) const {
     TORCH_CHECK(step >= 0, "stream: step ", step);
-    const uint64_t first = (static_cast<uint64_t>(step) * config_.world_size + config_.rank) * config_.batch;
+    const uint64_t first = static_cast<uint64_t>(step) * config_.batch;
     std::vector<uint64_t> items(config_.batch);
     std::vector<int64_t> indices(config_.batch);
     for (int64_t j = 0; j < config_.batch; ++j) {

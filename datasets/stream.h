@@ -1,4 +1,4 @@
-// The training stream: batch k as a pure function of (seed, k, rank), so a checkpoint stores no loader state.
+// The training stream: batch k as a pure function of (seed, k), so a checkpoint stores no loader state.
 #pragma once
 
 #include <functional>
@@ -13,18 +13,16 @@ namespace uvic {
 
 struct StreamConfig {
   uint64_t seed = 0;
-  int64_t batch = 64;  // per rank
-  int64_t rank = 0, world_size = 1;
+  int64_t batch = 64;
   bool flip = false;            // random horizontal flips
   double drop_condition = 0.1;  // share of samples whose label/text is replaced by the null one (guidance)
   int64_t num_classes = 0;      // > 0: labels are given, as many classes as the data has; the null label is num_classes
   int64_t context_tokens = 0;   // > 0: captions are given as that many word ids; the null text is all kPad
 };
 
-// Item j of step k on rank r is global item (k world_size + r) batch + j; epoch e = item / N walks all N images once in
-// the order shuffled(., N, seed, e). One of the image's captions is drawn. Flip, caption and drop depend on (seed,
-// item) alone, so the batches of all ranks, one after the other, are the batch of a single rank with batch world_size
-// times as large. An image without a label (captions) gets the null one. Error if the data set lacks what is asked for.
+// Item j of step k is item k batch + j of the stream; epoch e = item / N walks all N images once in the order
+// shuffled(., N, seed, e). One of the image's captions is drawn. Flip, caption and drop depend on (seed, item) alone.
+// An image without a label (captions) gets the null one. Error if the data set lacks what is asked for.
 BatchAt make_stream(std::shared_ptr<const Dataset> data, std::optional<Vocabulary> vocabulary,
                     const StreamConfig& config);
 

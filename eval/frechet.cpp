@@ -1,5 +1,6 @@
 #include "eval/frechet.h"
 
+#include <cmath>
 #include <limits>
 
 #include "core/error.h"
@@ -12,16 +13,39 @@ void check(const Gaussian& gaussian) {
     fail("Frechet distance: a mean or covariance holds a non-finite number");
 }
 
-// F [D, rank] with F F^T = sigma: eigenvectors times the roots of their eigenvalues. Eigenvalues that can only be
-// rounding are left out: those below the precision of the largest, and with n samples all but the n - 1 largest.
-Tensor factor(const Gaussian& gaussian) {
-  const auto [values, vectors] = at::linalg_eigh(gaussian.sigma);  // ascending
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+
+// F [D, rank] with F F^T = sigma: eigenvectors times the roots of their eigenvalues. Eigenvalues below the precision of
+// the largest can only be rounding and are left out.
+Tensor factor_of_any_rank(const Tensor& sigma) {
+  const auto [values, vectors] = at::linalg_eigh(sigma);  // ascending
   const int64_t dims = values.size(0);
-  const double floor = values[dims - 1].item<double>() * std::numeric_limits<double>::epsilon();
-  int64_t rank = (values > floor).sum().item<int64_t>();
-  if (gaussian.n > 0) rank = std::min(rank, gaussian.n - 1);
-  const Tensor kept = values.narrow(0, dims - rank, rank).clamp_min(0);
-  return vectors.narrow(1, dims - rank, rank) * kept.sqrt();
+  const int64_t rank = (values > values[dims - 1].item<double>() * kEpsilon).sum().item<int64_t>();
+  return vectors.narrow(1, dims - rank, rank) * values.narrow(0, dims - rank, rank).sqrt();
+}
+
+// F [D, rank] with F F^T = sigma, which is known to have at most that rank: the Cholesky factorisation whose next pivot
+// is always the largest variance left. It ends when all is explained but rounding. Takes O(D rank^2), not O(D^3).
+Tensor factor_of_rank(const Tensor& sigma, int64_t rank) {
+  const Tensor columns = at::empty({rank, sigma.size(0)}, at::kDouble);  // F^T
+  const Tensor left = sigma.diagonal().clone();
+  const double floor = left.sum().item<double>() * kEpsilon;
+  for (int64_t k = 0; k < rank; ++k) {
+    const int64_t pivot = left.argmax().item<int64_t>();
+    const double variance = left[pivot].item<double>();
+    if (variance <= floor) return columns.narrow(0, 0, k).t();
+    const Tensor before = columns.narrow(0, 0, k);
+    const Tensor column = (sigma[pivot] - at::mv(before.t(), before.select(1, pivot))) / std::sqrt(variance);
+    columns[k].copy_(column);
+    left.sub_(column.square());
+  }
+  return columns.t();
+}
+
+// The covariance of n samples has at most the rank n - 1.
+Tensor factor(const Gaussian& gaussian) {
+  const bool is_deficient = gaussian.n > 0 && gaussian.n <= gaussian.mu.size(0);
+  return is_deficient ? factor_of_rank(gaussian.sigma, gaussian.n - 1) : factor_of_any_rank(gaussian.sigma);
 }
 
 }  // namespace

@@ -1,53 +1,29 @@
 #include "core/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 
+#include "tests/pack.h"
 #include "tests/temporary.h"
 
 namespace uvic {
 namespace {
 
-using Files = std::vector<std::pair<std::string, std::string>>;
+const PackedFiles kFiles = {{"b/2.txt", "two"},
+                            {"a.bin", std::string("\0\1\2", 3)},
+                            {"b/d\u00e9j\u00e0.txt", ""},
+                            {"large", std::string(300'000, 'x')}};
 
-const Files kFiles = {{"b/2.txt", "two"},
-                      {"a.bin", std::string("\0\1\2", 3)},
-                      {"b/d\u00e9j\u00e0.txt", ""},
-                      {"large", std::string(300'000, 'x')}};
-
-fs::path pack(const TemporaryFolder& folder, const std::string& name, const Files& files) {
-  const fs::path path = folder / name;
-  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
-  if (name.ends_with(".zip")) {
-    archive_write_set_format_zip(out.get());
-    archive_write_zip_set_compression_store(out.get());  // so that the test below finds the bytes to damage
-  } else {
-    archive_write_set_format_ustar(out.get());
-    if (name.ends_with("gz")) archive_write_add_filter_gzip(out.get());
-  }
-  EXPECT_EQ(archive_write_open_filename(out.get(), path.c_str()), ARCHIVE_OK);
-  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
-  for (const auto& [inner, bytes] : files) {
-    archive_entry_clear(entry.get());
-    archive_entry_set_pathname(entry.get(), inner.c_str());
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
-    archive_entry_set_filetype(entry.get(), inner.ends_with('/') ? AE_IFDIR : AE_IFREG);
-    archive_entry_set_perm(entry.get(), 0644);
-    EXPECT_EQ(archive_write_header(out.get(), entry.get()), ARCHIVE_OK) << archive_error_string(out.get());
-    EXPECT_EQ(archive_write_data(out.get(), bytes.data(), bytes.size()), static_cast<la_ssize_t>(bytes.size()));
-  }
-  EXPECT_EQ(archive_write_close(out.get()), ARCHIVE_OK);
-  return path;
+fs::path pack(const TemporaryFolder& folder, const std::string& name, const PackedFiles& files) {
+  pack(folder / name, files);
+  return folder / name;
 }
 
-Files read_all(
+PackedFiles read_all(
     const fs::path& path, const std::function<bool(std::string_view)>& wanted = [](auto) { return true; }) {
-  Files files;
+  PackedFiles files;
   for_each_in_archive(path, wanted,
                       [&](std::string_view name, std::string_view bytes) { files.emplace_back(name, bytes); });
   return files;
@@ -67,10 +43,11 @@ TEST_P(ArchiveKind, GivesFilesInOrder) {
 
 TEST_P(ArchiveKind, SkipsFoldersAndTheUnwanted) {
   const TemporaryFolder folder;
-  const Files files = {{"b/", ""}, {"./b/1.txt", "one"}, {"b/2.png", "two"}};
+  const PackedFiles files = {{"b/", ""}, {"./b/1.txt", "one"}, {"b/2.png", "two"}};
   const fs::path path = pack(folder, GetParam(), files);
-  EXPECT_EQ(read_all(path), (Files{{"b/1.txt", "one"}, {"b/2.png", "two"}}));
-  EXPECT_EQ(read_all(path, [](std::string_view name) { return name.ends_with(".png"); }), (Files{{"b/2.png", "two"}}));
+  EXPECT_EQ(read_all(path), (PackedFiles{{"b/1.txt", "one"}, {"b/2.png", "two"}}));
+  EXPECT_EQ(read_all(path, [](std::string_view name) { return name.ends_with(".png"); }),
+            (PackedFiles{{"b/2.png", "two"}}));
 }
 
 TEST_P(ArchiveKind, NamesTruncation) {
@@ -93,7 +70,7 @@ TEST(Archive, NamesADamagedChecksum) {
 
 TEST(Archive, ReadsFoldersSorted) {
   const TemporaryFolder folder;
-  Files sorted = kFiles;
+  PackedFiles sorted = kFiles;
   for (const auto& [name, bytes] : kFiles) folder.put(name, bytes);
   std::sort(sorted.begin(), sorted.end());
   EXPECT_EQ(read_all(folder.path()), sorted);

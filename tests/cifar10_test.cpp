@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -175,6 +176,16 @@ TEST(Cifar10, LeavesOutCorruptPicturesUnlessStrict) {
   expect_mentions(error_of([&] { open(folder.path()); }), {"none of its 1 train pictures", "horse/b.png"});
   folder.put("train/unicorn/a.png", "x");
   expect_mentions(error_of([&] { open(folder.path()); }), {"'unicorn'"});
+}
+
+TEST(Cifar10, NamesTheFirstCorruptPicturesAndCountsTheRest) {
+  TemporaryFolder folder;
+  write_png(folder / "train/horse/good.png", image_of(1, 0).permute({1, 2, 0}).contiguous());
+  for (int i = 0; i < 20; ++i) folder.put(fmt::format("train/cat/{:02}.png", i), "no picture");
+  std::string log;
+  EXPECT_EQ(open(folder.path(), "", &log)->skipped(), 20);
+  EXPECT_EQ(std::ranges::count(log, '\n'), 6) << log;
+  expect_mentions(log, {"train/cat/00.png", "train/cat/04.png", "15 more like these"});
 }
 
 TEST(Cifar10, CaptionsNameTheClass) {

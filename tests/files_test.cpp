@@ -99,6 +99,12 @@ TEST(WriteAtomically, NamesWhatIsWrong) {
   EXPECT_EQ(count_files(folder.path()), 2u);
 }
 
+TEST(SyncFolder, NamesWhatIsWrong) {
+  const TemporaryFolder folder;
+  sync_folder(folder.path());
+  expect_mentions(error_of([&] { sync_folder(folder / "gone"); }), {"cannot sync", "gone", "No such file"});
+}
+
 // Known answers: FIPS 180-2, appendix B.
 TEST(Sha256, KnownAnswers) {
   EXPECT_EQ(sha256_of_bytes(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -14,6 +14,17 @@ std::string npy_of(const std::string& header, const std::string& data = "") {
   return "\x93NUMPY\1" + std::string(1, '\0') + static_cast<char>(header.size()) + '\0' + header + data;
 }
 
+// An .npz of one array, "x", of these bytes.
+fs::path npz_around(const TemporaryFolder& folder, std::string_view array) {
+  const fs::path path = folder / "one.npz";
+  write_atomically(path, [&](std::ostream& out) {
+    ZipWriter zip(out);
+    zip.add("x.npy", {array}, false);
+    zip.finish();
+  });
+  return path;
+}
+
 TEST(Npz, ReadsWhatNumpyWrote) {
   const TensorMap plain = read_npz(kData / "plain.npz");
   EXPECT_TRUE(at::equal(plain.at("mu"), at::arange(3, at::kDouble)));
@@ -27,7 +38,10 @@ TEST(Npz, ReadsWhatNumpyWrote) {
   const TensorMap compressed = read_npz(kData / "compressed.npz");
   EXPECT_TRUE(at::equal(compressed.at("z"), at::zeros({100, 100}, at::kDouble)));
   EXPECT_TRUE(at::equal(compressed.at("i"), at::arange(4, at::kByte)));
-  EXPECT_TRUE(at::equal(read_npy(kData / "fortran.npy"), at::arange(6, at::kInt).reshape({2, 3})));
+
+  const TemporaryFolder folder;
+  const TensorMap fortran = read_npz(npz_around(folder, read_file(kData / "fortran.npy", "array")));
+  EXPECT_TRUE(at::equal(fortran.at("x"), at::arange(6, at::kInt).reshape({2, 3})));
 }
 
 class NpzWriting : public testing::TestWithParam<bool> {};
@@ -64,14 +78,14 @@ TEST(Npz, CompressionShrinks) {
 
 TEST(Npz, RefusesWhatTensorsCannotHold) {
   const TemporaryFolder folder;
-  expect_mentions(error_of([] { read_npy(kData / "objects.npy"); }), {"objects.npy", "pickled"});
   const auto error = [&](const std::string& bytes) {
-    return error_of([&, path = folder.put("x.npy", bytes)] { read_npy(path); });
+    return error_of([&, path = npz_around(folder, bytes)] { read_npz(path); });
   };
+  expect_mentions(error(read_file(kData / "objects.npy", "array")), {"one.npz: array x", "pickled"});
   const auto header = [](const std::string& dtype, const std::string& shape) {
     return "{'descr': " + dtype + ", 'fortran_order': False, 'shape': " + shape + ", }\n";
   };
-  expect_mentions(error("hello, world"), {"x.npy", "not a .npy"});
+  expect_mentions(error("hello, world"), {"array x", "not a .npy"});
   expect_mentions(error(npy_of(header("'<c8'", "()"), "12345678")), {"'<c8'", "numbers and bools"});
   expect_mentions(error(npy_of(header("[('a', '<f4')]", "()"), "1234")), {"structured"});
   expect_mentions(error(npy_of(header("'<f4'", "(2,)"), "1234")), {"4 bytes", "needs 8"});

@@ -28,7 +28,7 @@ class Caught {
     set_progress_sink({.file = file_, .terminal = terminal, .colour = false, .columns = columns});
   }
   ~Caught() {
-    set_verbosity(Verbosity::kNormal);
+    set_verbosity({});
     set_progress_sink({});
     std::fclose(file_);
     std::free(text_);
@@ -126,7 +126,7 @@ TEST(FormatProgressJson, HasEveryKeyAndNullForUnknown) {
 }
 
 TEST(Progress, QuietShowsOnlyWarnings) {
-  Caught caught(Verbosity::kQuiet, true);
+  Caught caught({.quiet = true}, true);
   {
     Progress progress("train", 10, "step");
     std::this_thread::sleep_for(110ms);
@@ -137,8 +137,19 @@ TEST(Progress, QuietShowsOnlyWarnings) {
   EXPECT_EQ(caught.text(), "warning: careful\n");
 }
 
+TEST(Progress, QuietWithJsonShowsOnlyWarningsAsJson) {
+  Caught caught({.quiet = true, .json = true}, false);
+  {
+    Progress progress("train", 10, "step");
+    progress.update(10);
+    log_line("hello");
+    warn("careful");
+  }
+  EXPECT_EQ(json::parse(caught.text()), json::parse(R"({"warning":"careful"})"));
+}
+
 TEST(Progress, WithoutTerminalOneLineInTheEnd) {
-  Caught caught(Verbosity::kNormal, false);
+  Caught caught({}, false);
   {
     Progress progress("train", 10000, "step");
     for (int i = 1; i <= 10000; ++i) progress.update(i, "loss 1");
@@ -150,7 +161,7 @@ TEST(Progress, WithoutTerminalOneLineInTheEnd) {
 }
 
 TEST(Progress, TerminalRedrawsInPlaceAtMostTenTimesASecond) {
-  Caught caught(Verbosity::kNormal, true, 60);
+  Caught caught({}, true, 60);
   const auto begin = std::chrono::steady_clock::now();
   {
     Progress progress("train", 1000, "step");
@@ -171,7 +182,7 @@ TEST(Progress, TerminalRedrawsInPlaceAtMostTenTimesASecond) {
 }
 
 TEST(Progress, MessageClearsTheBarAndPutsItBack) {
-  Caught caught(Verbosity::kNormal, true);
+  Caught caught({}, true);
   {
     Progress progress("train", 10, "step");
     std::this_thread::sleep_for(110ms);
@@ -187,7 +198,7 @@ TEST(Progress, MessageClearsTheBarAndPutsItBack) {
 }
 
 TEST(Progress, RateCountsFromTheStart) {
-  Caught caught(Verbosity::kJson, false);
+  Caught caught({.json = true}, false);
   const auto begin = std::chrono::steady_clock::now();
   double least = 0;
   {
@@ -206,7 +217,7 @@ TEST(Progress, RateCountsFromTheStart) {
 }
 
 TEST(Progress, JsonLinesStayWholeWithManyThreads) {
-  Caught caught(Verbosity::kJson, true);
+  Caught caught({.json = true}, true);
   {
     Progress progress("train", 400, "step");
     std::vector<std::thread> threads;

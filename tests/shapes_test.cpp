@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 #include <sstream>
@@ -103,6 +105,22 @@ TEST(Shapes, ImageIsAPureFunctionOfSeedSplitAndIndex) {
     const auto differs = (images != open_dataset(other)->images(all)).flatten(1).any(1);
     EXPECT_TRUE(differs.all().item<bool>()) << other;
   }
+}
+
+TEST(Shapes, OneFigureLeavesOutThePairsOnly) {
+  const auto both = open_dataset("shapes"), single = open_dataset("shapes?figures=1");
+  const auto is_pair = [](const Dataset& data, int64_t i) {
+    const std::string caption = data.captions(i).front();
+    return std::ranges::any_of(std::array{" above ", " below ", " of "},
+                               [&](const char* word) { return caption.find(word) != std::string::npos; });
+  };
+  int64_t pairs = 0;
+  for (int64_t i = 0; i < 100; ++i) {
+    EXPECT_FALSE(is_pair(*single, i));
+    EXPECT_EQ(at::equal(image(*both, i), image(*single, i)), !is_pair(*both, i)) << i;
+    pairs += is_pair(*both, i);
+  }
+  EXPECT_GT(pairs, 30);
 }
 
 TEST(Shapes, SizeChangesTheResolutionNotTheScene) {
@@ -245,6 +263,7 @@ TEST(Shapes, MistakesAreNamed) {
   const std::pair<const char*, const char*> cases[] = {{"shapes:/data", "take no path"},
                                                        {"shapes?size=4", "'size' must be at least 8"},
                                                        {"shapes?count=0", "'count' must be at least 1"},
+                                                       {"shapes?figures=3", "must be 1 or 2"},
                                                        {"shapes?colour=red", "seed, count"}};
   for (const auto& [spec, part] : cases) {
     SCOPED_TRACE(part);

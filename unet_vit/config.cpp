@@ -17,6 +17,11 @@ constexpr Entry<UVitSize> kSizes[] = {
     {"H", {28, 1152, 16}, "501M"},
 };
 
+constexpr Entry<bool> kKernelKinds[] = {
+    {"fused", true, "our own operations: few passes over memory, attention linear in memory"},
+    {"reference", false, "LibTorch's operations, one after the other"},
+};
+
 void expect(bool ok, const char* field, int64_t value, const char* what) {
   if (!ok) fail("model.{} = {}: {}", field, value, what);
 }
@@ -24,6 +29,7 @@ void expect(bool ok, const char* field, int64_t value, const char* what) {
 }  // namespace
 
 std::span<const Entry<UVitSize>> uvit_sizes() { return kSizes; }
+std::span<const Entry<bool>> kernel_kinds() { return kKernelKinds; }
 
 UVitConfig resolve(UVitConfig config) {
   const UVitSize size = find(uvit_sizes(), config.size, "model size").value;

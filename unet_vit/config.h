@@ -27,7 +27,7 @@ struct UVitConfig {
   int64_t vocabulary = 0;       // > 0: text comes as word ids, embedded by a table of that many rows
   std::string attention = "cog";          // of every block but the first and the last
   std::string end_attention = "softmax";  // of the first and the last block
-  std::string kernels = "fused";          // a row of kernel_kinds(): how attention is computed
+  std::string kernels = "fused";          // a row of kernel_kinds(): how blocks are computed
   bool checkpointing = false;  // recompute activations in the backward pass: less memory, about 1/3 more time
 
   bool operator==(const UVitConfig&) const = default;
@@ -37,6 +37,9 @@ struct UVitSize {
   int64_t depth, dim, heads;
 };
 std::span<const Entry<UVitSize>> uvit_sizes();
+
+// Whether blocks are computed by the fused operations of unet_vit/kernels.
+std::span<const Entry<bool>> kernel_kinds();
 
 // Fills depth, dim, heads and context_dim, and checks that all fits together. Error names the field.
 UVitConfig resolve(UVitConfig config);

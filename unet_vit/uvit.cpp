@@ -4,16 +4,31 @@
 
 #include "core/random.h"
 #include "unet_vit/checkpointing.h"
+#include "unet_vit/kernels/block_ops.h"
 
 namespace uvic {
 
-Tensor Block::operator()(Tensor x, const Tensor& skip) const {
+Tensor Block::operator()(const Tensor& x, const Tensor& skip) const {
+  // The fused parts are for CPU and float32 parameters, as trained.
+  const bool on_cpu = x.is_cpu() && qkv.weight.scalar_type() == at::kFloat;
+  return fused && on_cpu ? in_parts(x, skip) : plain(x, skip);
+}
+
+Tensor Block::attention(const Tensor& projected) const {
+  const int64_t batch = projected.size(0), length = projected.size(1), head_dim = projected.size(2) / (3 * heads);
+  const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
+  return attend(projected.view({batch, length, 3, heads, head_dim}), {.scale = scale}).flatten(2);
+}
+
+Tensor Block::plain(Tensor x, const Tensor& skip) const {
   if (skip_linear) x = (*skip_linear)(at::cat({x, skip}, -1));
-  const int64_t batch = x.size(0), length = x.size(1), dim = x.size(2);
-  const Tensor packed = qkv(norm1(x)).view({batch, length, 3, heads, dim / heads});
-  const double scale = 1 / std::sqrt(static_cast<double>(dim / heads));
-  x = x + proj(attend(packed, {.scale = scale}).view({batch, length, dim}));
+  x = x + proj(attention(qkv(norm1(x))));
   return x + fc2(at::gelu(fc1(norm2(x))));
+}
+
+Tensor Block::in_parts(Tensor x, const Tensor& skip) const {
+  if (skip_linear) x = join_skip(x, skip, *skip_linear);
+  return project_and_mlp(x, attention(norm_linear(x, norm1, qkv)), proj, norm2, fc1, fc2);
 }
 
 Tensor timestep_embedding(const Tensor& time, int64_t dim) {
@@ -48,6 +63,7 @@ LayerNorm make_norm(int64_t dim) { return {at::empty({dim}), at::empty({dim})}; 
 Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
   const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
   const AttentionKind& kind = find(attention_kinds(), attention, "attention kind").value;
+  const bool fused = find(kernel_kinds(), config.kernels, "kind of kernels").value;
   Block block{.skip_linear = {},
               .norm1 = make_norm(dim),
               .norm2 = make_norm(dim),
@@ -56,7 +72,8 @@ Block make_block(const UVitConfig& config, bool skip, const std::string& attenti
               .fc1 = make_linear(dim, hidden),
               .fc2 = make_linear(hidden, dim),
               .heads = config.heads,
-              .attend = kind.*find(kernel_kinds(), config.kernels, "kind of kernels").value};
+              .attend = fused ? kind.fused : kind.reference,
+              .fused = fused};
   if (skip) block.skip_linear = make_linear(2 * dim, dim);
   return block;
 }

@@ -9,18 +9,9 @@
 #include "core/tensor.h"
 #include "unet_vit/attention.h"
 #include "unet_vit/config.h"
+#include "unet_vit/layers.h"
 
 namespace uvic {
-
-struct Linear {
-  Tensor weight, bias;  // [out, in]; [out] or undefined
-  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
-};
-
-struct LayerNorm {
-  Tensor weight, bias;  // [dim]
-  Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, 1e-5); }
-};
 
 // Pre-norm transformer block; with a skip it first projects [x, skip] back to the width of x.
 struct Block {
@@ -29,8 +20,14 @@ struct Block {
   Linear qkv, proj, fc1, fc2;
   int64_t heads = 1;
   Attend attend = nullptr;
+  bool fused = true;  // where possible, by the operations of kernels/block_ops.h
 
-  Tensor operator()(Tensor x, const Tensor& skip) const;  // [B, L, D]
+  Tensor operator()(const Tensor& x, const Tensor& skip) const;  // [B, L, D]
+
+ private:
+  Tensor attention(const Tensor& projected) const;  // [B, L, 3 D] -> [B, L, D]
+  Tensor plain(Tensor x, const Tensor& skip) const;
+  Tensor in_parts(Tensor x, const Tensor& skip) const;
 };
 
 class UVit {

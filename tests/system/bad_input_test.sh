@@ -2,13 +2,10 @@
 # What a user can get wrong, as a table: a command line, its exit code and a text of its one line of complaint. Nothing
 # may be left behind, and nothing that was there may change.
 # usage: bad_input_test.sh UVIC
-set -euo pipefail
-uvic=$(realpath "$1")
-data=$(cd "$(dirname "$0")/../data" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/in" "$work/rows"
-cd "$work/in"
+source "$(dirname "$0")/begin.sh"
+data=$tests/data
+mkdir in rows
+cd in
 export OMP_NUM_THREADS=1 UVIC_CACHE=$work/cache
 unset XDG_CACHE_HOME
 
@@ -114,7 +111,7 @@ usage 'SPEC is required' data info
 usage '--out is required' data export shapes
 usage 'NAME is required' data fetch
 
-error "unknown preset 'nope': expected one of " train --preset nope
+usage "'nope' is none of quickstart" train --preset nope
 error 'give --preset NAME or --config FILE' train
 error 'missing.toml' train --config missing.toml
 error "unknown key 'step' in [train]: expected one of steps" train --config $in/unknown_key.toml
@@ -131,7 +128,7 @@ usage "'odd' is none of" $train --schedule.kind odd
 error 'heads' $train --model.heads 5
 error 'patch' $train --model.patch 5
 error 'model.context_tokens is 0' $train --model.context_tokens 0
-error 'expected cpu, cuda or cuda:N' $train --device tpu
+usage "'tpu': expected cpu, cuda or cuda:N" $train --device tpu
 error 'the schedule has only 1000' $train --sample.steps 5000 --schedule.kind linear
 error 'cannot go from beta_start 2' $train --schedule.beta_start 2 --schedule.beta_end 1
 error 'snr_gamma is 0' $train --objective.snr_gamma 0
@@ -182,7 +179,7 @@ error "'nowhere' does not exist" data info coco:nowhere
 error 'is not empty' data export 'shapes?limit=2' --out $in/pictures
 error 'cannot make the folder' data export 'shapes?limit=2' --out $in/note.txt/x
 error 'no_recipe.png' data info 'shapes?limit=2' --preview $in/no_recipe.png
-error "'imagenet'" data fetch imagenet
+usage "'imagenet' is none of cifar10" data fetch imagenet
 
 error 'no model at nowhere' sample --model nowhere
 error 'neither a run folder' sample --model $in/empty
@@ -198,16 +195,18 @@ error 'os.system' convert $in/evil.pth a.safetensors
 error 'os.system' info $in/evil.pth
 error 'bare.pth does not say how its model is built' sample --model $in/bare.pth
 error 'does not fit the model' sample --model $in/bare.pth --preset shapes
-error "unknown preset 'nope'" sample --model $in/bare.pth --preset nope
-error "unknown sampler 'best': expected one of" $sample --sampler best
+usage "'nope' is none of quickstart" sample --model $in/bare.pth --preset nope
+usage "'best' is none of dpm-solver" $sample --sampler best
 usage '--steps' $sample --steps 0
+usage "'nan': expected a finite number" $sample --cfg-scale nan
 usage '--batch' $sample --batch 0
-error 'expected cpu, cuda or cuda:N' $sample --device tpu
-error '--seeds 5-1' $sample --seeds 5-1
-error '--seeds nonsense' $sample --seeds nonsense
-error 'more than' $sample --seeds 0-9999999999
+usage "'cuda:x': expected cpu, cuda or cuda:N" $sample --device cuda:x
+usage "--seeds: '5-1': expected numbers and ranges" $sample --seeds 5-1
+usage "--seeds: 'nonsense': expected numbers and ranges" $sample --seeds nonsense
+usage 'more than 1000000 seeds' $sample --seeds 0-9999999999
 error '--grid 1x2 holds 2 images, but 4 are drawn' $sample --seeds 0-3 --grid 1x2
-error '--grid wide' $sample --grid wide
+usage "--grid: 'wide': expected ROWSxCOLUMNS" $sample --grid wide
+usage "--grid: '0x3': expected ROWSxCOLUMNS" $sample --grid 0x3
 error '--from draws one image again, not 2' $sample --from $in/pictures/000001.png --seeds 4,5
 error '--class does not apply' $sample --class 3
 error 'was trained without text' sample --model $in/class_run --prompt 'a cat'
@@ -225,7 +224,10 @@ error 'sigma is [2, 2], expected [3, 3]' fid $in/ill_shaped.npz $in/pictures
 error "no array 'mu'" fid $in/other_keys.npz $in/pictures
 error 'note.npz' fid $in/note.npz $in/pictures
 error "cannot score '$in/note.txt'" fid $in/note.txt $in/pictures
-error "unknown feature network 'vgg'" fid $in/shapes $in/pictures --features vgg
+usage "'vgg' is none of inception-fid" fid $in/shapes $in/pictures --features vgg
+usage "'vgg' is none of inception-fid" stats $in/shapes --out a.npz --features vgg
+usage "'best' is none of dpm-solver" fid $in/text_run $in/pictures --sampler best
+usage "'nope' is none of quickstart" fid $in/bare.pth $in/pictures --preset nope
 error 'weights are missing' fid $in/shapes $in/pictures --features inception-fid
 error 'weights are missing' fid $in/shapes $in/pictures
 error 'missing.pth' fid $in/shapes $in/pictures --weights missing.pth
@@ -241,6 +243,7 @@ error 'nowhere' convert nowhere a.safetensors
 error "what 'a.bin' should become" convert $in/bare.pth a.bin
 error 'exists: choose another name' convert $in/bare.pth $in/cut.pth
 error 'is a folder' convert $in/bare.pth $in/folder.safetensors
+usage "'nope' is none of quickstart" convert $in/bare.pth a.safetensors --preset nope
 error 'does not fit the config' convert $in/bare.pth a.safetensors --preset shapes
 error 'note.txt' convert $in/bare.pth $in/note.txt/a.safetensors
 error 'cut.pth' convert $in/cut.pth a.safetensors

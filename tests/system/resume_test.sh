@@ -2,11 +2,8 @@
 # Kills one small training run N times at random moments (SIGKILL), resumes it each time, and expects weights, EMA,
 # optimizer, records and sample grid bit-equal to a run that was never stopped.
 # usage: resume_test.sh UVIC [N] [SEED]
-set -euo pipefail
-uvic=$(realpath "$1") kills=${2:-2} RANDOM=${3:-1}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+source "$(dirname "$0")/begin.sh"
+kills=${2:-2} RANDOM=${3:-1}
 
 steps=$((60 * kills))
 train() {

@@ -2,14 +2,8 @@
 # What a user may rely on when drawing images: the same picture at any batch size and number of threads, recipes that
 # re-create it, files that are never overwritten, and Ctrl-C that leaves nothing half done.
 # usage: sample_test.sh UVIC
-set -euo pipefail
-uvic=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+source "$(dirname "$0")/begin.sh"
 
-say() { echo "--- $*"; }
-die() { echo "FAIL: $*" >&2 && exit 1; }
 same() { diff -r "$1" "$2" || die "$1 and $2 differ"; }
 # The exit code of a command, which may fail.
 code_of() { local code=0; "$@" || code=$?; echo $code; }
@@ -79,6 +73,11 @@ json rows.json 4 && json progress.json 1
 "$uvic" --json info picture.png > info.json && json info.json 1
 "$uvic" --json data info 'shapes?limit=4' > info.json 2> progress.json && json info.json 1 && json progress.json 1
 json $small/stats.jsonl 1
+for command in "sample --model $small --out for_programs" "sample --model $small --from picture.png --out for_programs" \
+  "info $small" "data info shapes?limit=4" "convert $small for_programs.pth" 'train --preset smoke --dry-run'; do
+  "$uvic" --quiet --json $command > rows.json 2> nothing || die "--quiet --json $command"
+  json rows.json 1 && [ ! -s nothing ] || die "--quiet --json $command: $(cat nothing)"
+done
 
 # Starts a command, waits until a line of its stderr has the text, sends the signal and leaves the exit code in $code.
 interrupt() {
@@ -104,6 +103,13 @@ set -m
 interrupt INT 'sample' "$uvic" sample --model $wide --seeds 0-999 --sampler ddpm --steps 1000 --grid auto --out never
 [ $code -eq 130 ] || die "exit code $code"
 [ ! -e never ] || [ -z "$(ls -A never)" ] || die "leaves $(ls -A never)"
+
+say 'Ctrl-C while a data set is opened'
+"$uvic" data export 'shapes?size=2048&limit=1' --out large --quiet > /dev/null
+for number in {1..300}; do ln large/000000.png large/again$number.png; done
+interrupt INT 'reading folder' "$uvic" --json train --preset smoke --data 'folder:large?size=16' --data.condition none --out never_begun
+[ $code -eq 130 ] || die "exit code $code"
+[ ! -e never_begun ] || die 'a run was begun all the same'
 
 for signal in INT TERM; do
   say "SIG$signal while training"

@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # The README's walk in miniature: look at the data, train, sample, score, convert, inspect.
 # usage: walk_test.sh UVIC
-set -euo pipefail
-uvic=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+source "$(dirname "$0")/begin.sh"
 
-say() { echo "--- $*"; }
-die() { echo "FAIL: $*" >&2 && exit 1; }
 # expect TEXT COMMAND...: the command succeeds and its stdout has the text.
 expect() {
   local text=$1

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "unet_vit/kernels/row_kernels.h"
+
 namespace uvic {
 
 enum class Weighting { kSoftmax, kCog };
@@ -61,6 +63,8 @@ struct Kernel {
 // The kernels of one instruction set.
 struct KernelTable {
   Kernel kernels[2][2];  // [Weighting][Element]
+  RowTable rows;
+  int64_t (*fma_loop)(int64_t iterations);  // multiply-adds on registers only; returns the floating-point operations
   const Kernel& operator()(Weighting weighting, Element element) const {
     return kernels[static_cast<int>(weighting)][static_cast<int>(element)];
   }

@@ -1,6 +1,8 @@
 // Compiled once per instruction set, each time as another table UVIC_KERNEL_TABLE.
 #include "unet_vit/kernels/simd/backward.h"
+#include "unet_vit/kernels/simd/fma_loop.h"
 #include "unet_vit/kernels/simd/forward.h"
+#include "unet_vit/kernels/simd/rows.h"
 
 namespace uvic {
 namespace {
@@ -19,6 +21,8 @@ constexpr Kernel kKernel = {forward_workspace<Unit>, forward<Weighting, T, Unit>
 
 extern const KernelTable UVIC_KERNEL_TABLE;
 const KernelTable UVIC_KERNEL_TABLE = {{{kKernel<Softmax, float, float>, kKernel<Softmax, Bf16, Bf16Unit>},
-                                        {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}}};
+                                        {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}},
+                                       {kRowKernels<float>, kRowKernels<Bf16>},
+                                       fma_loop};
 
 }  // namespace uvic

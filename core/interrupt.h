@@ -6,6 +6,10 @@ namespace uvic {
 void watch_interrupts();  // installs the handlers
 bool interrupted();
 
+// Ends work that has nothing to save; main turns it into the exit code. Not an Error: nobody made a mistake.
+struct Interrupted {};
+void stop_if_interrupted();  // throws Interrupted
+
 constexpr int kExitInterrupted = 130;
 
 }  // namespace uvic

@@ -1,4 +1,4 @@
-#include "app/interrupt.h"
+#include "core/interrupt.h"
 
 #include <csignal>
 #include <unistd.h>
@@ -23,6 +23,12 @@ void watch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return signals_seen > 0; }
+bool interrupted() {
+  return signals_seen > 0;
+}
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted();
+}
 
 }  // namespace uvic

@@ -1,0 +1,11 @@
+// Results for programs: with --json every result is one line of JSON on stdout.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace uvic {
+
+bool as_json();
+void print_json(const nlohmann::ordered_json& result);
+
+}  // namespace uvic

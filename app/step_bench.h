@@ -1,0 +1,34 @@
+// How long a training step and drawing take, with random weights and pictures.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diffusion/sampler.h"
+#include "unet_vit/config.h"
+
+namespace uvic {
+
+struct StepTiming {
+  std::string attention, kernels, precision;  // of the blocks between the first and the last; kernel_kinds(); precisions()
+  double min_ms, median_ms;
+  double gflops;  // of the network's matrix products, by the minimum
+  double peak_mib;  // memory of the whole process
+};
+
+struct StepVariant {
+  std::string attention, kernels, precision;
+};
+
+// A training step of `batch` images (forward, backward, AdamW, EMA), for each variant of `config` in turn.
+std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants, int64_t batch,
+                                       int64_t rounds);
+
+// `images` images from noise, without guidance.
+std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vector<StepVariant>& variants,
+                                       int64_t images, const SamplerConfig& sampler, int64_t rounds);
+
+// Floating-point operations of the matrix products of one network call on one image.
+double forward_flop(const UVitConfig& config);
+
+}  // namespace uvic
