@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "app/commands.h"
+#include "app/unexpected.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -41,12 +42,14 @@ int run(int argc, char** argv) {
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
-  } catch (const CLI::RequiredError& error) {
-    // An argument may be missing because it is misspelt: then that is what to say.
-    const std::vector<std::string> unknown = app.remaining(true);
-    unknown.empty() ? app.exit(error) : app.exit(CLI::ExtrasError(unknown));
-    return kExitUsage;
   } catch (const CLI::ParseError& error) {
+    // An argument may be missing because it is misspelt: then that is what to say.
+    const bool is_about_words =
+        dynamic_cast<const CLI::ExtrasError*>(&error) || dynamic_cast<const CLI::RequiredError*>(&error);
+    if (const std::vector<std::string> words = app.remaining(true); is_about_words && !words.empty()) {
+      app.exit(CLI::ExtrasError(uvic::unexpected(app, words), CLI::ExitCodes::ExtrasError));
+      return kExitUsage;
+    }
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   return exit_code;

@@ -97,7 +97,8 @@ for command in train sample fid stats data convert info; do usage 'not expected:
 usage 'not expected: --wrong' $sample --wrong
 usage 'not expected: --wrong' info $in/text_run --wrong
 usage 'not expected: third' convert $in/bare.pth a.safetensors third
-usage '--modle' sample --modle $in/text_run
+usage '--modle ../../in/text_run (did you mean --model?)' sample --modle $in/text_run
+usage 'not expected: --stesp 4 (did you mean --steps?)' train --preset smoke --stesp 4
 usage '--model is required' sample
 usage 'A is required' fid
 usage 'B is required' fid $in/pictures
