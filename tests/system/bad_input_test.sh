@@ -118,6 +118,7 @@ error 'missing.toml' train --config missing.toml
 error "unknown key 'step' in [train]: expected one of steps" train --config $in/unknown_key.toml
 error '[trian] has no key '"'steps', it belongs in [train] or [sample]" train --config $in/unknown_section.toml
 error 'expected a whole number' train --config $in/bad_value.toml
+error 'bare.pth is no text' train --config $in/bare.pth
 error 'broken.toml, line 2' train --config $in/broken.toml
 usage 'expected a whole number' $train --batch 2.5
 usage "'0': expected 1 or more" $train --batch 0
@@ -182,7 +183,7 @@ error 'cannot make the folder' data export 'shapes?limit=2' --out $in/note.txt/x
 error 'no_recipe.png' data info 'shapes?limit=2' --preview $in/no_recipe.png
 usage "'imagenet' is none of cifar10" data fetch imagenet
 
-error 'no model at nowhere' sample --model nowhere
+error "no model at 'nowhere'" sample --model nowhere
 error 'neither a run folder' sample --model $in/empty
 error 'note.safetensors' sample --model $in/note.safetensors
 error 'note.txt' sample --model $in/note.txt
