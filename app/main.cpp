@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <limits>
+#include <new>
 
 #include "app/commands.h"
 #include "app/unexpected.h"
@@ -14,6 +15,7 @@
 namespace {
 
 constexpr int kExitError = 1, kExitUsage = 2;
+constexpr const char* kNoMemory = "not enough memory: choose a smaller --batch, model or data set";
 
 int run(int argc, char** argv) {
   CLI::App app{"uvic trains diffusion image models (U-ViT and U-ViC), samples images from them and scores them.", "uvic"};
@@ -69,7 +71,15 @@ int main(int argc, char** argv) {
   } catch (const uvic::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const c10::Error& error) {
-    fmt::print(stderr, "error: {} (inside LibTorch)\n", error.what_without_backtrace());
+    const std::string what = error.what_without_backtrace();
+    const bool is_memory =
+        dynamic_cast<const c10::OutOfMemoryError*>(&error) || what.find("can't allocate memory") != std::string::npos;
+    if (is_memory)
+      fmt::print(stderr, "error: {}\n", kNoMemory);
+    else
+      fmt::print(stderr, "error: {} (inside LibTorch)\n", what);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: {}\n", kNoMemory);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   }
