@@ -31,7 +31,8 @@ PictureFiles::PictureFiles(const fs::path& out, bool force)
     : out_(out), single_file_(out.extension() == ".png"), force_(force) {
   if (single_file_) {
     if (fs::exists(out) && !force) fail("{} exists: give another --out, or --force to overwrite it", out.string());
-    return expect_writable(out.parent_path());
+    expect_writable(out.parent_path());
+    return;
   }
   if (fs::exists(out) && !fs::is_directory(out))
     fail("--out {} is a file, not a folder, and does not end in .png", out.string());
