@@ -127,13 +127,13 @@ struct ConvertCommand {
 }  // namespace
 
 void add_convert_command(CLI::App& app) {
-  CLI::App* sub = app.add_subcommand(
-      "convert",
-      "convert weights between U-ViT's .pth files or N.ckpt folders and .safetensors; the names of the tensors stay.\n"
-      "With --preset or --config (and --model.*) the config goes into the .safetensors file, after a check that the "
-      "weights "
-      "fit it, so that `uvic sample` needs nothing else. Weights do not show their attention kind and their number of "
-      "heads: give the preset they were trained with, or --model.attention softmax for U-ViT, cog for U-ViC.");
+  CLI::App* sub = app.add_subcommand("convert", "convert weights between U-ViT's .pth and .safetensors");
+  sub->footer(
+      "The names of the tensors stay. With --preset or --config (and --model.*) the config goes into the .safetensors\n"
+      "file, after a check that the weights fit it, so that `uvic sample` needs nothing else. Weights do not show "
+      "their\n"
+      "attention kind and their number of heads: give the preset they were trained with, or --model.attention softmax\n"
+      "for U-ViT, cog for U-ViC.");
   auto command = std::make_shared<ConvertCommand>();
   sub->add_option("IN", command->in,
                   "a .pth, .pt or .safetensors file, a run or checkpoint folder, a U-ViT N.ckpt folder")

@@ -7,6 +7,7 @@
 #include "app/commands.h"
 #include "app/json_lines.h"
 #include "app/score_side.h"
+#include "app/writable.h"
 #include "core/files.h"
 #include "core/progress.h"
 #include "eval/frechet.h"
@@ -116,6 +117,7 @@ struct StatsCommand {
     scoring.check_flags({&side});
     scoring.plan(side, nullptr);
     const auto net = load_feature_net(scoring.features, scoring.weights);
+    expect_writable(fs::path(out).parent_path());
     side.gaussian = measure(*net, side.images, side.count, text);
     auto notes = notes_of(*net);
     notes["label"] = net->label();

@@ -136,6 +136,7 @@ std::optional<std::vector<Drawing>> generate_with_progress(const Model& model, c
 
 int SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
                             const Recipe& recipe) {
+  PictureFiles files(out, force);
   const auto drawings = generate_with_progress(model, {request}, how);
   if (!drawings) return kExitInterrupted;
   const Tensor& image = drawings->front().image;
@@ -143,7 +144,6 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
   std::optional<int64_t> difference;
   if (image.sizes() == original.sizes())
     difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
-  PictureFiles files(out, force);
   const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
   if (as_json()) {
     nlohmann::ordered_json json{{"file", path.string()},
@@ -164,8 +164,8 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
 }
 
 int SampleCommand::draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how) {
-  PictureFiles files(out, force);
   const int64_t columns = parse_columns(grid, static_cast<int64_t>(requests.size()));
+  PictureFiles files(out, force);
   const auto drawings = generate_with_progress(model, requests, how);
   if (!drawings) return kExitInterrupted;
 

@@ -4,8 +4,10 @@
 
 #include <cstdio>
 #include <limits>
+#include <new>
 
 #include "app/commands.h"
+#include "app/unexpected.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -13,6 +15,7 @@
 namespace {
 
 constexpr int kExitError = 1, kExitUsage = 2;
+constexpr const char* kNoMemory = "not enough memory: choose a smaller --batch, model or data set";
 
 int run(int argc, char** argv) {
   CLI::App app{"uvic trains diffusion image models (U-ViT and U-ViC), samples images from them and scores them.", "uvic"};
@@ -42,12 +45,14 @@ int run(int argc, char** argv) {
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
-  } catch (const CLI::RequiredError& error) {
-    // An argument may be missing because it is misspelt: then that is what to say.
-    const std::vector<std::string> unknown = app.remaining(true);
-    unknown.empty() ? app.exit(error) : app.exit(CLI::ExtrasError(unknown));
-    return kExitUsage;
   } catch (const CLI::ParseError& error) {
+    // An argument may be missing because it is misspelt: then that is what to say.
+    const bool is_about_words =
+        dynamic_cast<const CLI::ExtrasError*>(&error) || dynamic_cast<const CLI::RequiredError*>(&error);
+    if (const std::vector<std::string> words = app.remaining(true); is_about_words && !words.empty()) {
+      app.exit(CLI::ExtrasError(uvic::unexpected(app, words), CLI::ExitCodes::ExtrasError));
+      return kExitUsage;
+    }
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   return exit_code;
@@ -67,7 +72,15 @@ int main(int argc, char** argv) {
   } catch (const uvic::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const c10::Error& error) {
-    fmt::print(stderr, "error: {} (inside LibTorch)\n", error.what_without_backtrace());
+    const std::string what = error.what_without_backtrace();
+    const bool is_memory =
+        dynamic_cast<const c10::OutOfMemoryError*>(&error) || what.find("can't allocate memory") != std::string::npos;
+    if (is_memory)
+      fmt::print(stderr, "error: {}\n", kNoMemory);
+    else
+      fmt::print(stderr, "error: {} (inside LibTorch)\n", what);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: {}\n", kNoMemory);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
   }

@@ -37,7 +37,8 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
 }
 
 fs::path find_model_file(const fs::path& path) {
-  if (!fs::exists(path)) fail("no model at {}: expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
+  if (!fs::exists(path))
+    fail("no model at '{}': expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
   if (!fs::is_directory(path)) return path;
   if (RunFolder::is_run(path)) return RunFolder::open(path).best() / "model_ema.safetensors";
   for (const char* name : {"model_ema.safetensors", "nnet_ema.pth"})

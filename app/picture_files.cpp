@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/writable.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -30,10 +31,12 @@ PictureFiles::PictureFiles(const fs::path& out, bool force)
     : out_(out), single_file_(out.extension() == ".png"), force_(force) {
   if (single_file_) {
     if (fs::exists(out) && !force) fail("{} exists: give another --out, or --force to overwrite it", out.string());
+    expect_writable(out.parent_path());
     return;
   }
   if (fs::exists(out) && !fs::is_directory(out))
     fail("--out {} is a file, not a folder, and does not end in .png", out.string());
+  expect_writable(out);
   if (!force) next_ = next_number(out, "");
 }
 

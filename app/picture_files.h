@@ -12,7 +12,8 @@ namespace uvic {
 class PictureFiles {
  public:
   // `out` ends in .png: that file alone (Error if it exists, unless `force`). Else a folder, in which numbering goes on
-  // behind the files that are there (with `force` it starts at 0 and overwrites).
+  // behind the files that are there (with `force` it starts at 0 and overwrites). Error if nothing can be written
+  // there.
   PictureFiles(const std::filesystem::path& out, bool force);
 
   bool single_file() const { return single_file_; }

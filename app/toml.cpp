@@ -71,6 +71,7 @@ void expect_end(std::string_view rest) {
 }  // namespace
 
 std::vector<TomlItem> parse_toml(const std::string& text, const std::string& origin) {
+  if (text.find('\0') != std::string::npos) fail("{} is no text: expected [section] and key = value lines", origin);
   std::vector<TomlItem> items;
   std::set<std::pair<std::string, std::string>> seen;
   std::string section;

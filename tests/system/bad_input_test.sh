@@ -97,7 +97,8 @@ for command in train sample fid stats data convert info bench; do usage 'not exp
 usage 'not expected: --wrong' $sample --wrong
 usage 'not expected: --wrong' info $in/text_run --wrong
 usage 'not expected: third' convert $in/bare.pth a.safetensors third
-usage '--modle' sample --modle $in/text_run
+usage '--modle ../../in/text_run (did you mean --model?)' sample --modle $in/text_run
+usage 'not expected: --stesp 4 (did you mean --steps?)' train --preset smoke --stesp 4
 usage '--model is required' sample
 usage 'A is required' fid
 usage 'B is required' fid $in/pictures
@@ -121,6 +122,7 @@ error 'missing.toml' train --config missing.toml
 error "unknown key 'step' in [train]: expected one of steps" train --config $in/unknown_key.toml
 error '[trian] has no key '"'steps', it belongs in [train] or [sample]" train --config $in/unknown_section.toml
 error 'expected a whole number' train --config $in/bad_value.toml
+error 'bare.pth is no text' train --config $in/bare.pth
 error 'broken.toml, line 2' train --config $in/broken.toml
 usage 'expected a whole number' $train --batch 2.5
 usage "'0': expected 1 or more" $train --batch 0
@@ -135,6 +137,7 @@ error 'model.context_tokens is 0' $train --model.context_tokens 0
 usage "'tpu': expected cpu, cuda or cuda:N" $train --device tpu
 error 'the schedule has only 1000' $train --sample.steps 5000 --schedule.kind linear
 error 'cannot go from beta_start 2' $train --schedule.beta_start 2 --schedule.beta_end 1
+error 'not enough memory' $train --model.context_tokens 100000000000 --dry-run
 error 'snr_gamma is 0' $train --objective.snr_gamma 0
 error 'weights are missing' $train --eval.every 1
 error "'nowhere' does not exist" $train --eval.every 1 --eval.against folder:nowhere
@@ -185,7 +188,7 @@ error 'cannot make the folder' data export 'shapes?limit=2' --out $in/note.txt/x
 error 'no_recipe.png' data info 'shapes?limit=2' --preview $in/no_recipe.png
 usage "'imagenet' is none of cifar10" data fetch imagenet
 
-error 'no model at nowhere' sample --model nowhere
+error "no model at 'nowhere'" sample --model nowhere
 error 'neither a run folder' sample --model $in/empty
 error 'note.safetensors' sample --model $in/note.safetensors
 error 'note.txt' sample --model $in/note.txt

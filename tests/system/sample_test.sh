@@ -63,6 +63,12 @@ sample --model $small --seeds 8 --out mixed --force
 cmp mixed/000000.png picture.png
 cmp mixed/000001.png kept/000001.png
 
+say 'what cannot be written is refused before anything is drawn'
+for out in /proc/pictures /proc/picture.png; do
+  [ "$(code_of "$uvic" sample --model $small --out $out 2> refused)" -eq 1 ]
+  [ "$(wc -l < refused)" -eq 1 ] || { cat refused && die "drew for $out"; }
+done
+
 say 'lines for programs'
 json() { python3 -c 'import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]

@@ -75,7 +75,7 @@ if ls "$weights"/efficientnet-lite0-*.pth > /dev/null 2>&1; then
   efficientnet='--features efficientnet-lite0'
   run '1280 features' stats 'shapes?size=16&limit=12' --out shapes.npz $efficientnet
   run 'statistics' info shapes.npz
-  distance() { "$uvic" --json fid "$@" 2> log | sed -E 's/.*"label":"FD\(efficientnet-lite0\)".*"value":([0-9.e+-]+).*/\1/'; }
+  distance() { "$uvic" --json fid "$@" 2> log | sed -E 's/.*"value":([0-9.e+-]+),"label":"FD\(efficientnet-lite0\)".*/\1/'; }
   same=$(distance exported shapes.npz) drawn=$(distance $run shapes.npz --num 8 --steps 2)
   awk "BEGIN { exit !($same < 0.01 && $drawn > 10) }" || die "distances $same of equal images, $drawn of drawn ones"
 else
