@@ -46,7 +46,7 @@ TEST(Pth, ReadsWhatTorchWrote) {
   EXPECT_EQ(find(dict, "u16")->tensor("u16").scalar_type(), at::kUInt16);
   EXPECT_TRUE(at::equal(find(dict, "u16")->tensor("u16").to(at::kInt), at::arange(5, at::kInt)));
   EXPECT_TRUE(at::equal(at::view_as_real(find(dict, "c")->tensor("c")), at::tensor({1.f, 2.f}).reshape({1, 2})));
-  EXPECT_EQ(find(dict, "score")->number("score"), 1.5);
+  EXPECT_EQ(std::get<double>(find(dict, "score")->value), 1.5);
   EXPECT_TRUE(at::equal(find(dict, "rng")->tensor("rng"), at::arange(3)));
   EXPECT_TRUE(at::equal(find(dict, "p")->tensor("p"), at::ones({2})));
 }
