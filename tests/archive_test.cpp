@@ -16,7 +16,7 @@ const PackedFiles kFiles = {{"b/2.txt", "two"},
                             {"b/d\u00e9j\u00e0.txt", ""},
                             {"large", std::string(300'000, 'x')}};
 
-fs::path pack(const TemporaryFolder& folder, const std::string& name, const PackedFiles& files) {
+fs::path packed(const TemporaryFolder& folder, const std::string& name, const PackedFiles& files) {
   pack(folder / name, files);
   return folder / name;
 }
@@ -38,13 +38,13 @@ class ArchiveKind : public testing::TestWithParam<const char*> {};
 
 TEST_P(ArchiveKind, GivesFilesInOrder) {
   const TemporaryFolder folder;
-  EXPECT_EQ(read_all(pack(folder, GetParam(), kFiles)), kFiles);
+  EXPECT_EQ(read_all(packed(folder, GetParam(), kFiles)), kFiles);
 }
 
 TEST_P(ArchiveKind, SkipsFoldersAndTheUnwanted) {
   const TemporaryFolder folder;
   const PackedFiles files = {{"b/", ""}, {"./b/1.txt", "one"}, {"b/2.png", "two"}};
-  const fs::path path = pack(folder, GetParam(), files);
+  const fs::path path = packed(folder, GetParam(), files);
   EXPECT_EQ(read_all(path), (PackedFiles{{"b/1.txt", "one"}, {"b/2.png", "two"}}));
   EXPECT_EQ(read_all(path, [](std::string_view name) { return name.ends_with(".png"); }),
             (PackedFiles{{"b/2.png", "two"}}));
@@ -54,7 +54,7 @@ TEST_P(ArchiveKind, NamesTruncation) {
   const TemporaryFolder folder;
   std::string noise;  // which no compressor shrinks
   for (uint32_t i = 0, x = 1; i < 100'000; ++i) noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
-  const std::string whole = read_file(pack(folder, GetParam(), {{"one", noise}, {"two", noise}}), "archive");
+  const std::string whole = read_file(packed(folder, GetParam(), {{"one", noise}, {"two", noise}}), "archive");
   const fs::path cut = folder.put("cut-" + std::string(GetParam()), whole.substr(0, whole.size() * 3 / 4));
   expect_mentions(error_of([&] { read_all(cut); }), {"cut-", "truncated", "two"});
 }
@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ArchiveKind, testing::Values("x.tar", "x.tar.gz"
 
 TEST(Archive, NamesADamagedChecksum) {
   const TemporaryFolder folder;
-  std::string zip = read_file(pack(folder, "x.zip", kFiles), "archive");
+  std::string zip = read_file(packed(folder, "x.zip", kFiles), "archive");
   zip[zip.find("two")] ^= 1;
   expect_mentions(error_of([&, path = folder.put("bad.zip", zip)] { read_all(path); }), {"bad.zip", "b/2.txt"});
 }
@@ -82,7 +82,7 @@ TEST(Archive, NamesWhatIsWrong) {
   expect_mentions(error_of([&, path = folder.put("text.tar", std::string(2000, 'x'))] { read_all(path); }),
                   {"text.tar", "not an archive"});
   const auto visitor = [](auto, auto) { fail("the visitor's own error"); };
-  const fs::path path = pack(folder, "x.tar", kFiles);
+  const fs::path path = packed(folder, "x.tar", kFiles);
   EXPECT_EQ(error_of([&] {
               for_each_in_archive(
                   path, [](auto) { return true; }, visitor);

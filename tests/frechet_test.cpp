@@ -91,7 +91,7 @@ TEST(Frechet, RepeatedSamples) {
 
 TEST(Frechet, FewSamplesTakeLessTimeThanOneEigenDecomposition) {
   using Clock = std::chrono::steady_clock;
-  const Gaussian a = fitted(randn({16, 640}, 18)), b = fitted(randn({24, 640}, 19));
+  const Gaussian a = fitted(randn({16, 1280}, 18)), b = fitted(randn({24, 1280}, 19));
   const auto begin = Clock::now();
   frechet_distance(a, b);
   const auto middle = Clock::now();
