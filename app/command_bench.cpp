@@ -28,9 +28,10 @@ class Table {
       if (!headed_) fmt::print("\n");
       headed_ = true;
       for (const auto& [key, value] : row.items()) {
-        const std::string text = value.is_number_float() ? fmt::format("{:.{}f}", value.get<double>(), value > 99.5 ? 0 : 2)
-                                 : value.is_string()     ? value.get<std::string>()
-                                                         : value.dump();
+        const std::string text = value.is_number_float()
+                                     ? fmt::format("{:.{}f}", value.get<double>(), value > 99.5 ? 0 : 2)
+                                 : value.is_string() ? value.get<std::string>()
+                                                     : value.dump();
         fmt::print("{:>{}} ", text, width(key, value));
       }
       fmt::print("\n");
@@ -50,10 +51,13 @@ struct BenchCommand {
   int64_t rounds = 10;
 
   void add_options(CLI::App& app) {
-    app.add_option("--precision", dtypes, "which of fp32 and bf16")->delimiter(',')->check(CLI::IsMember({"fp32", "bf16"}))
+    app.add_option("--precision", dtypes, "which of fp32 and bf16")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"fp32", "bf16"}))
         ->capture_default_str();
     app.add_option("--rounds", rounds, "measurements of each; they take turns, the table shows minimum and median")
-        ->check(CLI::Range(1, 1000))->capture_default_str();
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
   }
 };
 
@@ -73,17 +77,29 @@ struct AttentionCommand : BenchCommand {
 
   void run() const {
     const Peak peak = measure_peak();
-    log_line(fmt::format("{}, {} threads, {:.0f} GFLOP/s of multiply-adds (fp32)", peak.isa, peak.threads, peak.gflops));
+    log_line(
+        fmt::format("{}, {} threads, {:.0f} GFLOP/s of multiply-adds (fp32)", peak.isa, peak.threads, peak.gflops));
     Table table;
     for (const std::string& shape : shapes)
       for (const std::string& dtype : dtypes)
         for (const std::string& pass : passes)
-          for (const AttentionTiming& t : bench_attention(parse(shape), find(precisions(), dtype, "precision").value,
-                                                          pass == "fwd+bwd", rounds))
-            table.add({{"bench", "attention"}, {"kind", t.kind}, {"impl", t.impl}, {"pass", t.pass}, {"dtype", t.dtype},
-                       {"B", t.shape.batch}, {"H", t.shape.heads}, {"L", t.shape.length}, {"D", t.shape.head_dim},
-                       {"ms", t.min_ms}, {"median_ms", t.median_ms}, {"gflops", t.gflops}, {"of_peak", t.gflops / peak.gflops},
-                       {"vs_sdpa", t.vs_sdpa}, {"vs_eager", t.vs_eager}});
+          for (const AttentionTiming& t :
+               bench_attention(parse(shape), find(precisions(), dtype, "precision").value, pass == "fwd+bwd", rounds))
+            table.add({{"bench", "attention"},
+                       {"kind", t.kind},
+                       {"impl", t.impl},
+                       {"pass", t.pass},
+                       {"dtype", t.dtype},
+                       {"B", t.shape.batch},
+                       {"H", t.shape.heads},
+                       {"L", t.shape.length},
+                       {"D", t.shape.head_dim},
+                       {"ms", t.min_ms},
+                       {"median_ms", t.median_ms},
+                       {"gflops", t.gflops},
+                       {"of_peak", t.gflops / peak.gflops},
+                       {"vs_sdpa", t.vs_sdpa},
+                       {"vs_eager", t.vs_eager}});
   }
 };
 
@@ -106,10 +122,17 @@ struct StepCommand : BenchCommand {
     Table table;
     for (const StepTiming& t : drawing ? bench_sampling(model, variants, images, sampler, rounds)
                                        : bench_training(model, variants, images, rounds))
-      table.add({{"bench", drawing ? "sample" : "train"}, {"model", fmt::format("{}/{}", model.size, model.patch)},
-                 {"attention", t.attention}, {"kernels", t.kernels}, {"dtype", t.precision}, {"images", images},
-                 {"ms", t.min_ms}, {"median_ms", t.median_ms}, {"images_per_s", 1e3 * static_cast<double>(images) / t.min_ms},
-                 {"gflops", t.gflops}, {"peak_mib", t.peak_mib}});
+      table.add({{"bench", drawing ? "sample" : "train"},
+                 {"model", fmt::format("{}/{}", model.size, model.patch)},
+                 {"attention", t.attention},
+                 {"kernels", t.kernels},
+                 {"dtype", t.precision},
+                 {"images", images},
+                 {"ms", t.min_ms},
+                 {"median_ms", t.median_ms},
+                 {"images_per_s", 1e3 * static_cast<double>(images) / t.min_ms},
+                 {"gflops", t.gflops},
+                 {"peak_mib", t.peak_mib}});
   }
 };
 
@@ -122,13 +145,20 @@ void finish(CLI::App* sub, const std::shared_ptr<Command>& command) {
 std::shared_ptr<StepCommand> add_step_command(CLI::App& app, const char* name, const char* help, bool drawing) {
   CLI::App* sub = app.add_subcommand(name, help);
   auto command = std::make_shared<StepCommand>(drawing);
-  sub->add_option("--images,--batch", command->images, "images at once")->check(CLI::Range(1, 4096))->capture_default_str();
-  sub->add_option("--attention", command->attention, "kinds to compare")->delimiter(',')->check(one_of(attention_kinds()))
+  sub->add_option("--images,--batch", command->images, "images at once")
+      ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  sub->add_option("--kernels", command->kernels, "to compare")->delimiter(',')->check(one_of(kernel_kinds()))
+  sub->add_option("--attention", command->attention, "kinds to compare")
+      ->delimiter(',')
+      ->check(one_of(attention_kinds()))
+      ->capture_default_str();
+  sub->add_option("--kernels", command->kernels, "to compare")
+      ->delimiter(',')
+      ->check(one_of(kernel_kinds()))
       ->capture_default_str();
   if (drawing)
-    sub->add_option("--steps", command->sampler.steps, "network calls per image")->check(CLI::Range(1, 1000))
+    sub->add_option("--steps", command->sampler.steps, "network calls per image")
+        ->check(CLI::Range(1, 1000))
         ->capture_default_str();
   command->options = std::make_unique<RunOptions>(*sub, command->config, RunOptions::kModelOnly);
   finish(sub, command);
@@ -144,9 +174,13 @@ void add_bench_command(CLI::App& app) {
       "attention", "our kernels, LibTorch's scaled_dot_product_attention and plain operations on one input");
   auto attention = std::make_shared<AttentionCommand>();
   sub->add_option("--shape", attention->shapes, "B,H,L,D: batch, heads, tokens, width of a head; may be repeated")
-      ->delimiter(';')->check(taken_by(AttentionCommand::parse))->capture_default_str();
-  sub->add_option("--pass", attention->passes, "which of fwd and fwd+bwd")->delimiter(',')
-      ->check(CLI::IsMember({"fwd", "fwd+bwd"}))->capture_default_str();
+      ->delimiter(';')
+      ->check(taken_by(AttentionCommand::parse))
+      ->capture_default_str();
+  sub->add_option("--pass", attention->passes, "which of fwd and fwd+bwd")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fwd", "fwd+bwd"}))
+      ->capture_default_str();
   finish(sub, attention);
   add_step_command(*bench, "train", "a training step of a model (default U-ViT-S/2 on 32 x 32), random images", false);
   add_step_command(*bench, "sample", "images from noise, random weights", true);

@@ -16,8 +16,8 @@ UVitConfig with(UVitConfig config, const StepVariant& variant) {
 }
 
 StepTiming row(const StepVariant& variant, const Timing& timing, double flop, double peak_mib) {
-  return {variant.attention, variant.kernels, variant.precision, 1e3 * timing.min, 1e3 * timing.median,
-          flop / timing.min / 1e9, peak_mib};
+  return {variant.attention,   variant.kernels,         variant.precision, 1e3 * timing.min,
+          1e3 * timing.median, flop / timing.min / 1e9, peak_mib};
 }
 
 // A model that trains on the same random batch step after step.
@@ -40,7 +40,8 @@ class Trainee {
 
   void step() {
     ++config_.steps;
-    train(*state_, loss_, [this](int64_t) { return batch_; }, config_, at::kCPU, [](const StepStats&) { return true; });
+    train(
+        *state_, loss_, [this](int64_t) { return batch_; }, config_, at::kCPU, [](const StepStats&) { return true; });
   }
 
  private:
@@ -60,8 +61,8 @@ Model random_model(const UVitConfig& config) {
 
 }  // namespace
 
-std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants, int64_t batch,
-                                       int64_t rounds) {
+std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants,
+                                       int64_t batch, int64_t rounds) {
   std::vector<std::unique_ptr<Trainee>> trainees;
   std::vector<std::function<void()>> steps;
   std::vector<double> peaks;
@@ -75,7 +76,8 @@ std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vect
   const std::vector<Timing> timings = time_in_turn(steps, rounds);
   std::vector<StepTiming> rows;
   for (size_t i = 0; i < variants.size(); ++i)
-    rows.push_back(row(variants[i], timings[i], 3 * forward_flop(resolve(config)) * static_cast<double>(batch), peaks[i]));
+    rows.push_back(
+        row(variants[i], timings[i], 3 * forward_flop(resolve(config)) * static_cast<double>(batch), peaks[i]));
   return rows;
 }
 
@@ -103,9 +105,11 @@ std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vect
 
 double forward_flop(const UVitConfig& config) {
   const auto dim = static_cast<double>(config.dim), tokens = static_cast<double>(sequence_length(config));
-  const double block = dim * dim * (4 + 2 * config.mlp_ratio) + 2 * tokens * dim, skips = config.skip ? config.depth / 2 : 0;
+  const double block = dim * dim * (4 + 2 * config.mlp_ratio) + 2 * tokens * dim,
+               skips = config.skip ? config.depth / 2 : 0;
   const auto pixels = static_cast<double>(config.patch * config.patch * config.channels);
-  return 2 * tokens * (static_cast<double>(config.depth / 2 * 2 + 1) * block + skips * 2 * dim * dim + 2 * pixels * dim);
+  return 2 * tokens *
+         (static_cast<double>(config.depth / 2 * 2 + 1) * block + skips * 2 * dim * dim + 2 * pixels * dim);
 }
 
 }  // namespace uvic

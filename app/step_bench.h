@@ -10,9 +10,10 @@
 namespace uvic {
 
 struct StepTiming {
-  std::string attention, kernels, precision;  // of the blocks between the first and the last; kernel_kinds(); precisions()
+  std::string attention, kernels,
+      precision;  // of the blocks between the first and the last; kernel_kinds(); precisions()
   double min_ms, median_ms;
-  double gflops;  // of the network's matrix products, by the minimum
+  double gflops;    // of the network's matrix products, by the minimum
   double peak_mib;  // memory of the whole process
 };
 
@@ -21,8 +22,8 @@ struct StepVariant {
 };
 
 // A training step of `batch` images (forward, backward, AdamW, EMA), for each variant of `config` in turn.
-std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants, int64_t batch,
-                                       int64_t rounds);
+std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants,
+                                       int64_t batch, int64_t rounds);
 
 // `images` images from noise, without guidance.
 std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vector<StepVariant>& variants,

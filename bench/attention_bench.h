@@ -17,8 +17,8 @@ struct AttentionTiming {
   std::string kind, impl, pass, dtype;  // of attention_kinds(); fused | sdpa | eager; fwd | fwd+bwd; fp32 | bf16
   AttentionShape shape;
   double min_ms, median_ms;
-  double gflops;    // products only, 4 B H L^2 D forward, 2.5 times that backward, by the minimum
-  double vs_sdpa;   // time by that of sdpa, and by that of eager attention of the same kind
+  double gflops;   // products only, 4 B H L^2 D forward, 2.5 times that backward, by the minimum
+  double vs_sdpa;  // time by that of sdpa, and by that of eager attention of the same kind
   double vs_eager;
 };
 

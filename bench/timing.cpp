@@ -25,7 +25,9 @@ std::vector<Timing> time_in_turn(const std::vector<std::function<void()>>& funct
   return timings;
 }
 
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+void reset_peak_memory() {
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
 
 double peak_memory_mib() {
   std::ifstream status("/proc/self/status");

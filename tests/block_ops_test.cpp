@@ -66,23 +66,30 @@ struct Case {
 
 const Case kCases[] = {
     {"join_skip", [](const Part& p) { return join_skip(p.x, p.skip, p.join); },
-     [](const Part& p) { return p.join(at::cat({p.x, p.skip}, -1)); },
-     [](const Part& p) { return std::vector<Tensor>{p.x, p.skip, p.join.weight, p.join.bias}; }},
+     [](const Part& p) {
+       return p.join(at::cat({p.x, p.skip}, -1));
+     },
+     [](const Part& p) {
+       return std::vector<Tensor>{p.x, p.skip, p.join.weight, p.join.bias};
+     }},
     {"norm_linear", [](const Part& p) { return norm_linear(p.x, p.norm, p.qkv); },
      [](const Part& p) { return p.qkv(p.norm(p.x)); },
-     [](const Part& p) { return std::vector<Tensor>{p.x, p.norm.weight, p.norm.bias, p.qkv.weight}; }},
+     [](const Part& p) {
+       return std::vector<Tensor>{p.x, p.norm.weight, p.norm.bias, p.qkv.weight};
+     }},
     {"norm_linear with bias", [](const Part& p) { return norm_linear(p.x, p.norm, p.head); },
      [](const Part& p) { return p.head(p.norm(p.x)); },
-     [](const Part& p) { return std::vector<Tensor>{p.x, p.norm.weight, p.norm.bias, p.head.weight, p.head.bias}; }},
-    {"project_and_mlp",
-     [](const Part& p) { return project_and_mlp(p.x, p.mixed, p.proj, p.norm, p.fc1, p.fc2); },
+     [](const Part& p) {
+       return std::vector<Tensor>{p.x, p.norm.weight, p.norm.bias, p.head.weight, p.head.bias};
+     }},
+    {"project_and_mlp", [](const Part& p) { return project_and_mlp(p.x, p.mixed, p.proj, p.norm, p.fc1, p.fc2); },
      [](const Part& p) {
        const Tensor z = p.x + p.proj(p.mixed);
        return z + p.fc2(at::gelu(p.fc1(p.norm(z))));
      },
      [](const Part& p) {
-       return std::vector<Tensor>{p.x,         p.mixed,      p.proj.weight, p.proj.bias,  p.norm.weight, p.norm.bias,
-                                  p.fc1.weight, p.fc1.bias, p.fc2.weight,  p.fc2.bias};
+       return std::vector<Tensor>{p.x,         p.mixed,      p.proj.weight, p.proj.bias,  p.norm.weight,
+                                  p.norm.bias, p.fc1.weight, p.fc1.bias,    p.fc2.weight, p.fc2.bias};
      }},
 };
 

@@ -28,8 +28,12 @@ void expect(bool ok, const char* field, int64_t value, const char* what) {
 
 }  // namespace
 
-std::span<const Entry<UVitSize>> uvit_sizes() { return kSizes; }
-std::span<const Entry<bool>> kernel_kinds() { return kKernelKinds; }
+std::span<const Entry<UVitSize>> uvit_sizes() {
+  return kSizes;
+}
+std::span<const Entry<bool>> kernel_kinds() {
+  return kKernelKinds;
+}
 
 UVitConfig resolve(UVitConfig config) {
   const UVitSize size = find(uvit_sizes(), config.size, "model size").value;
@@ -56,7 +60,9 @@ UVitConfig resolve(UVitConfig config) {
   return config;
 }
 
-int64_t extra_tokens(const UVitConfig& config) { return 1 + (config.classes > 0) + config.context_tokens; }
+int64_t extra_tokens(const UVitConfig& config) {
+  return 1 + (config.classes > 0) + config.context_tokens;
+}
 
 int64_t sequence_length(const UVitConfig& config) {
   const int64_t side = config.image_size / config.patch;

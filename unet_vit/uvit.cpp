@@ -58,7 +58,9 @@ Linear make_linear(int64_t in, int64_t out, bool bias = true) {
   return {at::empty({out, in}), bias ? at::empty({out}) : Tensor()};
 }
 
-LayerNorm make_norm(int64_t dim) { return {at::empty({dim}), at::empty({dim})}; }
+LayerNorm make_norm(int64_t dim) {
+  return {at::empty({dim}), at::empty({dim})};
+}
 
 Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
   const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
@@ -171,7 +173,8 @@ void UVit::set_requires_grad(bool on) {
   visit([&](const std::string&, Tensor& p) { p.set_requires_grad(on); });
 }
 
-Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const {
+Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition,
+                          const Observe& observe) const {
   const Tensor patches =
       at::conv2d(x, patch_embed_.weight, patch_embed_.bias, config_.patch).flatten(2).transpose(1, 2);
   if (observe) observe("patch_embed", patches);

@@ -11,9 +11,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-at::ScalarType product_dtype() { return Autocast::current(at::kCPU); }
+at::ScalarType product_dtype() {
+  return Autocast::current(at::kCPU);
+}
 
-Tensor matrix(const Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
+Tensor matrix(const Tensor& x) {
+  return x.reshape({-1, x.size(-1)}).contiguous();
+}
 
 // The rows of `x` in the shape that they had in `like`.
 Tensor shaped(const Tensor& x, const Tensor& like) {
@@ -23,7 +27,9 @@ Tensor shaped(const Tensor& x, const Tensor& like) {
 }
 
 // Of y = x weight^T, float32
-Tensor weight_gradient(const Tensor& dy, const Tensor& x) { return at::mm(dy.t(), x).to(at::kFloat); }
+Tensor weight_gradient(const Tensor& dy, const Tensor& x) {
+  return at::mm(dy.t(), x).to(at::kFloat);
+}
 
 class JoinSkip : public torch::autograd::Function<JoinSkip> {
  public:
@@ -117,10 +123,10 @@ Tensor norm_linear(const Tensor& x, const LayerNorm& norm, const Linear& linear)
   return NormLinear::apply(x, norm.weight, norm.bias, linear.weight, bias);
 }
 
-Tensor project_and_mlp(const Tensor& x, const Tensor& mixed, const Linear& proj, const LayerNorm& norm, const Linear& fc1,
-                       const Linear& fc2) {
-  return ProjectAndMlp::apply(x, mixed, proj.weight, proj.bias, norm.weight, norm.bias, fc1.weight, fc1.bias, fc2.weight,
-                              fc2.bias);
+Tensor project_and_mlp(const Tensor& x, const Tensor& mixed, const Linear& proj, const LayerNorm& norm,
+                       const Linear& fc1, const Linear& fc2) {
+  return ProjectAndMlp::apply(x, mixed, proj.weight, proj.bias, norm.weight, norm.bias, fc1.weight, fc1.bias,
+                              fc2.weight, fc2.bias);
 }
 
 }  // namespace uvic

@@ -1,8 +1,9 @@
 // The row-wise passes of a transformer block on CPU: each reads and writes its operands once.
 //
-// All matrices are row-major and contiguous, [rows, dim]. T is the type of activations between the passes and the matrix
-// products: float, or the bits of a bfloat16. The residual stream, parameters, statistics and sums are float. Column sums
-// are added to what is there, row after row, so a caller that cuts the rows the same way gets the same bits.
+// All matrices are row-major and contiguous, [rows, dim]. T is the type of activations between the passes and the
+// matrix products: float, or the bits of a bfloat16. The residual stream, parameters, statistics and sums are float.
+// Column sums are added to what is there, row after row, so a caller that cuts the rows the same way gets the same
+// bits.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct RowKernels {
   void (*norm)(int64_t rows, int64_t dim, const float* x, const T* branch, const float* bias, const float* gamma,
                const float* beta, float* sum_out, T* y, float* statistics);
 
-  // Gradient of y = norm(x) with respect to x, plus `residual` if that is not null: dx, and the same as T in dx_cast if that
-  // is not null. d_gamma, d_beta [dim], and dx_sum, the column sums of dx, if that is not null.
+  // Gradient of y = norm(x) with respect to x, plus `residual` if that is not null: dx, and the same as T in dx_cast if
+  // that is not null. d_gamma, d_beta [dim], and dx_sum, the column sums of dx, if that is not null.
   void (*norm_backward)(int64_t rows, int64_t dim, const T* dy, const float* x, const float* statistics,
                         const float* gamma, const float* residual, float* dx, T* dx_cast, float* d_gamma, float* d_beta,
                         float* dx_sum);

@@ -8,12 +8,16 @@ namespace uvic {
 
 namespace {
 
-const RowTable& table() { return default_kernel_isa().value.kernels->rows; }
+const RowTable& table() {
+  return default_kernel_isa().value.kernels->rows;
+}
 
 // Rows of one piece of work. A constant, so that sums of pieces do not depend on the number of threads.
 constexpr int64_t kPieceRows = 128;
 
-int64_t pieces_of(const Tensor& matrix) { return (matrix.size(0) + kPieceRows - 1) / kPieceRows; }
+int64_t pieces_of(const Tensor& matrix) {
+  return (matrix.size(0) + kPieceRows - 1) / kPieceRows;
+}
 
 struct Piece {
   int64_t index, begin, rows;
@@ -25,7 +29,9 @@ struct Piece {
   }
 };
 
-float* vector(const Tensor& tensor) { return tensor.data_ptr<float>(); }
+float* vector(const Tensor& tensor) {
+  return tensor.data_ptr<float>();
+}
 
 // f(kernels, T(), piece) for all pieces of `matrix`, whose dtype is T.
 template <class F>
@@ -76,7 +82,8 @@ Normalized add_norm_rows(const Tensor& x, const Tensor& branch, const Tensor& bi
   return out;
 }
 
-NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, const Tensor& gamma, const Tensor& residual) {
+NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, const Tensor& gamma,
+                                const Tensor& residual) {
   const bool add = residual.defined(), cast = add && dy.scalar_type() != at::kFloat;
   const Tensor dz = at::empty_like(forward.z), dz_cast = cast ? at::empty_like(dy) : dz;
   const Sums sums(dy, 3, dy.size(1));

@@ -1,8 +1,8 @@
 // The row-wise passes of a transformer block as tensor functions: they allocate, share rows out to threads and pick the
 // instruction set.
 //
-// All are contiguous [rows, dim]; the residual stream, parameters and sums are float32, activations float32 or bfloat16.
-// Sums over rows are the same bits at any number of threads.
+// All are contiguous [rows, dim]; the residual stream, parameters and sums are float32, activations float32 or
+// bfloat16. Sums over rows are the same bits at any number of threads.
 #pragma once
 
 #include "core/tensor.h"
@@ -25,7 +25,8 @@ struct NormGradient {
   Tensor dz_cast, dz_sum;  // with a residual only: dz in the dtype of dy; its column sums [dim]
 };
 // `residual` is float32 and added to dz, or undefined.
-NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, const Tensor& gamma, const Tensor& residual);
+NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, const Tensor& gamma,
+                                const Tensor& residual);
 
 Tensor gelu_rows(const Tensor& h, const Tensor& bias);  // gelu(h + bias)
 // Turns d, the gradient of the result, into that of h, in place; returns the gradient of bias.

@@ -6,10 +6,16 @@
 namespace uvic {
 namespace {
 
-inline float read(float value) { return value; }
-inline float read(Bf16 value) { return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16); }
+inline float read(float value) {
+  return value;
+}
+inline float read(Bf16 value) {
+  return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16);
+}
 
-inline void write(float value, float& out) { out = value; }
+inline void write(float value, float& out) {
+  out = value;
+}
 // Rounds to nearest, ties to even; a NaN stays one, because its payload is cut, not rounded up.
 inline void write(float value, Bf16& out) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, value);
@@ -20,7 +26,7 @@ inline void write(float value, Bf16& out) {
 // exp(x) for x <= 0, relative error 2e-7: 2^n by the exponent bits, 2^f - 1 on |f| <= 1/2 by a polynomial.
 inline float exp_negative(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  x = x < -80.0f ? -80.0f : x;  // far from subnormal results, which are slow
+  x = x < -80.0f ? -80.0f : x;           // far from subnormal results, which are slow
   const float shifted = x * 1.44269504f + kRound;
   const float n = shifted - kRound;
   const float f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -39,7 +45,8 @@ struct Normal {
   float distribution, density_times_z;  // Phi(z), z phi(z)
 };
 
-// Abramowitz and Stegun 7.1.26 for the complementary error function, absolute error 1.5e-7; the exponential serves both.
+// Abramowitz and Stegun 7.1.26 for the complementary error function, absolute error 1.5e-7; the exponential serves
+// both.
 inline Normal normal(float z) {
   const float magnitude = __builtin_fabsf(z) * 0.70710678f;
   const float t = 1.0f / (1.0f + 0.3275911f * magnitude);
@@ -105,8 +112,7 @@ void norm_backward(int64_t rows, int64_t dim, const T* dy, const float* x, const
     sum *= scale;
     dot *= scale;
 #pragma omp simd
-    for (int64_t i = 0; i < dim; ++i)
-      dx[i] = inverse * (read(dy[i]) * gamma[i] - sum - (x[i] - mean) * inverse * dot);
+    for (int64_t i = 0; i < dim; ++i) dx[i] = inverse * (read(dy[i]) * gamma[i] - sum - (x[i] - mean) * inverse * dot);
     if (residual != nullptr) {
 #pragma omp simd
       for (int64_t i = 0; i < dim; ++i) dx[i] += residual[i];

@@ -18,7 +18,7 @@ constexpr int kDepth<Bf16Pair> = 2;
 
 // Every dimension of an operand is padded with zeros to a multiple of this many elements: whole vectors, whole tiles.
 template <class Unit>
-constexpr int64_t kPad = kDepth<Unit> * kLanes;
+constexpr int64_t kPad = kDepth<Unit>* kLanes;
 
 // kLanes bfloat16.
 typedef uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
