@@ -76,6 +76,7 @@ Fields describe_config(const RunConfig& config) {
                                                   config.objective.weighting)},
                         {"steps", config.train.steps},
                         {"batch", config.train.batch * config.train.accumulate},
+                        {"optimizer", config.train.optimizer},
                         {"lr", config.train.lr},
                         {"precision", config.train.precision},
                         {"seed", config.train.seed}};

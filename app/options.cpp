@@ -120,12 +120,13 @@ void RunOptions::add_train(TrainConfig& c) {
   add("--lr,--train.lr", c.lr, "learning rate")->check(at_least(0));
   add("--train.warmup", c.warmup, "steps of linear warm-up")->check(at_least(0));
   add("--train.lr_decay", c.lr_decay, "after the warm-up")->check(one_of(lr_decays()));
+  add("--train.optimizer", c.optimizer, "of the weights")->check(one_of(optimizers()));
   add("--train.clip", c.clip, "largest gradient norm; 0: no clipping")->check(at_least(0));
   add("--train.precision", c.precision, "of matrix products")->check(one_of(precisions()));
   add("--train.beta1", c.adamw.beta1, "AdamW")->check(between(0, 1));
   add("--train.beta2", c.adamw.beta2, "AdamW")->check(between(0, 1));
   add("--train.eps", c.adamw.eps, "AdamW")->check(at_least(0));
-  add("--train.weight_decay", c.adamw.weight_decay, "AdamW, of every parameter")->check(at_least(0));
+  add("--train.weight_decay", c.adamw.weight_decay, "of every parameter")->check(at_least(0));
   add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(between(0, 1));
   add("--train.ema_warmup", c.ema.warmup, "lower share in the first steps");
 }

@@ -21,7 +21,7 @@ struct StepVariant {
   std::string attention, kernels, precision;
 };
 
-// A training step of `batch` images (forward, backward, AdamW, EMA), for each variant of `config` in turn.
+// A training step of `batch` images (forward, backward, optimizer, EMA), for each variant of `config` in turn.
 std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants,
                                        int64_t batch, int64_t rounds);
 

@@ -72,7 +72,7 @@ class Run {
     state_ = std::make_unique<TrainState>(net_.parameters(), config_.train);
     if (checkpoint) {
       load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, "the run's checkpoint");
-      state_->optimizer.load_state(checkpoint->optimizer.tensors, "the run's checkpoint");
+      state_->optimizer->load_state(checkpoint->optimizer.tensors, "the run's checkpoint");
       state_->step = saved_step_ = checkpoint->step;
       best_score_ = checkpoint->best_score;
       folder_.rewind(state_->step);
@@ -181,7 +181,7 @@ class Run {
     folder_.save({.step = state_->step,
                   .model = {to_map(state_->parameters), metadata},
                   .model_ema = {to_map(state_->ema.parameters()), metadata},
-                  .optimizer = {state_->optimizer.state(), {}},
+                  .optimizer = {state_->optimizer->state(), {}},
                   .best_score = best_score_},
                  is_best, config_.output.keep_last);
     saved_step_ = state_->step;
@@ -287,7 +287,7 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   fmt::print("data            {}\n", data.images->description());
   fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
   fmt::print(
-      "memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, AdamW and EMA\n",
+      "memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and EMA\n",
       static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(state_bytes) / kMega);
   fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
              format_duration(total), config.train.steps);

@@ -40,8 +40,6 @@ _uvic_import(torch_cpu)
 add_library(uvic_torch INTERFACE)
 target_include_directories(uvic_torch SYSTEM INTERFACE
   "${UVIC_LIBTORCH}/include" "${UVIC_LIBTORCH}/include/torch/csrc/api/include")
-# fmt is the copy that LibTorch ships; another fmt on the same include path would clash with it.
-target_compile_definitions(uvic_torch INTERFACE FMT_HEADER_ONLY=1)
 target_compile_options(uvic_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_libraries(uvic_torch INTERFACE uvic::torch_cpu uvic::c10)
 # libtorch_cpu.so names its neighbours (libgomp, libcudart, libcupti), which its run path finds when the program starts.

@@ -13,7 +13,7 @@ endif()
 
 add_library(uvic_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(uvic_pch PRIVATE uvic_options)
-target_precompile_headers(uvic_pch PRIVATE <torch/types.h> <fmt/format.h> <filesystem> <map> <span> <string> <vector>)
+target_precompile_headers(uvic_pch PRIVATE <ATen/ATen.h> <ATen/core/grad_mode.h> <fmt/format.h> <filesystem> <map> <span> <string> <vector>)
 target_compile_options(uvic_pch PRIVATE -fpch-preprocess)
 
 function(_uvic_common target)

@@ -23,10 +23,6 @@ void AdamW::step(double lr) {
                     config_.beta2, config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
 
-void AdamW::zero_grad() {
-  for (const auto& entry : parameters_) Tensor(entry.second).mutable_grad().reset();
-}
-
 TensorMap AdamW::state() const {
   TensorMap state;
   for (size_t i = 0; i < parameters_.size(); ++i) {

@@ -1,7 +1,7 @@
 // AdamW (arXiv 1711.05101): Adam with weight decay that is decoupled from the gradient.
 #pragma once
 
-#include "core/parameters.h"
+#include "core/optimizer.h"
 
 namespace uvic {
 
@@ -11,17 +11,16 @@ struct AdamWConfig {
   double weight_decay = 0.01;  // of every parameter, as U-ViT does
 };
 
-class AdamW {
+class AdamW final : public Optimizer {
  public:
   AdamW(NamedTensors parameters, const AdamWConfig& config);
 
   // One update from the parameters' gradients. PyTorch's rule: decay by lr weight_decay, then the bias-corrected step.
-  void step(double lr);
-  void zero_grad();
+  void step(double lr) override;
 
   // "exp_avg.NAME", "exp_avg_sq.NAME" and "step".
-  TensorMap state() const;
-  void load_state(const TensorMap& state, const std::string& origin);
+  TensorMap state() const override;
+  void load_state(const TensorMap& state, const std::string& origin) override;
 
  private:
   NamedTensors parameters_;

@@ -1,7 +1,8 @@
 // The names of LibTorch that all of uvic uses, and the batch that flows from a data set to a loss.
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <functional>
 

@@ -5,6 +5,7 @@
 
 #include "core/autocast.h"
 #include "core/error.h"
+#include "core/muon.h"
 #include "core/random.h"
 
 namespace uvic {
@@ -20,6 +21,24 @@ constexpr Entry<at::ScalarType> kPrecisions[] = {
     {"bf16", at::kBFloat16, "matrix products in bfloat16, weights and updates in float32"},
 };
 
+constexpr Entry<MakeOptimizer> kOptimizers[] = {
+    {"adamw",
+     [](const NamedTensors& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
+       return std::make_unique<AdamW>(parameters, config.adamw);
+     },
+     "AdamW for every parameter (U-ViT)"},
+    {"muon",
+     [](const NamedTensors& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
+       return std::make_unique<Muon>(parameters, config.adamw,
+                                     find(precisions(), config.precision, "precision").value);
+     },
+     "orthogonalised momentum for the matrices of the blocks, AdamW for the rest: fewer steps"},
+};
+
+void zero_gradients(const NamedTensors& parameters) {
+  for (const auto& entry : parameters) Tensor(entry.second).mutable_grad().reset();
+}
+
 // Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).
 double clip_gradients(const NamedTensors& parameters, double limit) {
   std::vector<Tensor> gradients;
@@ -32,7 +51,13 @@ double clip_gradients(const NamedTensors& parameters, double limit) {
 }  // namespace
 
 std::span<const Entry<LrDecay>> lr_decays() { return kLrDecays; }
+std::span<const Entry<MakeOptimizer>> optimizers() { return kOptimizers; }
 std::span<const Entry<at::ScalarType>> precisions() { return kPrecisions; }
+
+TrainState::TrainState(const NamedTensors& parameters, const TrainConfig& config)
+    : parameters(parameters),
+      optimizer(find(optimizers(), config.optimizer, "optimizer").value(parameters, config)),
+      ema(parameters, config.ema) {}
 
 double learning_rate(const TrainConfig& config, int64_t step) {
   const double warmup =
@@ -46,7 +71,7 @@ void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const T
   const at::ScalarType precision = find(precisions(), config.precision, "precision").value;
   while (state.step < config.steps) {
     double mean_loss = 0;
-    state.optimizer.zero_grad();
+    zero_gradients(state.parameters);
     for (int64_t i = 0; i < config.accumulate; ++i) {
       const int64_t micro = state.step * config.accumulate + i;
       const Batch batch = batch_at(micro);
@@ -65,7 +90,7 @@ void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const T
       fail("step {}: the {} is not finite (loss {}, gradient norm {}). Lower train.lr, set train.clip, or use "
            "train.precision fp32",
            state.step + 1, std::isfinite(mean_loss) ? "gradient norm" : "loss", mean_loss, norm);
-    state.optimizer.step(lr);
+    state.optimizer->step(lr);
     ++state.step;
     state.ema.update(state.parameters, state.step);
     if (!on_step({state.step, mean_loss, norm, lr})) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "core/adamw.h"
@@ -18,15 +19,19 @@ struct TrainConfig {
   double lr = 2e-4;
   int64_t warmup = 2500;               // steps of linear warm-up; the first step has rate 0, as in U-ViT
   std::string lr_decay = "constant";   // a row of lr_decays()
+  std::string optimizer = "adamw";     // a row of optimizers()
   double clip = 0;                     // gradient norm; 0: no clipping
   std::string precision = "fp32";      // a row of precisions()
-  AdamWConfig adamw;
+  AdamWConfig adamw;                   // of Muon's other parameters too
   EmaConfig ema;
 };
 
 // constant | cosine (towards 0 at the end)
 using LrDecay = double (*)(double progress);  // progress of training in [0, 1] -> factor
 std::span<const Entry<LrDecay>> lr_decays();
+// adamw | muon
+using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& parameters, const TrainConfig& config);
+std::span<const Entry<MakeOptimizer>> optimizers();
 // fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)
 std::span<const Entry<at::ScalarType>> precisions();
 
@@ -46,12 +51,11 @@ using OnStep = std::function<bool(const StepStats&)>;
 // What a run's training state consists of.
 struct TrainState {
   NamedTensors parameters;
-  AdamW optimizer;
+  std::unique_ptr<Optimizer> optimizer;
   Ema ema;
   int64_t step = 0;
 
-  TrainState(const NamedTensors& parameters, const TrainConfig& config)
-      : parameters(parameters), optimizer(parameters, config.adamw), ema(parameters, config.ema) {}
+  TrainState(const NamedTensors& parameters, const TrainConfig& config);
 };
 
 // Steps state.step .. config.steps-1. Batch, noise and dropout of micro-batch m = step accumulate + i depend on (seed, m)

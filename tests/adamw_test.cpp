@@ -19,7 +19,7 @@ TEST(AdamW, FollowsTheFormula) {
   const double lr = 0.01, gradients[] = {0.5, -0.25, 2.0};
   for (int step = 1; step <= 3; ++step) {
     const double g = gradients[step - 1];
-    optimizer.zero_grad();
+    p.mutable_grad().reset();
     (p * g).sum().backward();
     optimizer.step(lr);
     w -= lr * config.weight_decay * w;
@@ -43,7 +43,7 @@ TEST(AdamW, RateZeroLeavesParametersButMovesTheMoments) {
 TEST(AdamW, SavedStateGoesOnBitForBit) {
   const auto run = [](AdamW& optimizer, const Tensor& p, int from, int to) {
     for (int i = from; i < to; ++i) {
-      optimizer.zero_grad();
+      p.mutable_grad().reset();
       (p * p * (i + 1)).sum().backward();
       optimizer.step(0.05);
     }

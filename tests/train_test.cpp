@@ -41,7 +41,7 @@ TEST(Train, ResumedEqualsUninterrupted) {
   train(first, part.loss(), batch_at, config(), at::kCPU, [](const StepStats& stats) { return stats.step < 4; });
   EXPECT_EQ(first.step, 4);
   TrainState second(part.parameters(), config());
-  second.optimizer.load_state(first.optimizer.state(), "state");
+  second.optimizer->load_state(first.optimizer->state(), "state");
   load_into(second.ema.parameters(), to_map(first.ema.parameters()), "ema");
   second.step = first.step;
   train(second, part.loss(), batch_at, config(), at::kCPU, [](const StepStats&) { return true; });
@@ -82,7 +82,7 @@ TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
     return true;
   });
   EXPECT_GT(reported, 1e-3);  // the norm before clipping
-  EXPECT_NEAR(state.optimizer.state().at("exp_avg.w").norm().item<double>(), 1e-3, 1e-6);
+  EXPECT_NEAR(state.optimizer->state().at("exp_avg.w").norm().item<double>(), 1e-3, 1e-6);
 }
 
 TEST(Train, LearningRateWarmsUpFromZeroAndDecays) {

@@ -130,6 +130,7 @@ usage 'expected a finite number' $train --lr fast
 usage "'sofmax' is none of softmax, cog" $train --model.attention sofmax
 usage "'huge' is none of nano" $train --model.size huge
 usage "'best' is none of" $train --sample.sampler best
+usage "'sgd' is none of adamw, muon" $train --train.optimizer sgd
 usage "'odd' is none of" $train --schedule.kind odd
 error 'heads' $train --model.heads 5
 error 'patch' $train --model.patch 5

@@ -8,7 +8,7 @@ kills=${2:-2} RANDOM=${3:-1}
 steps=$((60 * kills))
 train() {
   "$uvic" train --preset smoke --steps $steps --output.save_every 3 --output.log_every 1 --output.sample_every 20 \
-    --data.flip true --train.accumulate 2 --train.clip 0.5 --train.lr_decay cosine --threads 2 --quiet "$@" > /dev/null
+    --data.flip true --train.accumulate 2 --train.clip 0.5 --train.optimizer muon --train.lr_decay cosine --threads 2 --quiet "$@" > /dev/null
 }
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
