@@ -37,6 +37,7 @@ Fields describe_png(const fs::path& file) {
         recipe.update({{"seed", r.seed}, {"sampler", r.sampler}, {"steps", r.steps}, {"cfg_scale", r.cfg_scale}});
         if (r.eta != 0) recipe["eta"] = r.eta;
         if (r.clip_x0) recipe["clip_x0"] = true;
+        if (r.precision != "fp32") recipe["precision"] = r.precision;
         recipe.update({{"size", fmt::format("{} x {}", r.width, r.height)},
                        {"model", r.model},
                        {"model_hash", r.model_hash},

@@ -15,6 +15,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/train.h"
 
 namespace uvic {
 namespace {
@@ -23,7 +24,7 @@ constexpr int64_t kStripFrames = 8;
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label;
+  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label, precision;
   std::vector<std::string> prompts;
   std::optional<int64_t> steps;
   std::optional<double> cfg_scale, eta;
@@ -52,6 +53,7 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .cfg_scale = how.cfg_scale,
                 .eta = how.sampler.eta,
                 .clip_x0 = how.sampler.clip_x0,
+                .precision = std::string(name_of(precisions(), model.precision)),
                 .seed = request.seed,
                 .width = config.image_size,
                 .height = config.image_size,
@@ -120,6 +122,7 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (!steps) steps = recipe.steps;
   if (!eta) eta = recipe.eta;
   if (!cfg_scale) cfg_scale = recipe.cfg_scale;
+  if (precision.empty()) precision = recipe.precision;
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
@@ -216,7 +219,8 @@ int SampleCommand::run() {
     source.apply(*options);
     fallback = config;
   }
-  const Model loaded = load_model(model, parse_device(device), fallback);
+  Model loaded = load_model(model, parse_device(device), fallback);
+  if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
   const std::vector<Request> requests = make_requests(loaded);
   if (recipe && requests.size() > 1) fail("--from draws one image again, not {}: give one seed and one prompt", requests.size());
   const GenerateOptions how = make_options(loaded);
@@ -248,6 +252,8 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
       ->check(number<double>())
       ->check(between(0, 1));
+  sub->add_option("--precision", c.precision, "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
+      ->check(one_of(precisions()));
   sub->add_option("-b,--batch", c.batch, "images at a time; does not change them")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();

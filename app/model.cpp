@@ -72,6 +72,11 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
   return model;
 }
 
+void set_precision(Model& model, at::ScalarType precision) {
+  model.precision = precision;
+  model.net.store_matrices(precision);
+}
+
 at::Device parse_device(const std::string& text) {
   const at::Device device(text);
   if (device.is_cpu() || (device.is_cuda() && at::globalContext().hasCUDA())) return device;

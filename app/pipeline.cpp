@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include "core/autocast.h"
 #include "core/image.h"
 #include "core/random.h"
 #include "diffusion/guidance.h"
@@ -84,11 +85,14 @@ Network make_network(const Model& model, std::span<const Request> requests, doub
     Tensor out;
     if (x.is_cpu()) {
       out = one_by_one(calls, [&](int64_t i) {
+        const Autocast autocast(at::kCPU, model.precision);  // a thread's own
         return model.net(x.narrow(0, i % images, 1), time.narrow(0, i % images, 1), narrow(condition, i, 1));
       });
     } else {
+      const Autocast autocast(model.device.type(), model.precision);
       out = guided ? model.net(at::cat({x, x}), at::cat({time, time}), condition) : model.net(x, time, condition);
     }
+    out = out.to(x.scalar_type());
     return guided ? guide(out.narrow(0, 0, images), out.narrow(0, images, images), cfg_scale) : out;
   };
 }

@@ -99,6 +99,7 @@ std::string to_parameters(const Recipe& r) {
                       r.cfg_scale, r.seed, r.width, r.height);
   if (r.eta != 0) text += fmt::format(", Eta: {}", r.eta);
   if (r.clip_x0) text += ", Clip x0: true";
+  if (r.precision != "fp32") text += fmt::format(", Precision: {}", quoted(r.precision));
   if (r.label) text += fmt::format(", Class: {}", *r.label);
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
@@ -135,6 +136,7 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
     fail("{}: its recipe is damaged: {}", origin, error.what());
   }
   r.clip_x0 = get("Clip x0") == "true";
+  if (fields.contains("Precision")) r.precision = get("Precision");
   r.label_name = get("Class name");
   r.model = get("Model");
   r.model_hash = get("Model hash");

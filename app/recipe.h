@@ -14,6 +14,7 @@ struct Recipe {
   int64_t steps = 0;
   double cfg_scale = 1, eta = 0;
   bool clip_x0 = false;
+  std::string precision = "fp32";
   uint64_t seed = 0;
   int64_t width = 0, height = 0;
   std::string model, model_hash;

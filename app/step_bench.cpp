@@ -3,7 +3,6 @@
 #include "app/pipeline.h"
 #include "app/training_loss.h"
 #include "bench/timing.h"
-#include "core/autocast.h"
 #include "core/random.h"
 
 namespace uvic {
@@ -53,10 +52,12 @@ class Trainee {
   Loss loss_;
 };
 
-Model random_model(const UVitConfig& config) {
+Model random_model(const UVitConfig& config, const std::string& precision) {
   ModelCard card;
   card.config.model = config;
-  return {.path = {}, .name = "random", .hash = "", .card = card, .net = UVit(config), .schedule = make_schedule({})};
+  Model model{.path = {}, .name = "random", .hash = "", .card = card, .net = UVit(config), .schedule = make_schedule({})};
+  set_precision(model, find(precisions(), precision, "precision").value);
+  return model;
 }
 
 }  // namespace
@@ -84,14 +85,13 @@ std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vect
 std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vector<StepVariant>& variants,
                                        int64_t images, const SamplerConfig& sampler, int64_t rounds) {
   std::vector<Model> models;
-  for (const StepVariant& variant : variants) models.push_back(random_model(with(config, variant)));
+  for (const StepVariant& variant : variants) models.push_back(random_model(with(config, variant), variant.precision));
   std::vector<Request> requests(static_cast<size_t>(images));
   for (size_t i = 0; i < requests.size(); ++i) requests[i].seed = i;
   std::vector<std::function<void()>> draw;
   std::vector<double> peaks(variants.size());
   for (size_t i = 0; i < variants.size(); ++i)
     draw.emplace_back([&, i] {
-      const Autocast autocast(at::kCPU, find(precisions(), variants[i].precision, "precision").value);
       reset_peak_memory();
       generate(models[i], requests, {.sampler = sampler});
       peaks[i] = peak_memory_mib();

@@ -33,4 +33,12 @@ const Entry<T>& find(std::span<const Entry<T>> table, std::string_view name, std
   fail("unknown {} '{}': expected one of {}", what, name, names(table));
 }
 
+// The name of the row with that value.
+template <class T>
+std::string_view name_of(std::span<const Entry<T>> table, const T& value) {
+  for (const auto& entry : table)
+    if (entry.value == value) return entry.name;
+  fail("no row of {} has this value", names(table));
+}
+
 }  // namespace uvic

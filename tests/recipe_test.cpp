@@ -35,6 +35,7 @@ TEST(Recipe, EveryFieldComesBack) {
   r.eta = 0.1;
   r.cfg_scale = 1.0 / 3;
   r.clip_x0 = true;
+  r.precision = "bf16";
   r.label = 0;
   r.label_name = "plane, \"old\"";
   r.model = "my: model, 2";

@@ -9,8 +9,8 @@
 namespace uvic {
 
 Tensor Block::operator()(const Tensor& x, const Tensor& skip) const {
-  // The fused parts are for CPU and float32 parameters, as trained.
-  const bool on_cpu = x.is_cpu() && qkv.weight.scalar_type() == at::kFloat;
+  // The fused parts are for CPU and float32 parameters, as trained; the matrices may stand in the type of the products.
+  const bool on_cpu = x.is_cpu() && norm1.weight.scalar_type() == at::kFloat;
   return fused && on_cpu ? in_parts(x, skip) : plain(x, skip);
 }
 
@@ -167,6 +167,12 @@ NamedTensors UVit::parameters() const {
 
 void UVit::to(at::Device device, at::ScalarType dtype) {
   visit([&](const std::string&, Tensor& p) { p = p.detach().to(device, dtype); });
+}
+
+void UVit::store_matrices(at::ScalarType dtype) {
+  visit([&](const std::string& name, Tensor& p) {
+    if (p.dim() == 2 && name.find("block") != std::string::npos) p = p.detach().to(dtype);
+  });
 }
 
 void UVit::set_requires_grad(bool on) {

@@ -48,6 +48,8 @@ class UVit {
   const UVitConfig& config() const { return config_; }
   NamedTensors parameters() const;  // with the original's names and order
   void to(at::Device device, at::ScalarType dtype);
+  // Keeps the matrices of the blocks in `dtype`, so that a forward pass under Autocast in it need not convert them.
+  void store_matrices(at::ScalarType dtype);
   void set_requires_grad(bool on);
 
  private:

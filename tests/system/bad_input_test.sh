@@ -205,6 +205,7 @@ error 'bare.pth does not say how its model is built' sample --model $in/bare.pth
 error 'does not fit the model' sample --model $in/bare.pth --preset shapes
 usage "'nope' is none of quickstart" sample --model $in/bare.pth --preset nope
 usage "'best' is none of dpm-solver" $sample --sampler best
+usage "'half' is none of fp32, bf16" $sample --precision half
 usage '--steps' $sample --steps 0
 usage "'nan': expected a finite number" $sample --cfg-scale nan
 usage '--batch' $sample --batch 0

@@ -35,12 +35,19 @@ for sampler in ddpm ddim; do
   sample --model $small --seeds 3,1 --sampler $sampler --steps 3 --threads 1 --out $sampler-some
   cmp $sampler-some/000000.png $sampler/000003.png && cmp $sampler-some/000001.png $sampler/000001.png
 done
+for batch in 1 3; do
+  sample --model $wide --seeds 0-3 --steps 3 --batch $batch --threads $(((batch + 1) / 2)) --precision bf16 --out bf16-$batch
+done
+same bf16-1 bf16-3
+sample --model $wide --seeds 0-3 --steps 3 --out fp32
+! cmp --silent bf16-1/000000.png fp32/000000.png || die '--precision makes no difference'
 ! cmp --silent ddpm/000000.png ddim/000000.png || die 'the sampler makes no difference'
 
 say 'a picture drawn again from its recipe'
 "$uvic" sample --model $wide --from wide-2-3/000005.png --out again --quiet | grep -qx 'again/000000.png: identical'
 cmp again/000000.png wide-2-3/000005.png
 "$uvic" sample --model $small --from ddpm/000002.png --out again --quiet | grep -qx 'again/000001.png: identical'
+"$uvic" sample --model $wide --from bf16-1/000002.png --out again --quiet | grep -qx 'again/000002.png: identical'
 "$uvic" sample --model $small --from ddpm/000002.png --seeds 9 --out again --quiet > verdict
 grep -q 'different, by at most' verdict || { cat verdict && die '--seeds does not override the recipe'; }
 
