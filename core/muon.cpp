@@ -9,19 +9,19 @@ namespace {
 constexpr double kMomentum = 0.95;
 constexpr int kIterations = 5;
 
-bool is_hidden_matrix(const std::pair<std::string, Tensor>& parameter) {
-  return parameter.second.dim() == 2 && parameter.first.find("block") != std::string::npos;
+bool is_matrix(const std::pair<std::string, Tensor>& parameter) {
+  return is_block_matrix(parameter.first, parameter.second);
 }
 
-NamedTensors hidden_matrices(const NamedTensors& parameters) {
+NamedTensors by_shape(const NamedTensors& parameters) {
   NamedTensors list;
-  std::ranges::copy_if(parameters, std::back_inserter(list), is_hidden_matrix);
+  std::ranges::copy_if(parameters, std::back_inserter(list), is_matrix);
   std::ranges::stable_sort(list, {}, [](const auto& entry) { return entry.second.sizes().vec(); });
   return list;
 }
 
 NamedTensors others(NamedTensors parameters) {
-  std::erase_if(parameters, is_hidden_matrix);
+  std::erase_if(parameters, is_matrix);
   return parameters;
 }
 
@@ -41,7 +41,7 @@ Tensor orthogonalize(const Tensor& matrices) {
 }
 
 Muon::Muon(const NamedTensors& parameters, const AdamWConfig& config, at::ScalarType precision)
-    : matrices_(hidden_matrices(parameters)),
+    : matrices_(by_shape(parameters)),
       others_(others(parameters), config),
       weight_decay_(config.weight_decay),
       precision_(precision) {

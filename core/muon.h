@@ -10,7 +10,7 @@ namespace uvic {
 // bring every singular value that is not tiny into about [0.7, 1.2]. Computed and returned in the dtype given.
 Tensor orthogonalize(const Tensor& matrices);
 
-// Muon for the weight matrices of the blocks ("...block....weight" of two dimensions), AdamW with `config` for everything
+// Muon for the weight matrices of the blocks, AdamW with `config` for everything
 // else. Steps are scaled by 0.2 sqrt(max(rows, cols)) (arXiv 2502.16982, eq. 4), about the size of AdamW's, so that one
 // learning rate and one weight decay serve both. `precision` is that of the iterations.
 class Muon final : public Optimizer {

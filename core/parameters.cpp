@@ -8,6 +8,10 @@ namespace uvic {
 
 TensorMap to_map(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
 
+bool is_block_matrix(const std::string& name, const Tensor& parameter) {
+  return parameter.dim() == 2 && name.find("block") != std::string::npos;
+}
+
 namespace {
 
 // "a, b, c and 12 more"

@@ -21,6 +21,9 @@ TensorMap to_map(const NamedTensors& tensors);
 // unexpected and the wrongly shaped names; `origin` names the file.
 void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin);
 
+// A weight matrix inside a transformer block, where nearly all of the work is: [out, in], "..block..".
+bool is_block_matrix(const std::string& name, const Tensor& parameter);
+
 int64_t count_parameters(const NamedTensors& tensors);
 
 }  // namespace uvic

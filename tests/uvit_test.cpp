@@ -79,6 +79,24 @@ TEST(UVit, KernelsChangeTheResultWithinRounding) {
   EXPECT_FALSE(at::equal(run(fused), run(reference)));
 }
 
+TEST(UVit, MatricesStoredInBf16GiveWhatConvertedOnesGive) {
+  for (const char* kernels : {"fused", "reference"}) {
+    UVitConfig config = small();
+    config.kernels = kernels;
+    config.attention = "softmax";  // Cog's signs flip where scores are near 0, which is no matter of rounding
+    const Tensor exact = run(config);
+    UVit net(config, 1), stored(config, 1);
+    stored.store_matrices(at::kBFloat16);
+    const Tensor x = draw({2, 3, 8, 8}, 5), t = at::tensor({10.0, 700.5});
+    const at::NoGradGuard no_grad;
+    const Autocast autocast(at::kCPU, at::kBFloat16);
+    const Tensor converted = net(x, t);
+    EXPECT_TRUE(at::equal(stored(x, t), converted)) << kernels;
+    EXPECT_LT((converted.to(at::kFloat) - exact).abs().max().item<double>(), 0.02) << kernels;
+    EXPECT_GT((converted.to(at::kFloat) - exact).abs().max().item<double>(), 0) << kernels;
+  }
+}
+
 TEST(UVit, CogOnlyInsideUnlessAsked) {
   // depth 2 has one block on each side: all but the middle one use end_attention.
   UVitConfig config = small();

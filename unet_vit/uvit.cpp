@@ -171,7 +171,7 @@ void UVit::to(at::Device device, at::ScalarType dtype) {
 
 void UVit::store_matrices(at::ScalarType dtype) {
   visit([&](const std::string& name, Tensor& p) {
-    if (p.dim() == 2 && name.find("block") != std::string::npos) p = p.detach().to(dtype);
+    if (is_block_matrix(name, p)) p = p.detach().to(dtype);
   });
 }
 
