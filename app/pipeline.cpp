@@ -92,7 +92,6 @@ Network make_network(const Model& model, std::span<const Request> requests, doub
       const Autocast autocast(model.device.type(), model.precision);
       out = guided ? model.net(at::cat({x, x}), at::cat({time, time}), condition) : model.net(x, time, condition);
     }
-    out = out.to(x.scalar_type());
     return guided ? guide(out.narrow(0, 0, images), out.narrow(0, images, images), cfg_scale) : out;
   };
 }

@@ -236,7 +236,8 @@ Tensor UVit::forward(const Tensor& x, const Tensor& time, const Condition& condi
   if (observe) observe("final_norm", h);
   const Tensor tokens = decoder_pred_(h).slice(1, extra_tokens(config_));
   const Tensor image = unpatchify(tokens, config_.patch, config_.channels);
-  return final_layer_ ? at::conv2d(image, final_layer_->weight, final_layer_->bias, 1, 1) : image;
+  const Tensor prediction = final_layer_ ? at::conv2d(image, final_layer_->weight, final_layer_->bias, 1, 1) : image;
+  return prediction.to(x.scalar_type());  // under Autocast it comes in the type of the products
 }
 
 }  // namespace uvic

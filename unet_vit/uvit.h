@@ -36,7 +36,7 @@ class UVit {
   // biases, PyTorch's defaults for convolutions and embeddings.
   explicit UVit(const UVitConfig& config, uint64_t seed = 0);
 
-  // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x. condition.label [B]
+  // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x, Autocast or not. condition.label [B]
   // if the model has classes; condition.context [B, N] ids or [B, N, context_dim] states if it has text tokens.
   Tensor operator()(const Tensor& x, const Tensor& time, const Condition& condition = {}) const;
 
