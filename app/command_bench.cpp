@@ -103,13 +103,16 @@ struct AttentionCommand : BenchCommand {
   }
 };
 
+// Operations that take less of a step are left out of its profile.
+constexpr double kLeastShare = 0.005;
+
 struct StepCommand : BenchCommand {
   RunConfig config;
   std::unique_ptr<RunOptions> options;
   std::vector<std::string> attention{"cog", "softmax"}, kernels{"fused", "reference"};
   int64_t images = 16;
   SamplerConfig sampler{.kind = "dpm-solver++2m", .steps = 50};
-  bool drawing;
+  bool drawing, profiling = false;
 
   explicit StepCommand(bool drawing) : drawing(drawing) { rounds = 3; }
 
@@ -120,6 +123,10 @@ struct StepCommand : BenchCommand {
         for (const std::string& kernel : kernels) variants.push_back({kind, kernel, dtype});
     const UVitConfig model = resolve(config.model);
     Table table;
+    if (profiling) {
+      for (const StepVariant& variant : variants) add_profile(table, model, variant);
+      return;
+    }
     for (const StepTiming& t : drawing ? bench_sampling(model, variants, images, sampler, rounds)
                                        : bench_training(model, variants, images, rounds))
       table.add({{"bench", drawing ? "sample" : "train"},
@@ -133,6 +140,24 @@ struct StepCommand : BenchCommand {
                  {"images_per_s", 1e3 * static_cast<double>(images) / t.min_ms},
                  {"gflops", t.gflops},
                  {"peak_mib", t.peak_mib}});
+  }
+
+  void add_profile(Table& table, const UVitConfig& model, const StepVariant& variant) const {
+    const std::vector<OperationTime> times = profile_training(model, variant, images);
+    double all = 0;
+    for (const OperationTime& t : times) all += t.seconds;
+    for (const OperationTime& t : times)
+      if (t.seconds >= kLeastShare * all)
+        table.add({{"bench", "profile"},
+                   {"model", fmt::format("{}/{}", model.size, model.patch)},
+                   {"attention", variant.attention},
+                   {"kernels", variant.kernels},
+                   {"dtype", variant.precision},
+                   {"images", images},
+                   {"ms", 1e3 * t.seconds},
+                   {"share", t.seconds / all},
+                   {"calls", t.calls},
+                   {"operation", t.name}});
   }
 };
 
@@ -160,6 +185,8 @@ std::shared_ptr<StepCommand> add_step_command(CLI::App& app, const char* name, c
     sub->add_option("--steps", command->sampler.steps, "network calls per image")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
+  else
+    sub->add_flag("--profile", command->profiling, "where the time of one step goes, by operation, instead");
   command->options = std::make_unique<RunOptions>(*sub, command->config, RunOptions::kModelOnly);
   finish(sub, command);
   return command;

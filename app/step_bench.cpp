@@ -55,7 +55,8 @@ class Trainee {
 Model random_model(const UVitConfig& config, const std::string& precision) {
   ModelCard card;
   card.config.model = config;
-  Model model{.path = {}, .name = "random", .hash = "", .card = card, .net = UVit(config), .schedule = make_schedule({})};
+  Model model{
+      .path = {}, .name = "random", .hash = "", .card = card, .net = UVit(config), .schedule = make_schedule({})};
   set_precision(model, find(precisions(), precision, "precision").value);
   return model;
 }
@@ -80,6 +81,12 @@ std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vect
     rows.push_back(
         row(variants[i], timings[i], 3 * forward_flop(resolve(config)) * static_cast<double>(batch), peaks[i]));
   return rows;
+}
+
+std::vector<OperationTime> profile_training(const UVitConfig& config, const StepVariant& variant, int64_t batch) {
+  Trainee trainee(with(config, variant), variant.precision, batch);
+  trainee.step();
+  return profile([&] { trainee.step(); });
 }
 
 std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vector<StepVariant>& variants,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/profile.h"
 #include "diffusion/sampler.h"
 #include "unet_vit/config.h"
 
@@ -24,6 +25,9 @@ struct StepVariant {
 // A training step of `batch` images (forward, backward, optimizer, EMA), for each variant of `config` in turn.
 std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vector<StepVariant>& variants,
                                        int64_t batch, int64_t rounds);
+
+// Where such a step spends its time, after one that is not measured.
+std::vector<OperationTime> profile_training(const UVitConfig& config, const StepVariant& variant, int64_t batch);
 
 // `images` images from noise, without guidance.
 std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vector<StepVariant>& variants,

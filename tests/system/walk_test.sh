@@ -87,6 +87,7 @@ run '{"bench":"attention","kind":"cog","impl":"fused","pass":"fwd+bwd","dtype":"
 run 'vs_sdpa' bench attention --shape 1,2,9,16 --rounds 1 --precision fp32 --pass fwd
 nano='--model.size nano --model.image_size 8 --images 2 --rounds 1 --precision fp32 --kernels fused --attention cog'
 run '{"bench":"train","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' --json bench train $nano
+run 'attention backward' bench train $nano --profile
 run '{"bench":"sample","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' \
   --json bench sample $nano --steps 2
 

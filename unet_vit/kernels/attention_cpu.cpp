@@ -3,6 +3,7 @@
 // How the work is cut depends on the shape of one image alone, and partial sums are added in a fixed order, so results
 // are the same bits at any number of threads and images.
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "unet_vit/kernels/fused_attention.h"
@@ -75,6 +76,7 @@ struct Problem {
 };
 
 void attend(const Problem& p, const Tensor& out, const Tensor& statistics) {
+  RECORD_USER_SCOPE("attention");
   const Chunks chunks(p.length, p.length);
   run_tasks<ForwardTask>(
       p.batch * p.heads * chunks.count, p.kernel.forward_workspace(p.shape), p.kernel.forward, [&](int64_t i) {
@@ -90,6 +92,7 @@ void attend(const Problem& p, const Tensor& out, const Tensor& statistics) {
 
 void attend_backward(const Problem& p, const Tensor& out, const Tensor& d_out, const Tensor& statistics,
                      const Tensor& d_qkv) {
+  RECORD_USER_SCOPE("attention backward");
   const Chunks chunks(p.length, kMostChunks);
   const int64_t all = p.batch * p.heads;
   const int64_t at_once = chunks.count == 1 ? all : std::min(all, kMostPartials / chunks.count);

@@ -38,6 +38,9 @@ struct RowKernels {
 
   // out = x as T, with rows `out_stride` apart, and column sums if `sum` is not null
   void (*cast)(int64_t rows, int64_t dim, const float* x, T* out, int64_t out_stride, float* sum);
+
+  // out [dim, rows] = x^T, with rows `out_stride` apart
+  void (*transpose)(int64_t rows, int64_t dim, const T* x, T* out, int64_t out_stride);
 };
 
 struct RowTable {

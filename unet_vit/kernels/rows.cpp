@@ -1,6 +1,7 @@
 #include "unet_vit/kernels/rows.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 
 #include "unet_vit/kernels/isa.h"
 
@@ -56,6 +57,7 @@ struct Sums {
 }  // namespace
 
 Tensor add_rows(const Tensor& x, const Tensor& branch, const Tensor& bias) {
+  RECORD_USER_SCOPE("add_rows");
   const Tensor out = at::empty_like(x);
   for_pieces(branch, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
     kernels.add(piece.rows, x.size(1), piece.of<float>(x), piece.of<T>(branch), vector(bias), piece.of<float>(out));
@@ -64,6 +66,7 @@ Tensor add_rows(const Tensor& x, const Tensor& branch, const Tensor& bias) {
 }
 
 Normalized norm_rows(const Tensor& x, const Tensor& gamma, const Tensor& beta, at::ScalarType dtype) {
+  RECORD_USER_SCOPE("norm_rows");
   const Normalized out{x, at::empty(x.sizes(), dtype), at::empty({x.size(0), 2}, at::kFloat)};
   for_pieces(out.y, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
     kernels.norm(piece.rows, x.size(1), piece.of<float>(x), nullptr, nullptr, vector(gamma), vector(beta), nullptr,
@@ -74,6 +77,7 @@ Normalized norm_rows(const Tensor& x, const Tensor& gamma, const Tensor& beta, a
 
 Normalized add_norm_rows(const Tensor& x, const Tensor& branch, const Tensor& bias, const Tensor& gamma,
                          const Tensor& beta) {
+  RECORD_USER_SCOPE("add_norm_rows");
   const Normalized out{at::empty_like(x), at::empty_like(branch), at::empty({x.size(0), 2}, at::kFloat)};
   for_pieces(branch, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
     kernels.norm(piece.rows, x.size(1), piece.of<float>(x), piece.of<T>(branch), vector(bias), vector(gamma),
@@ -84,6 +88,7 @@ Normalized add_norm_rows(const Tensor& x, const Tensor& branch, const Tensor& bi
 
 NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, const Tensor& gamma,
                                 const Tensor& residual) {
+  RECORD_USER_SCOPE("norm_rows_backward");
   const bool add = residual.defined(), cast = add && dy.scalar_type() != at::kFloat;
   const Tensor dz = at::empty_like(forward.z), dz_cast = cast ? at::empty_like(dy) : dz;
   const Sums sums(dy, 3, dy.size(1));
@@ -98,6 +103,7 @@ NormGradient norm_rows_backward(const Tensor& dy, const Normalized& forward, con
 }
 
 Tensor gelu_rows(const Tensor& h, const Tensor& bias) {
+  RECORD_USER_SCOPE("gelu_rows");
   const Tensor out = at::empty_like(h);
   for_pieces(h, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
     kernels.gelu(piece.rows, h.size(1), piece.of<T>(h), vector(bias), piece.of<T>(out));
@@ -106,6 +112,7 @@ Tensor gelu_rows(const Tensor& h, const Tensor& bias) {
 }
 
 Tensor gelu_rows_backward(const Tensor& h, const Tensor& bias, const Tensor& d) {
+  RECORD_USER_SCOPE("gelu_rows_backward");
   const Sums sums(h, 1, h.size(1));
   for_pieces(h, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
     kernels.gelu_backward(piece.rows, h.size(1), piece.of<T>(h), vector(bias), piece.of<T>(d), sums.at(piece));
@@ -114,6 +121,7 @@ Tensor gelu_rows_backward(const Tensor& h, const Tensor& bias, const Tensor& d) 
 }
 
 Cast cast_rows(const Tensor& x, at::ScalarType dtype) {
+  RECORD_USER_SCOPE("cast_rows");
   if (dtype == at::kFloat) return {x, x.sum(0)};
   const Tensor value = at::empty(x.sizes(), dtype);
   const Sums sums(x, 1, x.size(1));
@@ -123,7 +131,18 @@ Cast cast_rows(const Tensor& x, at::ScalarType dtype) {
   return {value, sums.total()[0]};
 }
 
+Tensor transpose_rows(const Tensor& x) {
+  RECORD_USER_SCOPE("transpose_rows");
+  const Tensor out = at::empty({x.size(1), x.size(0)}, x.options());
+  for_pieces(x, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {
+    kernels.transpose(piece.rows, x.size(1), piece.of<T>(x), static_cast<T*>(out.data_ptr()) + piece.begin,
+                      out.size(1));
+  });
+  return out;
+}
+
 Tensor join_rows(const Tensor& x, const Tensor& skip, at::ScalarType dtype) {
+  RECORD_USER_SCOPE("join_rows");
   const int64_t dim = x.size(1);
   const Tensor out = at::empty({x.size(0), 2 * dim}, dtype);
   for_pieces(out, [&]<class T>(const RowKernels<T>& kernels, T, const Piece& piece) {

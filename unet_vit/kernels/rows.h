@@ -37,6 +37,8 @@ struct Cast {
 };
 Cast cast_rows(const Tensor& x, at::ScalarType dtype);
 
+Tensor transpose_rows(const Tensor& x);  // contiguous x^T
+
 Tensor join_rows(const Tensor& x, const Tensor& skip, at::ScalarType dtype);  // [x, skip] in another dtype
 
 }  // namespace uvic

@@ -1,7 +1,8 @@
-// The row-wise passes of a block; the loops are written for the compiler to vectorise.
+// The row-wise passes of a block. Most loops are written for the compiler to vectorise.
 #pragma once
 
-#include "unet_vit/kernels/row_kernels.h"
+#include "unet_vit/kernels/simd/gelu.h"
+#include "unet_vit/kernels/simd/matrix.h"
 
 namespace uvic {
 namespace {
@@ -21,43 +22,6 @@ inline void write(float value, Bf16& out) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, value);
   const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   out.bits = static_cast<uint16_t>((value == value ? rounded : bits | 0x400000u) >> 16);
-}
-
-// exp(x) for x <= 0, relative error 2e-7: 2^n by the exponent bits, 2^f - 1 on |f| <= 1/2 by a polynomial.
-inline float exp_negative(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  x = x < -80.0f ? -80.0f : x;           // far from subnormal results, which are slow
-  const float shifted = x * 1.44269504f + kRound;
-  const float n = shifted - kRound;
-  const float f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * f + 1.3981999507e-3f;
-  p = p * f + 8.3334519073e-3f;
-  p = p * f + 4.1665795894e-2f;
-  p = p * f + 1.6666665459e-1f;
-  p = p * f + 5.0000001201e-1f;
-  p = p * f * f + f + 1.0f;
-  const uint32_t power = (__builtin_bit_cast(uint32_t, shifted) << 23) + 0x3f800000u;
-  return p * __builtin_bit_cast(float, power);
-}
-
-struct Normal {
-  float distribution, density_times_z;  // Phi(z), z phi(z)
-};
-
-// Abramowitz and Stegun 7.1.26 for the complementary error function, absolute error 1.5e-7; the exponential serves
-// both.
-inline Normal normal(float z) {
-  const float magnitude = __builtin_fabsf(z) * 0.70710678f;
-  const float t = 1.0f / (1.0f + 0.3275911f * magnitude);
-  const float exponential = exp_negative(-magnitude * magnitude);
-  float p = 1.061405429f;
-  p = p * t - 1.453152027f;
-  p = p * t + 1.421413741f;
-  p = p * t - 0.284496736f;
-  p = p * t + 0.254829592f;
-  const float tail = 0.5f * p * t * exponential;
-  return {z < 0 ? tail : 1.0f - tail, z * 0.39894228f * exponential};
 }
 
 template <class T>
@@ -131,30 +95,6 @@ void norm_backward(int64_t rows, int64_t dim, const T* dy, const float* x, const
 }
 
 template <class T>
-void gelu(int64_t rows, int64_t dim, const T* h, const float* bias, T* out) {
-  for (int64_t row = 0; row < rows; ++row, h += dim, out += dim) {
-#pragma omp simd
-    for (int64_t i = 0; i < dim; ++i) {
-      const float z = read(h[i]) + bias[i];
-      write(z * normal(z).distribution, out[i]);
-    }
-  }
-}
-
-template <class T>
-void gelu_backward(int64_t rows, int64_t dim, const T* h, const float* bias, T* d_out, float* d_bias) {
-  for (int64_t row = 0; row < rows; ++row, h += dim, d_out += dim) {
-#pragma omp simd
-    for (int64_t i = 0; i < dim; ++i) {
-      const Normal at = normal(read(h[i]) + bias[i]);
-      const float d = read(d_out[i]) * (at.distribution + at.density_times_z);
-      write(d, d_out[i]);
-      d_bias[i] += d;
-    }
-  }
-}
-
-template <class T>
 void cast(int64_t rows, int64_t dim, const float* x, T* out, int64_t out_stride, float* sum) {
   for (int64_t row = 0; row < rows; ++row, x += dim, out += out_stride) {
 #pragma omp simd
@@ -167,7 +107,20 @@ void cast(int64_t rows, int64_t dim, const float* x, T* out, int64_t out_stride,
 }
 
 template <class T>
-constexpr RowKernels<T> kRowKernels = {add<T>, norm<T>, norm_backward<T>, gelu<T>, gelu_backward<T>, cast<T>};
+void transpose(int64_t rows, int64_t dim, const T* x, T* out, int64_t out_stride) {
+  const auto values = along_rows<float>(Rows<T>{x, dim, rows, dim});
+  for (int64_t c = 0; c < dim; c += kLanes)
+    for (int64_t r = 0; r < rows; r += kLanes) {
+      Vec block[kLanes];
+      for (int i = 0; i < kLanes; ++i) block[i] = values(r + i, c);
+      transpose(block);
+      for (int i = 0; i < kLanes && c + i < dim; ++i) store_floats(out + (c + i) * out_stride + r, block[i], rows - r);
+    }
+}
+
+template <class T>
+constexpr RowKernels<T> kRowKernels = {add<T>,           norm<T>, norm_backward<T>, gelu<T>,
+                                       gelu_backward<T>, cast<T>, transpose<T>};
 
 }  // namespace
 }  // namespace uvic
