@@ -1,0 +1,76 @@
+"""Runs uvic and the tools of fid_tools.py on the same two folders of images and prints what each says and takes."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+UVIC = "build/uvic"
+# The tool whose resize each of uvic's modes follows.
+RESIZE_OF = {"pytorch-fid": "pytorch-fid", "clean-fid": "clean", "torch-fidelity": "tf"}
+FIELDS = ["fid", "kid", "is", "precision", "recall"]
+
+
+def run(command, **options):
+    """Standard output, seconds and peak MiB of a command, which must succeed."""
+    start = time.perf_counter()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **options)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"failed: {' '.join(map(str, command))}")
+    return output, time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def uvic(a, b, weights, resize, scratch):
+    """Features of each side into a file, then the metrics from the files."""
+    network = ["--weights", weights, "--resize", resize]
+    features_s, peaks = 0, []
+    for name, folder in (("a", a), ("b", b)):
+        _, seconds, peak = run([UVIC, "stats", folder, "-o", scratch / f"{name}-{resize}.npz", *network, "-q"])
+        features_s += seconds
+        peaks.append(peak)
+    _, frechet_s, peak = run([UVIC, "fid", scratch / f"a-{resize}.npz", scratch / f"b-{resize}.npz", *network, "-q"])
+    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prc", "--json", *network, "-q"])
+    values = json.loads(output.splitlines()[-1])
+    return {**values, "features_s": features_s, "frechet_s": frechet_s, "peak_mib": max(*peaks, peak)}
+
+
+def other(tool, a, b, scratch):
+    output, _, peak = run([sys.executable, HERE / "fid_tools.py", tool, a, b, scratch], stderr=subprocess.DEVNULL)
+    return {**json.loads(output.splitlines()[-1]), "peak_mib": peak}
+
+
+def exchange_statistics(a, b, weights, scratch, expected):
+    """uvic's statistics in pytorch-fid's command line, and pytorch-fid's in uvic."""
+    cli = [sys.executable, "-m", "pytorch_fid", "--device", "cpu", "--num-workers", "0"]
+    environment = {"env": {**os.environ, "TORCH_HOME": str(scratch)}, "stderr": subprocess.DEVNULL}
+    theirs, _, _ = run([*cli, scratch / "a-pytorch-fid.npz", scratch / "b-pytorch-fid.npz"], **environment)
+    run([*cli, "--save-stats", a, scratch / "theirs.npz"], **environment)
+    ours, _, _ = run([UVIC, "fid", scratch / "theirs.npz", b, "--weights", weights, "--json", "-q"])
+    for name, value in (("pytorch-fid on uvic's statistics", float(re.search(r"FID:\s*(\S+)", theirs).group(1))),
+                        ("uvic on pytorch-fid's statistics", json.loads(ours.splitlines()[-1])["fid"])):
+        print(f"{name}: {value:.6f}, {abs(value / expected - 1):.1e} from {expected:.6f}")
+
+
+def main():
+    a, b, scratch = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    run([sys.executable, HERE / "fid_tools.py", "weights", scratch])
+    weights = next(scratch.glob("pt_inception*.pth"))
+    images = sum(1 for folder in (a, b) for file in pathlib.Path(folder).rglob("*.png") if file)
+    print("| program | " + " | ".join(FIELDS) + " | images/s | Fréchet s | peak MiB |\n|" + " --- |" * (len(FIELDS) + 4))
+    for tool, resize in RESIZE_OF.items():
+        rows = {f"uvic, {resize}": uvic(a, b, weights, resize, scratch), tool: other(tool, a, b, scratch)}
+        for name, row in rows.items():
+            values = [f"{row[field]:.6g}" if field in row else "" for field in FIELDS]
+            print(f"| {name} | " + " | ".join(values) + f" | {images / row['features_s']:.1f} | {row['frechet_s']:.2f} |"
+                  f" {row['peak_mib']:.0f} |", flush=True)
+        if tool == "pytorch-fid":
+            exchange_statistics(a, b, weights, scratch, rows[tool]["fid"])
+
+
+main()
