@@ -22,6 +22,8 @@ class ClipTokenizer {
   Tokens encode(std::string_view text, int64_t length = 77) const;
 
   const BytePairs& pairs() const { return pairs_; }
+  int64_t start_of_text() const { return start_; }
+  int64_t end_of_text() const { return end_; }
 
  private:
   BytePairs pairs_;
