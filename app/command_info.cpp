@@ -38,6 +38,7 @@ Fields describe_png(const fs::path& file) {
         if (r.eta != 0) recipe["eta"] = r.eta;
         if (r.clip_x0) recipe["clip_x0"] = true;
         if (r.precision != "fp32") recipe["precision"] = r.precision;
+        if (r.tile > 0) recipe["decoder_tile"] = r.tile;
         recipe.update({{"size", fmt::format("{} x {}", r.width, r.height)},
                        {"model", r.model},
                        {"model_hash", r.model_hash},

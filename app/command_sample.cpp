@@ -1,6 +1,4 @@
 // uvic sample
-#include <fmt/ranges.h>
-
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -28,6 +26,8 @@ struct SampleCommand {
   std::vector<std::string> prompts;
   std::optional<int64_t> steps;
   std::optional<double> cfg_scale, eta;
+  std::optional<int64_t> tile;
+  EncoderFiles encoders;
   int64_t batch = 16;
   bool strip = false, force = false;
   RunConfig config;
@@ -45,7 +45,6 @@ struct SampleCommand {
 };
 
 Recipe make_recipe(const Model& model, const Request& request, const GenerateOptions& how) {
-  const UVitConfig& config = model.card.config.model;
   Recipe recipe{.prompt = request.prompt,
                 .negative = request.negative,
                 .sampler = how.sampler.kind,
@@ -54,9 +53,10 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .eta = how.sampler.eta,
                 .clip_x0 = how.sampler.clip_x0,
                 .precision = std::string(name_of(precisions(), model.precision)),
+                .tile = how.tile,
                 .seed = request.seed,
-                .width = config.image_size,
-                .height = config.image_size,
+                .width = picture_size(model),
+                .height = picture_size(model),
                 .model = model.name,
                 .model_hash = model.hash,
                 .label = request.label,
@@ -78,9 +78,10 @@ std::vector<std::string> read_prompts(const std::string& file) {
 
 // A prompt the model cannot follow is drawn all the same, but not silently.
 void warn_of_unknown_words(const Model& model, const std::vector<std::string>& prompts) {
+  constexpr size_t kShown = 200;
   for (const std::string& prompt : prompts)
-    if (const auto unknown = unknown_words(model, prompt); !unknown.empty())
-      warn(fmt::format("the model does not know {}: \"{}\"", fmt::join(unknown, ", "), prompt));
+    if (const std::string what = not_followed(model, prompt); !what.empty())
+      warn(fmt::format("the model {}: \"{}\"", what, prompt.size() > kShown ? prompt.substr(0, kShown) + "..." : prompt));
 }
 
 std::vector<Request> SampleCommand::make_requests(const Model& model) const {
@@ -94,6 +95,7 @@ std::vector<Request> SampleCommand::make_requests(const Model& model) const {
   std::optional<int64_t> id;
   if (!label.empty()) id = parse_class(model, label);
   warn_of_unknown_words(model, texts);
+  if (!negative.empty()) warn_of_unknown_words(model, {negative});
   if (texts.empty()) texts.emplace_back();
   std::vector<Request> requests;
   for (const std::string& prompt : texts)
@@ -109,6 +111,7 @@ GenerateOptions SampleCommand::make_options(const Model& model) const {
   if (steps) how.sampler.steps = *steps;
   if (eta) how.sampler.eta = *eta;
   if (cfg_scale) how.cfg_scale = *cfg_scale;
+  if (tile) how.tile = *tile;
   if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
   return how;
 }
@@ -123,6 +126,7 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (!eta) eta = recipe.eta;
   if (!cfg_scale) cfg_scale = recipe.cfg_scale;
   if (precision.empty()) precision = recipe.precision;
+  if (!tile) tile = recipe.tile;
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
@@ -220,6 +224,7 @@ int SampleCommand::run() {
     fallback = config;
   }
   Model loaded = load_model(model, parse_device(device), fallback);
+  attach_encoders(loaded, encoders);
   if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
   const std::vector<Request> requests = make_requests(loaded);
   if (recipe && requests.size() > 1) fail("--from draws one image again, not {}: give one seed and one prompt", requests.size());
@@ -233,7 +238,17 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   CLI::App* sub = app.add_subcommand("sample", "draw images with a trained model");
   auto command = std::make_shared<SampleCommand>();
   SampleCommand& c = *command;
-  sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
+  sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
+  sub->add_option("--autoencoder", c.encoders.autoencoder,
+                  "of a model of latents: autoencoder_kl.pth of U-ViT, or the vae folder of diffusers");
+  sub->add_option("--text", c.encoders.text, "of a model of text states: the folder of a CLIP text encoder");
+  sub->add_option("--latent-scale", c.encoders.latent_scale,
+                  "factor of the latents; default: the model's own, else the autoencoder's")
+      ->check(number<double>())
+      ->check(at_least(1e-6));
+  sub->add_option("--tile", c.tile, "decode latents in blended tiles of that side: less memory, seams hardly to be seen")
+      ->check(number<int64_t>())
+      ->check(at_least(8));
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
   sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
   sub->add_option("--class", c.label, "class name or number to draw");

@@ -113,8 +113,9 @@ ImageSource file_images(const std::filesystem::path& path) {
 }
 
 ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> conditions, const GenerateOptions& how) {
-  if (model.card.config.model.channels != 3)
-    fail("{} draws images of {} channels; scores need 3", model.path.string(), model.card.config.model.channels);
+  const int64_t channels =
+      model.autoencoder ? model.autoencoder->config().out_channels : model.card.config.model.channels;
+  if (channels != 3) fail("{} draws images of {} channels; scores need 3", model.path.string(), channels);
   const auto request = [&model, conditions](int64_t i) {
     Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
     if (!conditions) return request;

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   uvic::add_sample_command(app, exit_code);
   uvic::add_data_command(app, exit_code);
   uvic::add_convert_command(app);
+  uvic::add_bundle_command(app);
   uvic::add_info_command(app);
   uvic::add_fid_commands(app);
   uvic::add_bench_command(app);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/bundle.h"
 #include "app/options.h"
 #include "core/files.h"
 #include "core/pth.h"
@@ -41,10 +42,11 @@ fs::path find_model_file(const fs::path& path) {
     fail("no model at '{}': expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
   if (!fs::is_directory(path)) return path;
   if (RunFolder::is_run(path)) return RunFolder::open(path).best() / "model_ema.safetensors";
+  if (is_bundle(path)) return bundled_model(path);
   for (const char* name : {"model_ema.safetensors", "nnet_ema.pth"})
     if (fs::exists(path / name)) return path / name;
-  fail("{} is neither a run folder (config.toml), nor a checkpoint (model_ema.safetensors), nor a U-ViT checkpoint "
-       "(nnet_ema.pth)",
+  fail("{} is neither a run folder (config.toml), nor a checkpoint (model_ema.safetensors), nor a bundle "
+       "(model_index.json), nor a U-ViT checkpoint (nnet_ema.pth)",
        path.string());
 }
 
@@ -69,6 +71,7 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
               .device = device};
   load_into(model.net.parameters(), weights.tensors, file.string());
   model.net.to(device, at::kFloat);
+  if (is_bundle(path)) attach_encoders(model, bundled_encoders(path));
   return model;
 }
 

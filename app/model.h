@@ -11,6 +11,8 @@
 #include "core/safetensors.h"
 #include "datasets/vocabulary.h"
 #include "diffusion/schedule.h"
+#include "encoders/autoencoder_kl.h"
+#include "encoders/text_encoder.h"
 #include "unet_vit/uvit.h"
 
 namespace uvic {
@@ -34,16 +36,34 @@ struct Model {
   ModelCard card;
   UVit net;
   std::unique_ptr<Schedule> schedule;
+  std::unique_ptr<TextEncoder> text = nullptr;           // reads prompts for a model of text states
+  std::unique_ptr<AutoencoderKl> autoencoder = nullptr;  // makes pictures of a model's latents
+  double latent_scale = 0;                               // those latents are the autoencoder's times this
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;  // of matrix products
 };
 
-// The EMA weights file behind a run folder (its best checkpoint), a checkpoint folder, a .safetensors or a .pth.
+// The EMA weights file behind a run folder (its best checkpoint), a checkpoint folder, a bundle, a .safetensors or a .pth.
 std::filesystem::path find_model_file(const std::filesystem::path& path);
 
-// `fallback`: the config for files that carry none; without one such a file is an Error that says what to give.
+// Whether a model learnt from states of a frozen text encoder, not from words of its own.
+bool reads_text_states(const UVitConfig& config);
+
+// `fallback`: the config for files that carry none; without one such a file is an Error that says what to give. A bundle
+// (app/bundle.h) brings its encoders along.
 Model load_model(const std::filesystem::path& path, at::Device device,
                  const std::optional<RunConfig>& fallback = std::nullopt);
+
+// The networks around a model of latents and text states, as options give them.
+struct EncoderFiles {
+  std::string autoencoder, text;  // "": none
+  double latent_scale = 0;        // 0: what the model says, else the autoencoder
+};
+// Loads them into the model. Error if it has no use for them, or does not fit them.
+void attach_encoders(Model& model, const EncoderFiles& files);
+
+// Height and width of a picture.
+int64_t picture_size(const Model& model);
 
 // Draws with matrix products in `precision` from now on: bfloat16 is faster where the processor multiplies it, and gives
 // slightly other pictures.

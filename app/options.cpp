@@ -110,6 +110,7 @@ void RunOptions::add_data(DataConfig& c) {
       ->check(between(0, 1));
   add("--data.flip", c.flip, "random horizontal flips");
   add("--data.max_vocabulary", c.max_vocabulary, "most words of a learned text embedding")->check(at_least(3));
+  add("--data.latent_scale", c.latent_scale, "factor of an autoencoder's latents; 0: pixels")->check(at_least(0));
 }
 
 void RunOptions::add_train(TrainConfig& c) {

@@ -7,30 +7,10 @@
 #include "core/image.h"
 #include "core/random.h"
 #include "diffusion/guidance.h"
+#include "encoders/tiled_decode.h"
 
 namespace uvic {
 namespace {
-
-// The condition of a batch of requests; `null` gives what guidance leads away from.
-Condition make_condition(const Model& model, std::span<const Request> requests, bool null) {
-  const UVitConfig& config = model.card.config.model;
-  Condition condition;
-  if (config.classes > 0) {
-    condition.label = at::empty({static_cast<int64_t>(requests.size())}, at::kLong);
-    for (size_t i = 0; i < requests.size(); ++i)
-      condition.label[static_cast<int64_t>(i)] = null ? config.classes : requests[i].label.value_or(config.classes);
-  }
-  if (config.context_tokens > 0) {
-    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
-    std::vector<Tensor> rows;
-    for (const Request& request : requests) {
-      const std::string& text = null ? request.negative : request.prompt;
-      rows.push_back(at::tensor(model.card.vocabulary->encode(text, config.context_tokens).ids, at::kLong));
-    }
-    condition.context = at::stack(rows);
-  }
-  return condition;
-}
 
 Condition narrow(const Condition& condition, int64_t begin, int64_t length) {
   Condition part;
@@ -74,6 +54,55 @@ Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
   return at::cat(out);
 }
 
+// The frozen networks' calls, which take one image or text each on any device.
+Tensor each_apart(at::Device device, int64_t count, const std::function<Tensor(int64_t i)>& call) {
+  if (device.is_cpu()) return one_by_one(count, call);
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < count; ++i) out.push_back(call(i));
+  return at::cat(out);
+}
+
+const std::string& text_of(const Request& request, bool null) { return null ? request.negative : request.prompt; }
+
+// [B, N, D], every text encoded once.
+Tensor text_states(const Model& model, std::span<const Request> requests, bool null) {
+  if (!model.text)
+    fail("{} reads prompts through a text encoder: give its folder with --text, or put both into one with `uvic bundle`",
+         model.path.string());
+  std::map<std::string, int64_t> places;
+  std::vector<int64_t> rows;
+  std::vector<std::string> texts;
+  for (const Request& request : requests) {
+    const auto [place, is_new] = places.emplace(text_of(request, null), static_cast<int64_t>(texts.size()));
+    if (is_new) texts.push_back(place->first);
+    rows.push_back(place->second);
+  }
+  const Tensor states = each_apart(model.device, static_cast<int64_t>(texts.size()),
+                                   [&](int64_t i) { return (*model.text)(texts[i]); });
+  return states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
+}
+
+// The condition of a batch of requests; `null` gives what guidance leads away from.
+Condition make_condition(const Model& model, std::span<const Request> requests, bool null) {
+  const UVitConfig& config = model.card.config.model;
+  Condition condition;
+  if (config.classes > 0) {
+    condition.label = at::empty({static_cast<int64_t>(requests.size())}, at::kLong);
+    for (size_t i = 0; i < requests.size(); ++i)
+      condition.label[static_cast<int64_t>(i)] = null ? config.classes : requests[i].label.value_or(config.classes);
+  }
+  if (reads_text_states(config)) {
+    condition.context = text_states(model, requests, null);
+  } else if (config.context_tokens > 0) {
+    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
+    std::vector<Tensor> rows;
+    for (const Request& request : requests)
+      rows.push_back(at::tensor(model.card.vocabulary->encode(text_of(request, null), config.context_tokens).ids, at::kLong));
+    condition.context = at::stack(rows);
+  }
+  return condition;
+}
+
 Network make_network(const Model& model, std::span<const Request> requests, double cfg_scale) {
   Condition condition = make_condition(model, requests, false);
   const bool guided = cfg_scale != 1 && (condition.label.defined() || condition.context.defined());
@@ -96,7 +125,17 @@ Network make_network(const Model& model, std::span<const Request> requests, doub
   };
 }
 
-Tensor to_picture(const Tensor& x) { return to_uint8(x.cpu()).permute({1, 2, 0}).contiguous(); }
+// [B, C, H, W] -> B times [H, W, 3] uint8
+std::vector<Tensor> to_pictures(const Model& model, const Tensor& x, const GenerateOptions& options) {
+  Tensor pixels = x;
+  if (model.autoencoder)
+    pixels = each_apart(x.device(), x.size(0), [&](int64_t i) {
+      return decode_tiled(*model.autoencoder, x.narrow(0, i, 1) / model.latent_scale, options.tile);
+    });
+  std::vector<Tensor> pictures;
+  for (const Tensor& image : to_uint8(pixels.cpu()).unbind()) pictures.push_back(image.permute({1, 2, 0}).contiguous());
+  return pictures;
+}
 
 std::vector<Drawing> generate_batch(const Model& model, std::span<const Request> requests,
                                     const GenerateOptions& options, const std::function<bool()>& on_call) {
@@ -124,7 +163,8 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     if (options.strip > 0 && calls * options.strip / options.sampler.steps >
                                  (calls - 1) * options.strip / options.sampler.steps) {
       const Tensor x0 = (x - schedule.sigma(t) * eps) / schedule.alpha(t);
-      for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(to_picture(x0[static_cast<int64_t>(i)]));
+      const std::vector<Tensor> frames = to_pictures(model, x0, options);
+      for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(frames[i]);
     }
     stopped = on_call && !on_call();
     if (stopped) throw Stopped();
@@ -134,7 +174,8 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     const Sampler sampler = find(samplers(), options.sampler.kind, "sampler").value;
     const Tensor x0 = sampler(denoiser, schedule, noise(shape), options.sampler,
                               [&](const Tensor& x) { return noise(x.sizes().slice(1)); });
-    for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = to_picture(x0[static_cast<int64_t>(i)]);
+    const std::vector<Tensor> pictures = to_pictures(model, x0, options);
+    for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
   } catch (const Stopped&) {
     return {};
   }
@@ -146,6 +187,10 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
 std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
                               const OnCall& on_call) {
   at::NoGradGuard no_grad;
+  if (model.card.config.data.latent_scale > 0 && !model.autoencoder)
+    fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder, or put both into one "
+         "folder with `uvic bundle`",
+         model.path.string());
   const auto count = static_cast<int64_t>(requests.size()), batch = std::max<int64_t>(1, options.batch);
   const int64_t total = (count + batch - 1) / batch * options.sampler.steps;
   int64_t done = 0;
@@ -160,9 +205,15 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
   return drawings;
 }
 
-std::vector<std::string> unknown_words(const Model& model, const std::string& prompt) {
-  if (!model.card.vocabulary) return {};
-  return model.card.vocabulary->encode(prompt, model.card.config.model.context_tokens).unknown;
+std::string not_followed(const Model& model, const std::string& prompt) {
+  const int64_t room = model.card.config.model.context_tokens;
+  if (model.text) {
+    const int64_t left_out = model.text->tokenizer.encode(prompt, room).left_out;
+    return left_out == 0 ? "" : fmt::format("reads {} tokens and not the last {} of these", room, left_out);
+  }
+  if (!model.card.vocabulary) return "";
+  const auto unknown = model.card.vocabulary->encode(prompt, room).unknown;
+  return unknown.empty() ? "" : fmt::format("does not know {}", fmt::join(unknown, ", "));
 }
 
 int64_t parse_class(const Model& model, const std::string& text) {

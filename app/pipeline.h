@@ -29,6 +29,7 @@ struct GenerateOptions {
   double cfg_scale = 1;    // usual convention: 1 is none
   int64_t batch = 16;      // images per network call
   int64_t strip = 0;       // frames of the strip
+  int64_t tile = 0;        // latents are decoded in tiles of that side; 0: as a whole
 };
 
 // Called after each network call with the calls done and to do; return false to stop (no drawings are then returned).
@@ -39,8 +40,8 @@ using OnCall = std::function<bool(int64_t done, int64_t total)>;
 std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
                               const OnCall& on_call = {});
 
-// Words of the prompt that the model never saw; empty for models without a vocabulary.
-std::vector<std::string> unknown_words(const Model& model, const std::string& prompt);
+// What of the prompt the model cannot follow, such as "does not know 'dodecahedron'"; "" if nothing.
+std::string not_followed(const Model& model, const std::string& prompt);
 
 // The class of that name or number. Error lists the names.
 int64_t parse_class(const Model& model, const std::string& text);

@@ -100,6 +100,7 @@ std::string to_parameters(const Recipe& r) {
   if (r.eta != 0) text += fmt::format(", Eta: {}", r.eta);
   if (r.clip_x0) text += ", Clip x0: true";
   if (r.precision != "fp32") text += fmt::format(", Precision: {}", quoted(r.precision));
+  if (r.tile > 0) text += fmt::format(", Decoder tile: {}", r.tile);
   if (r.label) text += fmt::format(", Class: {}", *r.label);
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
@@ -127,6 +128,7 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
     r.seed = parse_number<uint64_t>(get("Seed"), "Seed");
     if (fields.contains("CFG scale")) r.cfg_scale = parse_number<double>(get("CFG scale"), "CFG scale");
     if (fields.contains("Eta")) r.eta = parse_number<double>(get("Eta"), "Eta");
+    if (fields.contains("Decoder tile")) r.tile = parse_number<int64_t>(get("Decoder tile"), "Decoder tile");
     if (fields.contains("Class")) r.label = parse_number<int64_t>(get("Class"), "Class");
     const std::string size = get("Size");
     const size_t cross = std::min(size.find('x'), size.size());

@@ -15,6 +15,7 @@ struct Recipe {
   double cfg_scale = 1, eta = 0;
   bool clip_x0 = false;
   std::string precision = "fp32";
+  int64_t tile = 0;  // latents were decoded in tiles of that side
   uint64_t seed = 0;
   int64_t width = 0, height = 0;
   std::string model, model_hash;

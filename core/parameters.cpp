@@ -25,7 +25,7 @@ std::string some(const std::vector<std::string>& names) {
 
 }  // namespace
 
-void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
+void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin, std::string_view remedy) {
   std::vector<std::string> missing, unexpected, misshapen;
   TensorMap known = to_map(target);
   for (const auto& [name, tensor] : target) {
@@ -38,13 +38,16 @@ void load_into(const NamedTensors& target, const TensorMap& source, const std::s
   }
   for (const auto& entry : source)
     if (!known.count(entry.first)) unexpected.push_back(entry.first);
-  if (!missing.empty() || !unexpected.empty() || !misshapen.empty()) {
-    std::string what;
-    if (!missing.empty()) what += "; missing: " + some(missing);
-    if (!unexpected.empty()) what += "; unexpected: " + some(unexpected);
-    if (!misshapen.empty()) what += "; wrong shape: " + some(misshapen);
-    fail("{} does not fit the model{}. Give the model options (--model.*) it was trained with", origin, what);
-  }
+  if (missing.empty() && unexpected.empty() && misshapen.empty()) return;
+  std::string what;
+  if (!missing.empty()) what += "; missing: " + some(missing);
+  if (!unexpected.empty()) what += "; unexpected: " + some(unexpected);
+  if (!misshapen.empty()) what += "; wrong shape: " + some(misshapen);
+  fail("{} does not fit the model{}. {}", origin, what, remedy);
+}
+
+void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
+  expect_fit(target, source, origin, "Give the model options (--model.*) it was trained with");
   at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : target) Tensor(tensor).copy_(source.at(name));
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,12 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 TensorMap to_map(const NamedTensors& tensors);
 
-// Copies `source` into `target`, in place (dtype and device of the target). Strict both ways: Error lists the missing, the
-// unexpected and the wrongly shaped names; `origin` names the file.
+// Error that lists the missing, the unexpected and the wrongly shaped names, unless both have the same ones; `origin` names
+// the file, `remedy` says what to do.
+void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin, std::string_view remedy);
+
+// Copies `source` into `target`, in place (dtype and device of the target). Strict both ways, as
+// expect_fit.
 void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin);
 
 // A weight matrix inside a transformer block, where nearly all of the work is: [out, in], "..block..".

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/pth_objects.h"
 #include "core/raw_tensor.h"
+#include "core/safetensors_index.h"
 #include "core/zip.h"
 
 namespace uvic {
@@ -134,7 +135,7 @@ PickleValue read_legacy(const std::filesystem::path& path) {
   return value;
 }
 
-enum class Kind { kSafetensors, kZip, kLegacy };
+enum class Kind { kSafetensors, kShards, kZip, kLegacy };
 
 Kind kind_of(const std::filesystem::path& path) {
   const MappedFile mapped = map_file(path, "weights file");
@@ -144,6 +145,7 @@ Kind kind_of(const std::filesystem::path& path) {
   if (bytes.starts_with(kZipMagic)) return Kind::kZip;
   if (is_legacy(bytes)) return Kind::kLegacy;
   if (bytes.size() > 8 && bytes[8] == '{') return Kind::kSafetensors;
+  if (file.ends_with(".index.json")) return Kind::kShards;
   if (bytes.starts_with("version https://git-lfs"))
     fail("{} is a git-lfs pointer, not the weights: fetch them with `git lfs pull`", file);
   const size_t text = bytes.find_first_not_of(" \r\n\t");
@@ -180,7 +182,8 @@ const PickleDict& state_dict_in(const PickleValue& value, const std::string& fil
 
 PickleValue read_pth(const std::filesystem::path& path) {
   const Kind kind = kind_of(path);
-  if (kind == Kind::kSafetensors) fail("{} is a safetensors file, not one of PyTorch's", path.string());
+  if (kind == Kind::kSafetensors || kind == Kind::kShards)
+    fail("{} is a safetensors file, not one of PyTorch's", path.string());
   return kind == Kind::kZip ? read_zip(path) : read_legacy(path);
 }
 
@@ -202,7 +205,9 @@ TensorMap read_state_dict(const std::filesystem::path& path) {
 }
 
 TensorFile read_weights(const std::filesystem::path& path) {
-  if (kind_of(path) == Kind::kSafetensors) return read_safetensors(path);
+  const Kind kind = kind_of(path);
+  if (kind == Kind::kSafetensors) return read_safetensors(path);
+  if (kind == Kind::kShards) return read_sharded_safetensors(path);
   return {read_state_dict(path), {}};
 }
 

@@ -23,8 +23,8 @@ TensorMap read_state_dict(const std::filesystem::path& path);
 // storages are written once each time; strides are not kept.
 void write_pth(const std::filesystem::path& path, const TensorMap& tensors);
 
-// Any weights file, by content rather than by name: .safetensors, .pth (zip, legacy), TorchScript .pt. Error that says
-// what else it seems to be (a web page, a git-lfs pointer, a folder).
+// Any weights file, by content: .safetensors (or the .index.json of its shards), .pth (zip, legacy), TorchScript .pt. Error
+// that says what else it seems to be (a web page, a git-lfs pointer, a folder).
 TensorFile read_weights(const std::filesystem::path& path);
 
 }  // namespace uvic

@@ -36,6 +36,7 @@ TEST(Recipe, EveryFieldComesBack) {
   r.cfg_scale = 1.0 / 3;
   r.clip_x0 = true;
   r.precision = "bf16";
+  r.tile = 32;
   r.label = 0;
   r.label_name = "plane, \"old\"";
   r.model = "my: model, 2";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/pth.h"
 #include "tests/temporary.h"
 
 namespace uvic {
@@ -138,6 +139,33 @@ TEST(Safetensors, RefusesWhatTheFormatCannotHold) {
                   {"'c'", "ComplexFloat"});
   expect_mentions(error_of([&] { write_safetensors(folder / "a", {{{"\xff", at::ones({1})}}, {}}); }), {"UTF-8"});
   EXPECT_FALSE(fs::exists(folder / "a"));
+}
+
+TEST(ShardedSafetensors, AreOneMapOfTensors) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "model-1.safetensors", {{{"a", at::ones({2})}, {"b", at::zeros({3})}}, {{"format", "pt"}}});
+  write_safetensors(folder / "model-2.safetensors", {{{"c", at::full({1}, 7)}}, {}});
+  const std::string good = R"({"weight_map": {"a": "model-1.safetensors", "b": "model-1.safetensors",
+                                              "c": "model-2.safetensors"}})";
+  const fs::path index = folder.put("model.safetensors.index.json", good);
+  const TensorFile whole = read_weights(index);
+  EXPECT_EQ(whole.tensors.size(), 3u);
+  EXPECT_EQ(whole.tensors.at("c").item<double>(), 7);
+  EXPECT_EQ(whole.metadata.at("format"), "pt");
+
+  const auto problem = [&](const std::string& text) {
+    folder.put("model.safetensors.index.json", text);
+    return error_of([&] { read_weights(index); });
+  };
+  expect_mentions(problem(R"({"weight_map": {"a": "model-1.safetensors"}})"), {"model-1", "'b'", "does not name"});
+  expect_mentions(problem(R"({"weight_map": {"d": "model-2.safetensors"}})"), {"model-2", "no tensor 'd'"});
+  expect_mentions(problem(R"({"weight_map": {"a": "../model-1.safetensors"}})"), {"'a'", "beside it"});
+  expect_mentions(problem(R"({"weight_map": {"a": 3}})"), {"'a'", "beside it"});
+  expect_mentions(problem(R"({"weight_map": {"a": "gone.safetensors"}})"), {"gone.safetensors"});
+  expect_mentions(problem(R"({"metadata": {}})"), {"weight_map"});
+  expect_mentions(problem("{"), {"JSON"});
+  fs::resize_file(folder / "model-2.safetensors", 60);
+  expect_mentions(problem(good), {"model-2.safetensors", "truncated"});
 }
 
 }  // namespace

@@ -59,5 +59,9 @@ void train_case(const Case&, Report&);          // "train"
 void frechet_case(const Case&, Report&);        // "frechet"
 void inception_case(const Case&, Report&);      // "inception"
 void efficientnet_case(const Case&, Report&);   // "efficientnet"
+void autoencoder_case(const Case&, Report&);    // "ae"
+void clip_case(const Case&, Report&);           // "clip"
+void tokenizer_case(const Case&, Report&);      // "tokenizer"
+void pipeline_case(const Case&, Report&);       // "pipe"
 
 }  // namespace uvic::parity

@@ -16,6 +16,7 @@ const std::map<std::string, RunCase> kKinds = {
     {"data", data_case},       {"steps", steps_case},     {"loss", loss_case},               {"sched", sd_schedule_case},
     {"solver", solver_case},   {"vpsde", vpsde_case},     {"train", train_case},             {"frechet", frechet_case},
     {"inception", inception_case}, {"efficientnet", efficientnet_case},
+    {"ae", autoencoder_case},  {"clip", clip_case},       {"tokenizer", tokenizer_case},     {"pipe", pipeline_case},
 };
 
 // Prints the case's line; the row closest to (or furthest beyond) its tolerance stands for the case.

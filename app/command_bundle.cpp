@@ -1,0 +1,61 @@
+// uvic bundle OUT
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/bundle.h"
+#include "app/checks.h"
+#include "app/commands.h"
+#include "app/config_source.h"
+#include "app/json_lines.h"
+
+namespace uvic {
+namespace {
+
+struct BundleCommand {
+  std::string out, model;
+  EncoderFiles encoders;
+  RunConfig config;
+  ConfigSource source;
+  std::unique_ptr<RunOptions> options;
+
+  void run() {
+    std::optional<RunConfig> fallback;
+    if (!source.empty()) {
+      source.apply(*options);
+      fallback = config;
+    }
+    Model loaded = load_model(model, at::kCPU, fallback);
+    attach_encoders(loaded, encoders);
+    write_bundle(out, loaded);
+    if (as_json())
+      print_json({{"bundle", out}});
+    else
+      fmt::print("{}\n", out);
+  }
+};
+
+}  // namespace
+
+void add_bundle_command(CLI::App& app) {
+  CLI::App* sub = app.add_subcommand("bundle", "put a model, its autoencoder and its text encoder into one folder");
+  sub->footer(
+      "`--model OUT` then suffices for every command. The folder is laid out as diffusers does, and the parts that\n"
+      "are not uvic's own (vae, text_encoder, tokenizer) load in Python as well.");
+  auto command = std::make_shared<BundleCommand>();
+  BundleCommand& c = *command;
+  sub->add_option("OUT", c.out, "folder to make")->required();
+  sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
+  sub->add_option("--autoencoder", c.encoders.autoencoder,
+                  "autoencoder_kl.pth of U-ViT, or the vae folder of diffusers")
+      ->required();
+  sub->add_option("--text", c.encoders.text, "the folder of a CLIP text encoder");
+  sub->add_option("--latent-scale", c.encoders.latent_scale,
+                  "factor of the latents; default: the model's own, else the autoencoder's")
+      ->check(number<double>())
+      ->check(at_least(1e-6));
+  c.source.add_options(*sub);
+  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace uvic

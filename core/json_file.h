@@ -1,0 +1,13 @@
+// JSON files.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace uvic {
+
+// Error if the file is missing or not JSON; `what` names its role.
+nlohmann::json read_json(const std::filesystem::path& path, std::string_view what);
+
+}  // namespace uvic

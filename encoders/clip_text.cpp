@@ -1,0 +1,160 @@
+#include "encoders/clip_text.h"
+
+#include "core/error.h"
+
+namespace uvic {
+namespace {
+
+constexpr std::string_view kPrefix = "text_model.";
+
+Tensor quick_gelu(const Tensor& x) {
+  return x * at::sigmoid(1.702 * x);
+}
+Tensor gelu(const Tensor& x) {
+  return at::gelu(x);
+}
+
+constexpr Entry<Activation> kActivations[] = {
+    {"quick_gelu", quick_gelu, "x sigmoid(1.702 x), of OpenAI's models"},
+    {"gelu", gelu, "exact GELU, of OpenCLIP's models"},
+};
+
+// Of a whole CLIP, and the table of places 0, 1, 2, ... that older files carry.
+bool belongs_elsewhere(const std::string& name) {
+  for (const std::string_view other : {"vision_model.", "visual_projection.", "text_projection.", "logit_scale"})
+    if (name.starts_with(other)) return true;
+  return name.ends_with("embeddings.position_ids");
+}
+
+// The text half, every name with the prefix.
+TensorMap text_half(const TensorMap& weights) {
+  TensorMap half;
+  for (const auto& [name, tensor] : weights)
+    if (!belongs_elsewhere(name)) half[name.starts_with(kPrefix) ? name : std::string(kPrefix) + name] = tensor;
+  return half;
+}
+
+}  // namespace
+
+std::span<const Entry<Activation>> clip_activations() {
+  return kActivations;
+}
+
+ClipTextConfig parse_clip_text_config(const nlohmann::json& config, const std::string& origin) {
+  if (!config.is_object()) fail("{} is not a JSON object", origin);
+  if (config.contains("text_config")) return parse_clip_text_config(config["text_config"], origin + ": text_config");
+  ClipTextConfig parsed;
+  const auto size = [&](const char* name, int64_t& value) {
+    if (!config.contains(name)) return;
+    constexpr int64_t kMost = 1 << 24;
+    const auto& given = config[name];
+    if (!given.is_number_integer() || given.get<int64_t>() < 1 || given.get<int64_t>() > kMost)
+      fail("{}: {} is {}, expected a whole number of 1 to {}", origin, name, given.dump(), kMost);
+    value = given;
+  };
+  size("vocab_size", parsed.vocab_size);
+  size("hidden_size", parsed.hidden_size);
+  size("intermediate_size", parsed.intermediate_size);
+  size("num_hidden_layers", parsed.num_hidden_layers);
+  size("num_attention_heads", parsed.num_attention_heads);
+  size("max_position_embeddings", parsed.max_position_embeddings);
+  if (parsed.hidden_size % parsed.num_attention_heads != 0)
+    fail("{}: hidden_size {} is no multiple of num_attention_heads {}", origin, parsed.hidden_size,
+         parsed.num_attention_heads);
+  if (config.contains("layer_norm_eps")) {
+    if (!config["layer_norm_eps"].is_number()) fail("{}: layer_norm_eps is not a number", origin);
+    parsed.layer_norm_eps = config["layer_norm_eps"];
+  }
+  if (config.contains("hidden_act")) {
+    if (!config["hidden_act"].is_string()) fail("{}: hidden_act is not a name", origin);
+    parsed.hidden_act = config["hidden_act"];
+  }
+  find(clip_activations(), parsed.hidden_act, "hidden_act in " + origin);
+  return parsed;
+}
+
+nlohmann::json to_json(const ClipTextConfig& config) {
+  return {{"architectures", {"CLIPTextModel"}},
+          {"model_type", "clip_text_model"},
+          {"vocab_size", config.vocab_size},
+          {"hidden_size", config.hidden_size},
+          {"intermediate_size", config.intermediate_size},
+          {"num_hidden_layers", config.num_hidden_layers},
+          {"num_attention_heads", config.num_attention_heads},
+          {"max_position_embeddings", config.max_position_embeddings},
+          {"hidden_act", config.hidden_act},
+          {"layer_norm_eps", config.layer_norm_eps}};
+}
+
+ClipText::ClipText(const ClipTextConfig& config)
+    : config_(config), activation_(find(clip_activations(), config.hidden_act, "hidden_act").value) {
+  using frozen::shape;
+  const int64_t dim = config.hidden_size, hidden = config.intermediate_size;
+  const auto linear = [](int64_t in, int64_t out) { return frozen::Linear{shape({out, in}), shape({out})}; };
+  const auto norm = [&] { return frozen::LayerNorm{shape({dim}), shape({dim}), config.layer_norm_eps}; };
+  tokens_ = shape({config.vocab_size, dim});
+  positions_ = shape({config.max_position_embeddings, dim});
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i)
+    layers_.push_back({norm(), norm(), linear(dim, dim), linear(dim, dim), linear(dim, dim), linear(dim, dim),
+                       linear(dim, hidden), linear(hidden, dim)});
+  final_norm_ = norm();
+}
+
+ClipText::ClipText(const ClipTextConfig& config, const TensorMap& weights, const std::string& origin)
+    : ClipText(config) {
+  frozen::adopt([this](const frozen::Visit& each) { visit(each); }, text_half(weights), origin,
+                "Give the text model's weights together with its own config.json");
+}
+
+void ClipText::visit(const frozen::Visit& visit) {
+  const auto both = [&](const std::string& name, auto& layer) {
+    visit(std::string(kPrefix) + name + ".weight", layer.weight);
+    visit(std::string(kPrefix) + name + ".bias", layer.bias);
+  };
+  visit(std::string(kPrefix) + "embeddings.token_embedding.weight", tokens_);
+  visit(std::string(kPrefix) + "embeddings.position_embedding.weight", positions_);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const std::string name = fmt::format("encoder.layers.{}.", i);
+    Layer& layer = layers_[i];
+    both(name + "layer_norm1", layer.norm1);
+    both(name + "self_attn.q_proj", layer.q);
+    both(name + "self_attn.k_proj", layer.k);
+    both(name + "self_attn.v_proj", layer.v);
+    both(name + "self_attn.out_proj", layer.out);
+    both(name + "layer_norm2", layer.norm2);
+    both(name + "mlp.fc1", layer.fc1);
+    both(name + "mlp.fc2", layer.fc2);
+  }
+  both("final_layer_norm", final_norm_);
+}
+
+NamedTensors ClipText::parameters() const {
+  NamedTensors list;
+  const_cast<ClipText*>(this)->visit([&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
+  return list;
+}
+
+void ClipText::to(at::Device device) {
+  visit([&](const std::string&, Tensor& p) { p = p.to(device); });
+}
+
+Tensor ClipText::attention(const Layer& layer, const Tensor& x) const {
+  const auto heads = [&](const Tensor& y) {
+    return y.unflatten(2, {config_.num_attention_heads, -1}).transpose(1, 2);  // [B, H, N, D / H]
+  };
+  const Tensor mixed = at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)), {},
+                                                        /*dropout_p=*/0, /*is_causal=*/true);
+  return layer.out(mixed.transpose(1, 2).flatten(2));
+}
+
+Tensor ClipText::operator()(const Tensor& ids) const {
+  TORCH_CHECK(ids.dim() == 2 && ids.size(1) <= config_.max_position_embeddings, "ids of shape ", ids.sizes());
+  Tensor x = at::embedding(tokens_, ids).to(at::kFloat) + positions_.narrow(0, 0, ids.size(1));
+  for (const Layer& layer : layers_) {
+    x = x + attention(layer, layer.norm1(x));
+    x = x + layer.fc2(activation_(layer.fc1(layer.norm2(x))));
+  }
+  return final_norm_(x);
+}
+
+}  // namespace uvic

@@ -1,0 +1,33 @@
+// The tokenizer of CLIP's text encoders (Radford et al., arXiv 2103.00020).
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "encoders/byte_pairs.h"
+
+namespace uvic {
+
+class ClipTokenizer {
+ public:
+  // Error if the vocabulary lacks <|startoftext|> or <|endoftext|>.
+  explicit ClipTokenizer(BytePairs pairs);
+
+  struct Tokens {
+    std::vector<int64_t> ids;  // start of text, the text, end of text, and as many ends of text again as fill `length`
+    int64_t left_out = 0;      // tokens of the text that did not fit
+  };
+  // Padded with the end of text, as U-ViT's contexts are (OpenAI's own code pads with 0). Error if `text` is not UTF-8.
+  Tokens encode(std::string_view text, int64_t length = 77) const;
+
+  const BytePairs& pairs() const { return pairs_; }
+  int64_t start_of_text() const { return start_; }
+  int64_t end_of_text() const { return end_; }
+
+ private:
+  BytePairs pairs_;
+  int64_t start_, end_;
+};
+
+}  // namespace uvic

@@ -1,0 +1,42 @@
+#include "encoders/frozen_weights.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/parameters.h"
+
+namespace uvic::frozen {
+namespace {
+
+void expect_finite(const std::string& name, const Tensor& tensor, const std::string& origin) {
+  if (!tensor.is_floating_point())
+    fail("{}: {} holds {}, expected floating-point numbers", origin, name, at::toString(tensor.scalar_type()));
+  if (tensor.numel() == 0) return;
+  const auto [low, high] = at::aminmax(tensor);  // no copy, unlike isfinite
+  if (!std::isfinite(low.item<double>()) || !std::isfinite(high.item<double>()))
+    fail("{}: {} holds a non-finite number", origin, name);
+}
+
+}  // namespace
+
+void adopt(const VisitAll& parameters, const TensorMap& source, const std::string& origin, std::string_view remedy) {
+  NamedTensors target;
+  parameters([&](const std::string& name, Tensor& parameter) { target.emplace_back(name, parameter); });
+  expect_fit(target, source, origin, remedy);
+  parameters([&](const std::string& name, Tensor& parameter) {
+    parameter = source.at(name);
+    expect_finite(name, parameter, origin);
+  });
+}
+
+std::filesystem::path find_weights(const std::filesystem::path& folder, std::string_view what) {
+  for (const char* stem : {"model", "diffusion_pytorch_model", "pytorch_model"})
+    for (const char* ending : {".safetensors", ".safetensors.index.json", ".bin"})
+      if (const auto file = folder / (std::string(stem) + ending); std::filesystem::exists(file)) return file;
+  fail(
+      "no weights of the {} in {}: expected model.safetensors, diffusion_pytorch_model.safetensors, their "
+      ".index.json, or pytorch_model.bin",
+      what, folder.string());
+}
+
+}  // namespace uvic::frozen

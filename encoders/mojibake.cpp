@@ -1,0 +1,95 @@
+#include "encoders/mojibake.h"
+
+#include <unicode/utf8.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+namespace uvic {
+namespace {
+
+// Windows-1252 from 0x80 to 0x9F; the rest of it is Latin-1.
+constexpr char16_t kWindows1252[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                       0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D,   0x017D, 0x8F,
+                                       0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                       0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+
+// The byte a character has in Windows-1252 (or in Latin-1, for the C1 controls); -1 if none, or if it is ASCII.
+int to_byte(UChar32 c) {
+  if (c >= 0x80 && c <= 0xFF) return static_cast<int>(c);
+  const auto found = std::find(std::begin(kWindows1252), std::end(kWindows1252), c);
+  return found == std::end(kWindows1252) ? -1 : 0x80 + static_cast<int>(found - std::begin(kWindows1252));
+}
+
+// Characters that ordinary text has behind an accented letter: quotes, dashes, signs such as ™ and €, a no-break space.
+bool may_follow_a_letter(UChar32 c) {
+  return icu::UnicodeString(u"€‚„…‘’“”•–—™›\u00A0¡¢£¥©«®°´·»¿").indexOf(c) >= 0;
+}
+
+// Whether the sequence text[begin, end), whose first byte is `lead`, is more likely misread than meant.
+bool is_odd(const icu::UnicodeString& text, int32_t begin, int32_t end, unsigned char lead) {
+  // Where Latin-1 ("Â", "Ã") and most punctuation ("â") end up; no word has these letters before a symbol.
+  if (lead == 0xC2 || lead == 0xC3 || lead == 0xE2) return true;
+  // The ligature of "cœur", whose second half is a quote.
+  if (text.tempSubStringBetween(begin, end) == u"Å“" || text.tempSubStringBetween(begin, end) == u"Å’") return true;
+  for (int32_t at = begin + 1; at < end; ++at)
+    if (!may_follow_a_letter(text.charAt(at))) return true;
+  return false;
+}
+
+// The longest run of complete sequences at text[begin]: what it decodes to, and where it ends.
+struct Run {
+  icu::UnicodeString decoded;
+  int32_t end;
+  bool misread;
+};
+
+Run decode_run(const icu::UnicodeString& text, int32_t begin) {
+  std::string bytes;
+  for (int32_t at = begin, byte = 0; at < text.length() && (byte = to_byte(text.charAt(at))) >= 0; ++at)
+    bytes.push_back(static_cast<char>(byte));
+  Run run{{}, begin, false};
+  int sequences = 0;
+  for (int32_t at = 0; at < static_cast<int32_t>(bytes.size());) {
+    const auto lead = static_cast<unsigned char>(bytes[at]);
+    UChar32 c = 0;
+    U8_NEXT(bytes.data(), at, static_cast<int32_t>(bytes.size()), c);
+    if (c < 0) break;
+    run.misread |= ++sequences > 1 || is_odd(text, run.end, begin + at, lead);
+    run.decoded.append(c);
+    run.end = begin + at;
+  }
+  return run;
+}
+
+icu::UnicodeString repair_once(const icu::UnicodeString& text) {
+  icu::UnicodeString repaired;
+  for (int32_t at = 0; at < text.length();) {
+    const Run run = decode_run(text, at);
+    if (run.misread) {
+      repaired.append(run.decoded);
+      at = run.end;
+    } else {
+      repaired.append(text.charAt(at++));
+    }
+  }
+  return repaired;
+}
+
+}  // namespace
+
+icu::UnicodeString repair_mojibake(const icu::UnicodeString& text) {
+  icu::UnicodeString before = text, after = repair_once(before);
+  while (after != before) {
+    before = after;
+    after = repair_once(before);
+  }
+  return after;
+}
+
+UChar32 from_windows_1252(unsigned char byte) {
+  return byte < 0x80 || byte > 0x9F ? byte : kWindows1252[byte - 0x80];
+}
+
+}  // namespace uvic
