@@ -5,12 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x build/uvic ] || { echo "against_pytorch: no build/uvic; build it first (see README.md)" >&2; exit 1; }
-version=$(sed -n 's/^torch_version=//p' scripts/setup)
-venv=${UVIC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/uvic}/pytorch-$version
-[ -e "$venv/complete" ] || {
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "torch==$version" numpy safetensors
-  touch "$venv/complete"
-}
-"$venv/bin/python" bench/pytorch_uvit.py check tests/parity/reference
-"$venv/bin/python" bench/against_pytorch.py "$@"
+. bench/venv.sh complete numpy safetensors
+"$python" bench/pytorch_uvit.py check tests/parity/reference
+"$python" bench/against_pytorch.py "$@"
