@@ -26,16 +26,24 @@ def run(command, **options):
     return output, time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
+def flat(folder, to):
+    """Links to all pictures of a folder in one without folders: the others do not look deeper."""
+    to.mkdir()
+    for i, file in enumerate(sorted(pathlib.Path(folder).rglob("*.png"))):
+        (to / f"{i:06}.png").symlink_to(file.resolve())
+    return to
+
+
 def uvic(a, b, weights, resize, scratch):
     """Features of each side into a file, then the metrics from the files."""
     network = ["--weights", weights, "--resize", resize]
     features_s, peaks = 0, []
     for name, folder in (("a", a), ("b", b)):
-        _, seconds, peak = run([UVIC, "stats", folder, "-o", scratch / f"{name}-{resize}.npz", *network, "-q"])
+        _, seconds, peak = run([UVIC, "stats", folder, "-o", scratch / f"{name}-{resize}.npz", *network, "--quiet"])
         features_s += seconds
         peaks.append(peak)
-    _, frechet_s, peak = run([UVIC, "fid", scratch / f"a-{resize}.npz", scratch / f"b-{resize}.npz", *network, "-q"])
-    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prc", "--json", *network, "-q"])
+    _, frechet_s, peak = run([UVIC, "fid", scratch / f"a-{resize}.npz", scratch / f"b-{resize}.npz", *network, "--quiet"])
+    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prc", "--json", *network, "--quiet"])
     values = json.loads(output.splitlines()[-1])
     return {**values, "features_s": features_s, "frechet_s": frechet_s, "peak_mib": max(*peaks, peak)}
 
@@ -51,17 +59,18 @@ def exchange_statistics(a, b, weights, scratch, expected):
     environment = {"env": {**os.environ, "TORCH_HOME": str(scratch)}, "stderr": subprocess.DEVNULL}
     theirs, _, _ = run([*cli, scratch / "a-pytorch-fid.npz", scratch / "b-pytorch-fid.npz"], **environment)
     run([*cli, "--save-stats", a, scratch / "theirs.npz"], **environment)
-    ours, _, _ = run([UVIC, "fid", scratch / "theirs.npz", b, "--weights", weights, "--json", "-q"])
+    ours, _, _ = run([UVIC, "fid", scratch / "theirs.npz", b, "--weights", weights, "--json", "--quiet"])
     for name, value in (("pytorch-fid on uvic's statistics", float(re.search(r"FID:\s*(\S+)", theirs).group(1))),
                         ("uvic on pytorch-fid's statistics", json.loads(ours.splitlines()[-1])["fid"])):
         print(f"{name}: {value:.6f}, {abs(value / expected - 1):.1e} from {expected:.6f}")
 
 
 def main():
-    a, b, scratch = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    scratch = pathlib.Path(sys.argv[3])
+    a, b = flat(sys.argv[1], scratch / "a"), flat(sys.argv[2], scratch / "b")
     run([sys.executable, HERE / "fid_tools.py", "weights", scratch])
     weights = next(scratch.glob("pt_inception*.pth"))
-    images = sum(1 for folder in (a, b) for file in pathlib.Path(folder).rglob("*.png") if file)
+    images = sum(len(list(folder.iterdir())) for folder in (a, b))
     print("| program | " + " | ".join(FIELDS) + " | images/s | Fréchet s | peak MiB |\n|" + " --- |" * (len(FIELDS) + 4))
     for tool, resize in RESIZE_OF.items():
         rows = {f"uvic, {resize}": uvic(a, b, weights, resize, scratch), tool: other(tool, a, b, scratch)}

@@ -5,7 +5,7 @@
 # Installs PyTorch (2-3 GB) and the three tools from PyPI into the cache, once.
 # usage: bench/against_fid_tools.sh FOLDER_A FOLDER_B
 #   for example two exports of CIFAR-10:
-#     uvic data export cifar10:PATH?num=2000 --out a; uvic data export 'cifar10:PATH?split=test&num=2000' --out b
+#     uvic data export cifar10:PATH?limit=2000 --out a; uvic data export 'cifar10:PATH?split=test&limit=2000' --out b
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -eq 2 ] || { echo "usage: bench/against_fid_tools.sh FOLDER_A FOLDER_B" >&2; exit 2; }
