@@ -1,137 +1,14 @@
 #include "unet_vit/kernels/cuda/machine_host.h"
 
-#include <array>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
-#include "unet_vit/kernels/cuda/fibre.h"
-#include "unet_vit/kernels/cuda/machine.h"
+#include "unet_vit/kernels/cuda/emulated_block.h"
 
 namespace uvic::gpu {
 namespace {
 
-enum class State { kReady, kInWarp, kInBlock, kDone };
-
-struct Copy {
-  void* to;
-  const void* from;  // null: zeros
-};
-
-// What the 32 lanes bring to a collective, and what computes its results once all are there.
-using Arguments = std::array<void*, 32>;
-using Collective = void (*)(const Arguments&);
-
-struct Thread {
-  std::unique_ptr<Fibre> fibre;
-  State state;
-  std::vector<Copy> copies;
-};
-
-struct Warp {
-  Collective collective;
-  int arrived;
-  Arguments arguments;
-};
-
-// One block at a time.
-class Machine {
- public:
-  Machine() {
-    for (Thread& thread : threads_) thread.fibre = std::make_unique<Fibre>([this] { run_thread(); });
-  }
-
-  void run(int block, int shared_bytes, Order order, const std::function<void()>& kernel) {
-    this->block = block;
-    shared.reset(new (std::align_val_t(16)) char[static_cast<size_t>(shared_bytes)]);
-    std::memset(shared.get(), 0xff, static_cast<size_t>(shared_bytes));
-    kernel_ = &kernel;
-    error_ = nullptr;
-    for (Thread& thread : threads_) thread.state = State::kReady, thread.copies.clear();
-    for (Warp& warp : warps_) warp = {};
-    const auto in_order = [&](int count, int i) { return order == Order::kAscending ? i : count - 1 - i; };
-    do {
-      for (int w = 0; w < kWarps; ++w)
-        while (run_warp(in_order(kWarps, w), [&](int i) { return in_order(32, i); })) {
-        }
-    } while (open_barrier());
-    for (const Thread& thread : threads_) {
-      if (thread.state != State::kDone) throw std::logic_error("threads wait for others that never come");
-      if (!thread.copies.empty()) throw std::logic_error("a kernel ends before its copies do");
-    }
-  }
-
-  Thread& current() { return threads_[static_cast<size_t>(thread)]; }
-
-  void collect(Collective collective, void* argument) {
-    Warp& warp = warps_[static_cast<size_t>(thread / 32)];
-    if (warp.arrived == 0) warp.collective = collective;
-    if (warp.collective != collective) throw std::logic_error("the threads of a warp call different collectives");
-    warp.arguments[static_cast<size_t>(thread % 32)] = argument;
-    if (++warp.arrived < 32) return pause(State::kInWarp);
-    collective(warp.arguments);
-    warp.arrived = 0;
-    for (int i = 0; i < 32; ++i) threads_[static_cast<size_t>(thread / 32 * 32 + i)].state = State::kReady;
-  }
-
-  void pause(State state) {
-    current().state = state;
-    current().fibre->pause();
-  }
-
-  int thread = 0, block = 0;
-  struct Free {
-    void operator()(char* memory) const { operator delete[](memory, std::align_val_t(16)); }
-  };
-  std::unique_ptr<char[], Free> shared;
-
- private:
-  void run_thread() {
-    try {
-      (*kernel_)();
-    } catch (...) {
-      error_ = std::current_exception();
-    }
-    current().state = State::kDone;
-  }
-
-  // Each thread of a warp until it waits; false if all do.
-  template <class InOrder>
-  bool run_warp(int warp, const InOrder& in_order) {
-    bool any = false;
-    for (int i = 0; i < 32; ++i) {
-      thread = warp * 32 + in_order(i);
-      if (current().state != State::kReady) continue;
-      any = true;
-      current().fibre->resume();
-      if (error_) abandon();
-    }
-    return any;
-  }
-
-  bool open_barrier() {
-    for (const Thread& thread : threads_)
-      if (thread.state != State::kInBlock) return false;
-    for (Thread& thread : threads_) thread.state = State::kReady;
-    return true;
-  }
-
-  // Paused fibres cannot be taken back, so new ones take their place.
-  [[noreturn]] void abandon() {
-    for (Thread& thread : threads_) thread.fibre = std::make_unique<Fibre>([this] { run_thread(); });
-    std::rethrow_exception(error_);
-  }
-
-  std::array<Thread, kThreads> threads_;
-  std::array<Warp, kWarps> warps_;
-  const std::function<void()>* kernel_ = nullptr;
-  std::exception_ptr error_;
-};
-
-Machine& machine() {
-  static Machine the_one;
+EmulatedBlock& block() {
+  static EmulatedBlock the_one;
   return the_one;
 }
 
@@ -141,7 +18,7 @@ using Lanes = std::array<Value*, 32>;
 // Calls Value::complete when every lane of the warp has brought its own value; it writes the results into them.
 template <class Value>
 void meet(Value& mine) {
-  machine().collect(
+  block().collect(
       [](const Arguments& arguments) {
         Lanes<Value> all;
         for (size_t i = 0; i < 32; ++i) all[i] = static_cast<Value*>(arguments[i]);
@@ -219,23 +96,23 @@ struct Product {
 }  // namespace
 
 void run_grid(int blocks, int shared_bytes, Order order, const std::function<void()>& kernel) {
-  for (int block = 0; block < blocks; ++block) machine().run(block, shared_bytes, order, kernel);
+  for (int index = 0; index < blocks; ++index) block().run(index, shared_bytes, order, kernel);
 }
 
 int thread_index() {
-  return machine().thread;
+  return block().thread();
 }
 
 int block_index() {
-  return machine().block;
+  return block().index();
 }
 
 char* shared_memory() {
-  return machine().shared.get();
+  return block().shared_memory();
 }
 
 void sync_block() {
-  machine().pause(State::kInBlock);
+  block().sync();
 }
 
 void sync_warp() {
@@ -250,11 +127,11 @@ float shuffle_xor(float x, int mask) {
 }
 
 void copy_async(void* to, const void* from, bool valid) {
-  machine().current().copies.push_back({to, valid ? from : nullptr});
+  block().copies().push_back({to, valid ? from : nullptr});
 }
 
 void wait_copies() {
-  std::vector<Copy>& copies = machine().current().copies;
+  std::vector<Copy>& copies = block().copies();
   for (const auto& [to, from] : copies) from == nullptr ? std::memset(to, 0, 16) : std::memcpy(to, from, 16);
   copies.clear();
 }
