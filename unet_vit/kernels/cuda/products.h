@@ -10,7 +10,7 @@ namespace uvic::gpu {
 template <class T, int N>
 constexpr int kScratchBytes = 0;
 template <int N>
-constexpr int kScratchBytes<float, N> = kWarpRows* Panel<float, N>::kRowBytes;
+constexpr int kScratchBytes<float, N> = (kWarpRows * Panel<float, N>::kRowBytes);
 
 // sums += a b^T for 16 rows of a and N rows of b.
 template <int N, int D>

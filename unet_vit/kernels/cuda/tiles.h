@@ -61,7 +61,7 @@ UVIC_DEVICE int tile_row(int half) {
   return lane_index() / 4 + 8 * half;
 }
 
-// Rows of D numbers in shared memory, 16 bytes apart from each other so that eight of them begin in different banks.
+// Rows of D numbers in shared memory, with a gap of 16 bytes so that eight of them begin in different banks.
 template <class T, int D>
 struct Panel {
   static constexpr int kStride = D + 16 / static_cast<int>(sizeof(T));
