@@ -3,6 +3,7 @@
 
 #include "app/checks.h"
 #include "app/commands.h"
+#include "app/model.h"
 #include "app/options.h"
 #include "app/step_bench.h"
 #include "bench/attention_bench.h"
@@ -63,6 +64,7 @@ struct BenchCommand {
 
 struct AttentionCommand : BenchCommand {
   std::vector<std::string> shapes{"32,8,257,64"}, passes{"fwd", "fwd+bwd"};
+  std::string device = "cpu";
 
   static AttentionShape parse(const std::string& text) {
     AttentionShape shape{};
@@ -76,30 +78,27 @@ struct AttentionCommand : BenchCommand {
   }
 
   void run() const {
-    const Peak peak = measure_peak();
-    log_line(
-        fmt::format("{}, {} threads, {:.0f} GFLOP/s of multiply-adds (fp32)", peak.isa, peak.threads, peak.gflops));
+    const at::Device where = parse_device(device);
+    std::optional<Peak> peak;
+    if (where.is_cpu()) {
+      peak = measure_peak();
+      log_line(fmt::format("{}, {} threads, {:.0f} GFLOP/s of multiply-adds (fp32)", peak->isa, peak->threads,
+                           peak->gflops));
+    }
     Table table;
     for (const std::string& shape : shapes)
       for (const std::string& dtype : dtypes)
         for (const std::string& pass : passes)
-          for (const AttentionTiming& t :
-               bench_attention(parse(shape), find(precisions(), dtype, "precision").value, pass == "fwd+bwd", rounds))
-            table.add({{"bench", "attention"},
-                       {"kind", t.kind},
-                       {"impl", t.impl},
-                       {"pass", t.pass},
-                       {"dtype", t.dtype},
-                       {"B", t.shape.batch},
-                       {"H", t.shape.heads},
-                       {"L", t.shape.length},
-                       {"D", t.shape.head_dim},
-                       {"ms", t.min_ms},
-                       {"median_ms", t.median_ms},
-                       {"gflops", t.gflops},
-                       {"of_peak", t.gflops / peak.gflops},
-                       {"vs_sdpa", t.vs_sdpa},
-                       {"vs_eager", t.vs_eager}});
+          for (const AttentionTiming& t : bench_attention(parse(shape), find(precisions(), dtype, "precision").value,
+                                                          pass == "fwd+bwd", where, rounds)) {
+            Row row{{"bench", "attention"},  {"kind", t.kind},     {"impl", t.impl},           {"pass", t.pass},
+                    {"dtype", t.dtype},      {"B", t.shape.batch}, {"H", t.shape.heads},       {"L", t.shape.length},
+                    {"D", t.shape.head_dim}, {"ms", t.min_ms},     {"median_ms", t.median_ms}, {"gflops", t.gflops}};
+            if (peak) row["of_peak"] = t.gflops / peak->gflops;
+            row["vs_sdpa"] = t.vs_sdpa;
+            row["vs_eager"] = t.vs_eager;
+            table.add(row);
+          }
   }
 };
 
@@ -208,6 +207,7 @@ void add_bench_command(CLI::App& app) {
       ->delimiter(',')
       ->check(CLI::IsMember({"fwd", "fwd+bwd"}))
       ->capture_default_str();
+  sub->add_option("--device", attention->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   finish(sub, attention);
   add_step_command(*bench, "train", "a training step of a model (default U-ViT-S/2 on 32 x 32), random images", false);
   add_step_command(*bench, "sample", "images from noise, random weights", true);

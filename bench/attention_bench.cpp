@@ -1,6 +1,7 @@
 #include "bench/attention_bench.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <atomic>
 #include <cmath>
@@ -28,11 +29,11 @@ struct Candidate {
 }  // namespace
 
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
-                                             int64_t rounds) {
+                                             at::Device device, int64_t rounds) {
   const auto [batch, heads, length, dim] = shape;
   const double scale = 1 / std::sqrt(static_cast<double>(dim));
   at::Generator generator = make_generator(0, Stream::kNoise);
-  const auto leaf = [&](const Tensor& x) { return x.to(dtype).contiguous().requires_grad_(backward); };
+  const auto leaf = [&](const Tensor& x) { return x.to(device, dtype).contiguous().requires_grad_(backward); };
   const Tensor values = at::randn({batch, length, 3, heads, dim}, generator, at::kFloat);
   const Tensor qkv = leaf(values);
   // The others get what they like best: q, k, v apart and contiguous.
@@ -56,9 +57,11 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
     functions.emplace_back([&, forward = candidate.forward] {
       const at::AutoGradMode mode(backward);
       const Tensor out = forward();
-      if (!backward) return;
-      for (Tensor x : {qkv, q, k, v}) x.mutable_grad().reset();
-      out.backward(out.detach());
+      if (backward) {
+        for (Tensor x : {qkv, q, k, v}) x.mutable_grad().reset();
+        out.backward(out.detach());
+      }
+      if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(qkv.get_device());
     });
   }
   const std::vector<Timing> timings = time_in_turn(functions, rounds);

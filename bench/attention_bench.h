@@ -24,7 +24,7 @@ struct AttentionTiming {
 
 // One shape, dtype and pass: every kind in every implementation, all taking turns, so that ratios hold.
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
-                                             int64_t rounds);
+                                             at::Device device, int64_t rounds);
 
 struct Peak {
   std::string isa;  // the instruction set that the kernels use here

@@ -47,6 +47,8 @@ target_link_options(uvic_torch INTERFACE -fopenmp "-Wl,-rpath-link,${UVIC_LIBTOR
 
 if(UVIC_CUDA)
   enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 17)             # the newest that CMake 3.25 knows for nvcc
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # LibTorch's own
   find_package(CUDAToolkit REQUIRED)
   _uvic_import(torch_cuda)
   _uvic_import(c10_cuda)

@@ -114,6 +114,7 @@ usage 'NAME is required' data fetch
 usage 'subcommand is required' bench
 usage "'1,2,3': expected B,H,L,D" bench attention --shape 1,2,3
 usage "'1,2,3,0': expected B,H,L,D" bench attention --shape 1,2,3,0
+usage "'gpu': expected cpu, cuda or cuda:N" bench attention --device gpu
 usage "'flash' is none of softmax, cog" bench train --attention flash
 
 usage "'nope' is none of quickstart" train --preset nope

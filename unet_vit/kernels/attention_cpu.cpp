@@ -163,17 +163,8 @@ Element element_of(const Tensor& x) {
 }  // namespace
 
 Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, Weighting weighting, const KernelTable& kernels) {
-  TORCH_CHECK(qkv.dim() == 5 && qkv.size(2) == 3, "attention takes [B, L, 3, H, D], got ", qkv.sizes());
-  TORCH_CHECK(options.scale > 0, "attention takes a positive scale, got ", options.scale);
-  AttendOptions checked = options;
-  if (checked.key_lengths.defined()) {
-    TORCH_CHECK(
-        checked.key_lengths.sizes() == qkv.sizes().slice(0, 1) && checked.key_lengths.scalar_type() == at::kLong,
-        "key_lengths is not [B] int64: ", checked.key_lengths.sizes(), " ", checked.key_lengths.scalar_type());
-    checked.key_lengths = checked.key_lengths.cpu().contiguous();
-  }
   const Kernel& kernel = kernels(weighting, element_of(qkv));
-  return Attention::apply(qkv.stride(4) == 1 ? qkv : qkv.contiguous(), checked, &kernel);
+  return Attention::apply(qkv.stride(4) == 1 ? qkv : qkv.contiguous(), checked_options(qkv, options), &kernel);
 }
 
 }  // namespace uvic
