@@ -40,7 +40,8 @@ int run(int argc, char** argv) {
   uvic::add_data_command(app, exit_code);
   uvic::add_convert_command(app);
   uvic::add_info_command(app);
-  uvic::add_fid_commands(app);
+  uvic::add_fid_command(app);
+  uvic::add_stats_command(app);
   uvic::add_bench_command(app);
   uvic::watch_interrupts();
   try {

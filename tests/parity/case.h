@@ -59,5 +59,6 @@ void train_case(const Case&, Report&);          // "train"
 void frechet_case(const Case&, Report&);        // "frechet"
 void inception_case(const Case&, Report&);      // "inception"
 void efficientnet_case(const Case&, Report&);   // "efficientnet"
+void metrics_case(const Case&, Report&);        // "metrics"
 
 }  // namespace uvic::parity
