@@ -1,5 +1,7 @@
 #include "eval/inception.h"
 
+#include "eval/inception_input.h"
+
 namespace uvic {
 namespace {
 
@@ -154,9 +156,7 @@ Tensor Inception::run(const Block& block, const Tensor& x) {
 }
 
 Tensor Inception::resize(const Tensor& images) {
-  // Planes, as pytorch-fid has them: of interleaved channels LibTorch rounds other interpolation weights.
-  const Tensor x = images.to(at::kFloat).contiguous().div_(255);
-  return at::upsample_bilinear2d(x, {kSize, kSize}, /*align_corners=*/false);
+  return resize_bilinear(images.to(at::kFloat).div_(255), kSize, kSize, /*centred=*/true);
 }
 
 std::array<Tensor, 4> Inception::pools(const Tensor& input, Tensor* spatial) const {

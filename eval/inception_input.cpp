@@ -22,25 +22,8 @@ Tensor clean(const Tensor& images) {
   return scaled(resize_float_like_pillow(images.to(at::kFloat), kSize, kSize, Filter::kBicubic).clamp_(0, 255));
 }
 
-// Where TensorFlow 1 finds output pixel i along a side: i * in / out, without the half pixel.
-struct Places {
-  Tensor low, high, share;  // of `high`
-};
-
-Places places(int64_t in) {
-  const Tensor at = at::arange(kSize).to(at::kFloat) * (static_cast<float>(in) / static_cast<float>(kSize));
-  const Tensor low = at.to(at::kLong);
-  return {low, (low + 1).clamp_max(in - 1), at - low};
-}
-
 Tensor tensorflow(const Tensor& images) {
-  const Places rows = places(images.size(2)), columns = places(images.size(3));
-  const Tensor x = images.to(at::kFloat);
-  const auto between = [](const Tensor& from, int64_t dim, const Places& p, const Tensor& share) {
-    const Tensor low = from.index_select(dim, p.low);
-    return low + (from.index_select(dim, p.high) - low) * share;
-  };
-  return scaled(between(between(x, 3, columns, columns.share), 2, rows, rows.share.unsqueeze(1)));
+  return scaled(resize_bilinear(images.to(at::kFloat), kSize, kSize, /*centred=*/false));
 }
 
 constexpr Entry<InceptionInput> kTable[] = {
@@ -50,6 +33,19 @@ constexpr Entry<InceptionInput> kTable[] = {
 };
 
 }  // namespace
+
+Tensor resize_bilinear(const Tensor& images, int64_t height, int64_t width, bool centred) {
+  const auto along = [centred](const Tensor& x, int64_t dim, int64_t size) {
+    const int64_t in = x.size(dim);
+    const float scale = static_cast<float>(in) / static_cast<float>(size);
+    const Tensor i = at::arange(size).to(at::kFloat);
+    const Tensor place = centred ? ((i + 0.5) * scale - 0.5).clamp_min(0) : i * scale;
+    const Tensor low = place.to(at::kLong), high = (low + 1).clamp_max(in - 1), share = place - low;
+    const Tensor from = x.index_select(dim, low);
+    return from + (x.index_select(dim, high) - from) * (dim == 2 ? share.unsqueeze(1) : share);
+  };
+  return along(along(images, 3, width), 2, height);
+}
 
 std::span<const Entry<InceptionInput>> resize_modes() {
   return kTable;
