@@ -1,52 +1,45 @@
-// uvic fid, uvic stats
+// uvic fid
 #include <algorithm>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/checks.h"
 #include "app/commands.h"
+#include "app/doctor.h"
+#include "app/explain.h"
 #include "app/json_lines.h"
 #include "app/score_side.h"
 #include "app/writable.h"
 #include "core/files.h"
 #include "core/progress.h"
-#include "eval/frechet.h"
-#include "eval/scoring.h"
+#include "eval/metrics/metric.h"
 
 namespace uvic {
 namespace {
 
-// Below it the distance says more about the number of images than about the images: pytorch-fid asks for as many as
-// there are features, 2048 in Inception.
-constexpr int64_t kEnoughImages = 2048;
-
 // The features that a distance is measured in.
 struct Features {
-  std::string label, name, weights;
+  std::string label, name, weights, resize;
   int64_t dims;
 };
 
 Features features_of(const FeatureNet& net) {
-  return {net.label(), net.name(), net.weights_sha256(), net.dims()};
-}
-
-std::string note(const Side& side, const std::string& name) {
-  const auto found = side.notes.find(name);
-  return found == side.notes.end() ? "" : found->second;
+  return {net.label(), net.name(), net.weights_sha256(), net.resize(), net.dims()};
 }
 
 // Two statistics can be compared without the network behind them. Without notes it is unknown, so the label counts
 // features only.
 Features features_of_statistics(const Side& a, const Side& b) {
-  const int64_t dims = a.gaussian->mu.size(0);
-  if (dims != b.gaussian->mu.size(0))
-    fail("{} has {} features, {} has {}: they come from different networks", a.text, dims, b.text,
-         b.gaussian->mu.size(0));
-  for (const char* name : {"features", "weights"})
+  const int64_t dims = a.dims();
+  if (dims != b.dims())
+    fail("{} has {} features, {} has {}: they come from different networks", a.text, dims, b.text, b.dims());
+  for (const char* name : {"features", "weights", "resize"})
     if (const std::string x = note(a, name), y = note(b, name); !x.empty() && !y.empty() && x != y)
       fail("{} comes from {} '{}', {} from '{}': recompute one of them with `uvic stats`", a.text, name, x, b.text, y);
-  if (note(a, "label").empty() || note(b, "label").empty()) return {fmt::format("FD({} features)", dims), "", "", dims};
-  return {note(a, "label"), note(a, "features"), note(a, "weights"), dims};
+  if (note(a, "label").empty() || note(b, "label").empty())
+    return {fmt::format("FD({} features)", dims), "", "", "", dims};
+  return {note(a, "label"), note(a, "features"), note(a, "weights"), note(a, "resize"), dims};
 }
 
 void warn_of_few_images(int64_t dims, std::initializer_list<const Side*> sides) {
@@ -61,99 +54,164 @@ void warn_of_few_images(int64_t dims, std::initializer_list<const Side*> sides) 
       fewest, enough, fewest < dims ? fmt::format(" ({} features have no full covariance from them)", dims) : ""));
 }
 
+// Numbers of other features than the FID's say so: "KID(efficientnet-lite0)" beside "FD(efficientnet-lite0)".
+std::string name_in(const Features& features, const std::string& name) {
+  if (features.label == "FID") return name;
+  const size_t fid = name.find("FID");
+  const std::string base = fid == std::string::npos ? name : std::string(name).replace(fid, 3, "FD");
+  return base + features.label.substr(features.label.find('('));
+}
+
+std::string to_text(const MetricValue& value, const Features& features, int64_t images) {
+  std::string text = fmt::format("{} {:.{}f}", name_in(features, value.name), value.value, value.decimals);
+  if (value.spread_of.empty()) return text;
+  text += fmt::format(" ± {:.{}f} ({}, n={}", value.spread, value.decimals, value.spread_of, images);
+  if (!features.resize.empty()) text += fmt::format(", {} resize", features.resize);
+  if (!features.weights.empty()) text += fmt::format(", weights {}", features.weights);
+  return text + ")";
+}
+
+nlohmann::ordered_json to_json(const MetricValue& value) {
+  nlohmann::ordered_json json{{"value", value.value}};
+  if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
+  return json;
+}
+
 struct FidCommand {
   Scoring scoring;
   std::string text_a, text_b;
+  std::vector<std::string> names = {"fid"};
+  uint32_t seed = 2020;
+  bool doctor = false, force = false;
+  std::string explain;
 
   void run() {
     const auto begin = std::chrono::steady_clock::now();
     Side a = scoring.open(text_a), b = scoring.open(text_b);
     scoring.check_flags({&a, &b});
+    if (doctor) return examine(a, b);
+    expect_explainable(a, b);
     scoring.plan(a, &b);
     scoring.plan(b, &a);
     std::unique_ptr<FeatureNet> net;
-    if (!a.gaussian || !b.gaussian || !scoring.features.empty()) net = load_net({&a, &b});
+    if (a.has_images() || b.has_images() || !scoring.features.empty()) net = scoring.load_net({&a, &b});
     const Features used = net ? features_of(*net) : features_of_statistics(a, b);
+    Keep keep_a, keep_b;
+    for (const std::string& name : names) {
+      const Metric& metric = find(metrics(), name, "metric").value;
+      expect(name, metric.of_a, a, net.get());
+      expect(name, metric.of_b, b, net.get());
+      keep_a = keep_a | metric.of_a;
+      keep_b = keep_b | metric.of_b;
+    }
+    keep_a.features |= !explain.empty();
+    keep_b.features |= !explain.empty();
     warn_of_few_images(used.dims, {&a, &b});
-    if (!a.gaussian) a.gaussian = measure(*net, a.images, a.count, "A: " + a.text);
-    if (!b.gaussian) b.gaussian = measure(*net, b.images, b.count, "B: " + b.text);
-    const double value = frechet_distance(*a.gaussian, *b.gaussian);
+    measure(a, net.get(), keep_a, "A: " + a.text);
+    measure(b, net.get(), keep_b, "B: " + b.text);
+    std::vector<MetricValue> values;
+    for (const std::string& name : names)
+      for (MetricValue& value : find(metrics(), name, "metric").value.compute(*a.set, *b.set, seed))
+        values.push_back(std::move(value));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (as_json())
-      print_json({{"value", value},
-                  {"label", used.label},
-                  {"features", used.name},
-                  {"weights", used.weights},
-                  {"a", to_json(a)},
-                  {"b", to_json(b)},
-                  {"seconds", seconds}});
-    else
-      fmt::print("{} {:.4f}   A: {}  B: {}\n", used.label, value, describe(a), describe(b));
+    as_json() ? print_as_json(values, used, a, b, seconds) : print_as_text(values, used, a, b);
+    if (!explain.empty()) write_pairs(explain, a, b);
   }
 
  private:
-  // Statistics say which network they need.
-  std::unique_ptr<FeatureNet> load_net(std::initializer_list<const Side*> sides) const {
-    std::string name = scoring.features;
-    for (const Side* side : sides)
-      if (name.empty() && scoring.weights.empty()) name = note(*side, "features");
-    auto net = load_feature_net(name, scoring.weights);
-    for (const Side* side : sides)
-      if (side->form == Form::kStatistics) check_comparable(side->text, *side->gaussian, side->notes, *net);
-    return net;
+  static void examine(const Side& a, const Side& b) {
+    const Survey of_a = survey(a, "looking at A"), of_b = survey(b, "looking at B");
+    const std::vector<std::string> found = diagnose(a, of_a, b, of_b);
+    if (as_json()) return print_json({{"a", summary("A", a, of_a)}, {"b", summary("B", b, of_b)}, {"found", found}});
+    fmt::print("{}\n{}\n", summary("A", a, of_a), summary("B", b, of_b));
+    for (const std::string& line : found) fmt::print("- {}\n", line);
+    if (found.empty()) fmt::print("nothing found that would spoil a score\n");
   }
-};
 
-struct StatsCommand {
-  Scoring scoring;
-  std::string text, out;
-  bool force = false;
+  void expect_explainable(const Side& a, const Side& b) const {
+    if (explain.empty()) return;
+    for (const Side* side : {&a, &b})
+      if (!side->has_images()) fail("--explain shows images, and {} has none", side->text);
+    if (fs::path(explain).extension() != ".png") fail("--explain {}: the picture is a .png file", explain);
+    if (fs::exists(explain) && !force) fail("{} exists: give --force to overwrite it", explain);
+    expect_writable(fs::path(explain).parent_path());
+  }
 
-  void run() {
-    if (fs::path(out).extension() != ".npz") fail("--out {}: statistics are an .npz file", out);
-    if (fs::exists(out) && !force) fail("{} exists: give --force to overwrite it", out);
-    Side side = scoring.open(text);
-    if (side.form == Form::kStatistics) fail("{} holds statistics already", text);
-    scoring.check_flags({&side});
-    scoring.plan(side, nullptr);
-    const auto net = load_feature_net(scoring.features, scoring.weights);
-    expect_writable(fs::path(out).parent_path());
-    side.gaussian = measure(*net, side.images, side.count, text);
-    auto notes = notes_of(*net);
-    notes["label"] = net->label();
-    notes["source"] = describe(side);
-    notes["version"] = "uvic " UVIC_VERSION;
-    write_gaussian(out, *side.gaussian, notes);
-    if (as_json()) {
-      nlohmann::ordered_json json = to_json(side);
-      json.update({{"file", out}, {"features", net->name()}, {"weights", net->weights_sha256()}});
-      print_json(json);
-    } else {
-      fmt::print("{}: {} features of {}, {}\n", out, net->dims(), describe(side), net->name());
+  // Before any work: whether a side can have what the metric needs.
+  static void expect(const std::string& metric, const Keep& needs, const Side& side, const FeatureNet* net) {
+    if (side.form == Form::kStatistics && (needs.features || needs.logits || needs.spatial))
+      fail(
+          "--metrics {} looks at every image, and {} holds a mean and a covariance only: give the images or a .feats "
+          "file",
+          metric, side.text);
+    if (side.form == Form::kFeatures &&
+        ((needs.logits && !side.stored.logits.defined()) || (needs.spatial && !side.stored.spatial.defined())))
+      fail("--metrics {} needs {}, which {} does not hold", metric, needs.logits ? "logits" : "spatial features",
+           side.text);
+    if (side.has_images() && needs.spatial && !net->has_spatial())
+      fail("--metrics {} needs spatial features, which {} has not; use --features inception-fid", metric, net->name());
+  }
+
+  void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b) const {
+    const std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
+    for (const MetricValue& value : values)
+      fmt::print("{}{}\n", to_text(value, used, a.set->moments.n), values.size() == 1 ? "   " + sides : std::string());
+    if (values.size() > 1) fmt::print("{}\n", sides);
+    if (explain.empty()) return;
+    const FrechetParts parts = frechet_parts(a.set->moments, b.set->moments);
+    fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
+               parts.means, parts.covariances, explain);
+  }
+
+  void print_as_json(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
+                     double seconds) const {
+    nlohmann::ordered_json all = nlohmann::ordered_json::object();
+    for (const MetricValue& value : values) all[value.name] = to_json(value);
+    nlohmann::ordered_json json{{"value", values.front().value},
+                                {"label", name_in(used, values.front().name)},
+                                {"metrics", all},
+                                {"features", used.name},
+                                {"weights", used.weights},
+                                {"resize", used.resize},
+                                {"a", to_json(a)},
+                                {"b", to_json(b)},
+                                {"seconds", seconds}};
+    if (!explain.empty()) {
+      const FrechetParts parts = frechet_parts(a.set->moments, b.set->moments);
+      json["explain"] = {{"means", parts.means}, {"covariances", parts.covariances}, {"picture", explain}};
     }
+    print_json(json);
   }
 };
 
 }  // namespace
 
-void add_fid_commands(CLI::App& app) {
+void add_fid_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("fid", "distance between two sets of images, one of them perhaps a model's");
   auto fid = std::make_shared<FidCommand>();
-  const std::string forms = "folder or archive of images, data SPEC, statistics (.npz), run folder or model file";
+  const std::string forms =
+      "folder or archive of images, data SPEC, statistics or images (.npz), features (.feats), run folder or model "
+      "file";
   sub->add_option("A", fid->text_a, forms)->required();
   sub->add_option("B", fid->text_b, forms)->required();
+  std::string list;
+  for (const auto& entry : metrics()) list += fmt::format("\n  {:8} {}", entry.name, entry.summary);
+  sub->add_option("--metrics", fid->names, "what to compute, separated by commas; default: fid" + list)
+      ->delimiter(',')
+      ->check(one_of(metrics()).description(""))
+      ->allow_extra_args(false)
+      ->take_all();
+  sub->add_option("--seed", fid->seed, "of random subsets (fid-inf, kid, is)")
+      ->check(number<uint32_t>())
+      ->capture_default_str();
+  sub->add_flag("--doctor", fid->doctor, "only look for what would spoil the score: sizes, formats, copies, too few");
+  sub->add_option(
+      "--explain", fid->explain,
+      "also tell means from covariances, and write to this PNG the pairs of images that are nearest (copies of "
+      "training images would be among them) and farthest");
+  sub->add_flag("--force", fid->force, "overwrite the picture of --explain");
   fid->scoring.add_options(*sub);
   sub->callback([fid] { fid->run(); });
-
-  sub = app.add_subcommand("stats",
-                           "keep the statistics of images, for fid (and pytorch-fid, in inception-fid features)");
-  auto stats = std::make_shared<StatsCommand>();
-  sub->add_option("SOURCE", stats->text, "folder or archive of images, data SPEC, run folder or model file")
-      ->required();
-  sub->add_option("-o,--out", stats->out, "FILE.npz")->required();
-  sub->add_flag("--force", stats->force, "overwrite an existing file");
-  stats->scoring.add_options(*sub);
-  sub->callback([stats] { stats->run(); });
 }
 
 }  // namespace uvic

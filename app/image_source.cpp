@@ -1,6 +1,7 @@
 #include "app/image_source.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -8,9 +9,12 @@
 #include <regex>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/image.h"
 #include "core/left_out.h"
+#include "core/npz.h"
 #include "core/progress.h"
+#include "core/zip.h"
 #include "datasets/file_tree.h"
 
 namespace uvic {
@@ -25,9 +29,23 @@ bool is_collage(const std::string& name) {
 }
 
 struct File {
+  int64_t index;
   std::string name, bytes, problem;
   Tensor image;  // [3, H, W]
 };
+
+// "jpg" of a.JPEG
+std::string format_of(const std::string& name) {
+  std::string format = std::filesystem::path(name).extension().string().substr(1);
+  for (char& c : format) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return format == "jpeg" ? "jpg" : format == "tiff" ? "tif" : format;
+}
+
+std::vector<int64_t> range(int64_t begin, int64_t length) {
+  std::vector<int64_t> indices(static_cast<size_t>(length));
+  std::iota(indices.begin(), indices.end(), begin);
+  return indices;
+}
 
 void decode(std::vector<File>& files) {
   at::parallel_for(0, static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
@@ -42,10 +60,18 @@ void decode(std::vector<File>& files) {
 }
 
 void visit_by_size(const std::vector<File>& files, const ImageSource::Visit& visit) {
-  std::map<std::pair<int64_t, int64_t>, std::vector<Tensor>> by_size;
-  for (const File& file : files)
-    if (file.image.defined()) by_size[{file.image.size(1), file.image.size(2)}].push_back(file.image);
-  for (const auto& [size, images] : by_size) visit(at::stack(images));
+  struct Group {
+    std::vector<Tensor> images;
+    std::vector<int64_t> indices;
+  };
+  std::map<std::pair<int64_t, int64_t>, Group> by_size;
+  for (const File& file : files) {
+    if (!file.image.defined()) continue;
+    Group& group = by_size[{file.image.size(1), file.image.size(2)}];
+    group.images.push_back(file.image);
+    group.indices.push_back(file.index);
+  }
+  for (const auto& [size, group] : by_size) visit(at::stack(group.images), group.indices);
 }
 
 bool fits(const Model& model, const Dataset& data) {
@@ -58,11 +84,13 @@ bool fits(const Model& model, const Dataset& data) {
 
 ImageSource dataset_images(std::shared_ptr<const Dataset> data) {
   const int64_t size = data->size();
-  return {size, [data](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
-            for (int64_t begin = 0; begin < count; begin += kAtOnce) {
-              std::vector<int64_t> indices(std::min(kAtOnce, count - begin));
-              std::iota(indices.begin(), indices.end(), begin);
-              visit(data->images(indices));
+  return {size,
+          data->description(),
+          {},
+          [data](int64_t first, int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            for (int64_t begin = first; begin < count; begin += kAtOnce) {
+              const auto indices = range(begin, std::min(kAtOnce, count - begin));
+              visit(data->images(indices), indices);
               tick(begin + static_cast<int64_t>(indices.size()));
             }
           }};
@@ -87,9 +115,17 @@ ImageSource file_images(const std::filesystem::path& path) {
   if (collages > 0) log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
 
   const auto size = static_cast<int64_t>(names.size());
-  return {size, [tree, names, path](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+  std::string list;
+  std::map<std::string, int64_t> formats;
+  for (const std::string& name : names) {
+    list += name + '\n';
+    ++formats[format_of(name)];
+  }
+  return {size, sha256_of_bytes(list), formats,
+          [tree, names, path](int64_t first, int64_t count, const ImageSource::Visit& visit,
+                              const ImageSource::Tick& tick) {
             std::vector<File> files;
-            int64_t done = 0;
+            int64_t done = first;
             LeftOut left_out(path.string());
             const auto flush = [&] {
               decode(files);
@@ -100,15 +136,37 @@ ImageSource file_images(const std::filesystem::path& path) {
               tick(done);
               files.clear();
             };
-            const std::span wanted(names.data(), static_cast<size_t>(count));
+            const auto wanted = std::span(names).subspan(first, count - first);
             tree.read(wanted, [&](size_t i, std::string_view bytes) {
-              files.push_back({wanted[i], std::string(bytes), "", {}});
+              files.push_back({first + static_cast<int64_t>(i), wanted[i], std::string(bytes), "", {}});
               if (static_cast<int64_t>(files.size()) == kAtOnce) flush();
             });
             if (!files.empty()) flush();
             left_out.finish();
-            if (const int64_t good = count - left_out.count(); good < 2)
+            if (const int64_t good = count - left_out.count(); good < 2 && count - first > 1)
               fail("{}: only {} of its images can be read, a score needs 2", path.string(), good);
+          }};
+}
+
+bool is_image_array(const std::filesystem::path& npz) {
+  const ZipReader zip(npz, ".npz file");
+  return zip.find("arr_0.npy") && !zip.find("mu.npy");
+}
+
+ImageSource array_images(const std::filesystem::path& npz) {
+  const Tensor array = read_npz(npz).at("arr_0");
+  if (array.dim() != 4 || array.size(3) != 3 || array.scalar_type() != at::kByte)
+    fail("{}: arr_0 is [{}] of {}, expected images: [N, H, W, 3] of uint8", npz.string(),
+         fmt::join(array.sizes(), ", "), at::toString(array.scalar_type()));
+  return {array.size(0),
+          fmt::format("arr_0 [{}]", fmt::join(array.sizes(), ", ")),
+          {},
+          [array](int64_t first, int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            for (int64_t begin = first; begin < count; begin += kAtOnce) {
+              const int64_t length = std::min(kAtOnce, count - begin);
+              visit(array.narrow(0, begin, length).permute({0, 3, 1, 2}).contiguous(), range(begin, length));
+              tick(begin + length);
+            }
           }};
 }
 
@@ -126,8 +184,11 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
     return request;
   };
   return {std::numeric_limits<int64_t>::max(),
-          [&model, request, how](int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
-            for (int64_t begin = 0; begin < count; begin += how.batch) {
+          fmt::format("{} {} steps {} guidance {}", model.hash, how.sampler.kind, how.sampler.steps, how.cfg_scale),
+          {},
+          [&model, request, how](int64_t first, int64_t count, const ImageSource::Visit& visit,
+                                 const ImageSource::Tick& tick) {
+            for (int64_t begin = first; begin < count; begin += how.batch) {
               const int64_t length = std::min(how.batch, count - begin);
               std::vector<Request> requests;
               for (int64_t i = begin; i < begin + length; ++i) requests.push_back(request(i));
@@ -137,7 +198,7 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
                      return true;
                    }))
                 images.push_back(drawing.image.permute({2, 0, 1}));
-              visit(at::stack(images));
+              visit(at::stack(images), range(begin, length));
             }
           }};
 }

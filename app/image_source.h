@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <span>
 
 #include "app/pipeline.h"
 #include "datasets/dataset.h"
@@ -11,12 +13,15 @@
 namespace uvic {
 
 struct ImageSource {
-  using Visit = std::function<void(const Tensor& images)>;  // [n, 3, H, W] uint8; the size may change between calls
-  using Tick = std::function<void(int64_t done)>;           // images done so far; may throw to stop
+  // Images [n, 3, H, W] uint8 and which they are; the size may change between calls.
+  using Visit = std::function<void(const Tensor& images, std::span<const int64_t> indices)>;
+  using Tick = std::function<void(int64_t done)>;  // images done so far; may throw to stop
 
-  int64_t size = 0;  // images there are
-  // Visits the first `count` images, in any order.
-  std::function<void(int64_t count, const Visit& visit, const Tick& tick)> read;
+  int64_t size = 0;                        // images there are
+  std::string identity;                    // another text, other images, as far as it shows without reading them
+  std::map<std::string, int64_t> formats;  // of image files: how many there are of each ("jpg", "png")
+  // Visits the images from `first` up to `count`, in any order, but between two ticks those in between alone.
+  std::function<void(int64_t first, int64_t count, const Visit& visit, const Tick& tick)> read;
 };
 
 ImageSource dataset_images(std::shared_ptr<const Dataset> data);
@@ -25,6 +30,11 @@ ImageSource dataset_images(std::shared_ptr<const Dataset> data);
 // writes beside its images (grid-000.png, strip-000.png) do not count; a corrupt file is left out with a warning.
 // Error if there are no images.
 ImageSource file_images(const std::filesystem::path& path);
+
+// Images as ADM and its successors exchange them: an .npz with arr_0 uint8 [N, H, W, 3]. What else it holds (arr_1,
+// labels) does not matter. Error if arr_0 is something else.
+bool is_image_array(const std::filesystem::path& npz);  // by the names in it: arr_0 and no mu
+ImageSource array_images(const std::filesystem::path& npz);
 
 // Image i is drawn from seed i, EMA weights, and the class or first caption of image i (cyclically) of `conditions`,
 // which may be null for models that take none. `model` must outlive the result.

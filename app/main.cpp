@@ -41,7 +41,8 @@ int run(int argc, char** argv) {
   uvic::add_convert_command(app);
   uvic::add_bundle_command(app);
   uvic::add_info_command(app);
-  uvic::add_fid_commands(app);
+  uvic::add_fid_command(app);
+  uvic::add_stats_command(app);
   uvic::add_bench_command(app);
   uvic::watch_interrupts();
   try {

@@ -7,21 +7,29 @@
 
 namespace uvic {
 
-std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights) {
+std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights,
+                                             const std::string& resize) {
   const std::string fallback = weights.empty() ? default_feature_net() : "inception-fid";
-  return find(feature_nets(), name.empty() ? fallback : name, "feature network").value(weights);
+  return find(feature_nets(), name.empty() ? fallback : name, "feature network").value(weights, resize);
+}
+
+void run_network(const FeatureNet& net, const ImageSource& source, int64_t first, int64_t count,
+                 const std::string& task, const OnActivations& on_batch, const ImageSource::Tick& on_done) {
+  Progress progress(task, count, "image", first);
+  source.read(
+      first, count,
+      [&](const Tensor& images, std::span<const int64_t> indices) { on_batch(net.activations(images), indices); },
+      [&](int64_t done) {
+        if (on_done) on_done(done);
+        stop_if_interrupted();
+        progress.update(done);
+      });
 }
 
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
   if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
   FeatureStats stats;
-  Progress progress(task, count, "image");
-  source.read(
-      count, [&](const Tensor& images) { stats.add(net.features(images)); },
-      [&](int64_t done) {
-        stop_if_interrupted();
-        progress.update(done);
-      });
+  run_network(net, source, 0, count, task, [&](const Activations& batch, auto) { stats.add(batch.features); });
   return stats.fit();
 }
 

@@ -12,11 +12,17 @@
 namespace uvic {
 
 // `name` empty: default_feature_net(), or inception-fid if `weights` are given, since only its weights come from the
-// user.
-std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {});
+// user. `resize` empty: the network's default.
+std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {},
+                                             const std::string& resize = {});
 
-// The Gaussian of the features of the first `count` images, with progress on stderr. Error below two images;
-// Interrupted after Ctrl-C.
+// Runs the network over the images of `source` from `first` up to `count`, with progress on stderr, and hands out what
+// it says of which images, and how many are done. Interrupted after Ctrl-C.
+using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
+void run_network(const FeatureNet& net, const ImageSource& source, int64_t first, int64_t count,
+                 const std::string& task, const OnActivations& on_batch, const ImageSource::Tick& on_done = {});
+
+// The Gaussian of the features of the first `count` images. Error below two images.
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
 
 struct Score {

@@ -8,20 +8,23 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/run_folder.h"
+#include "eval/feats.h"
+#include "eval/inception_input.h"
+#include "eval/scoring.h"
 
 namespace uvic {
 namespace {
 
 constexpr const char* kForms =
-    "expected a folder or archive of images, a data SPEC (such as shapes?split=test), statistics (.npz), or a run "
-    "folder "
-    "or model file (.safetensors, .pth)";
+    "expected a folder or archive of images, a data SPEC (such as shapes?split=test), statistics or images (.npz), "
+    "features (.feats), or a run folder or model file (.safetensors, .pth)";
 
 Form form_of(const std::string& text) {
   const fs::path path(text);
   const std::string extension = path.extension().string();
   const bool exists = fs::exists(path);
-  if (extension == ".npz" && exists) return Form::kStatistics;
+  if (extension == ".npz" && exists) return is_image_array(path) ? Form::kFiles : Form::kStatistics;
+  if (extension == ".feats" && exists) return Form::kFeatures;
   if (fs::is_directory(path)) {
     if (RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
       return Form::kModel;
@@ -48,6 +51,10 @@ void Scoring::add_options(CLI::App& app) {
       ->check(one_of(feature_nets()).description(""));
   app.add_option("--weights", weights,
                  "weights file of the feature network (inception-fid unless --features is given)");
+  std::string modes;
+  for (const auto& mode : resize_modes()) modes += fmt::format("\n  {:12} {}", mode.name, mode.summary);
+  app.add_option("--resize", resize, "how inception-fid sees images; default: as the statistics given" + modes)
+      ->check(one_of(resize_modes()).description(""));
   app.add_option("--num", num, "at most so many images; default: all, and of a model as many as of the other side")
       ->check(CLI::Range(int64_t{2}, int64_t{100'000'000}));
   for_models = {
@@ -81,20 +88,35 @@ void Scoring::open_model(Side& side) const {
   if (steps) side.how.sampler.steps = *steps;
 }
 
+void Scoring::open_features(Side& side) const {
+  FeatsFile file = read_feats(side.text);
+  side.stored = file.activations;
+  side.notes = std::move(file.notes);
+  const int64_t rows = side.stored.features.size(0);
+  side.count = num > 0 ? std::min(num, rows) : rows;
+  if (side.count < 2) fail("{} holds the features of {} images; a score needs at least 2", side.text, rows);
+  for (const auto member : {&Activations::features, &Activations::logits, &Activations::spatial})
+    if ((side.stored.*member).defined()) side.stored.*member = (side.stored.*member).narrow(0, 0, side.count);
+}
+
 Side Scoring::open(const std::string& text) const {
   Side side;
   side.text = text;
   side.form = form_of(text);
   switch (side.form) {
     case Form::kStatistics:
-      side.gaussian = read_gaussian(text, &side.notes);
-      side.count = side.gaussian->n;
+      side.set =
+          FeatureSet{.moments = read_gaussian(text, &side.notes), .spatial = {}, .activations = {}, .sample = {}};
+      side.count = side.set->moments.n;
+      break;
+    case Form::kFeatures:
+      open_features(side);
       break;
     case Form::kModel:
       open_model(side);
       break;
     case Form::kFiles:
-      side.images = file_images(text);
+      side.images = fs::path(text).extension() == ".npz" ? array_images(text) : file_images(text);
       break;
     case Form::kData: {
       Spec spec = Spec::parse(text);
@@ -128,8 +150,54 @@ void Scoring::plan(Side& side, const Side* other) const {
       model_images(*side.model, conditions_for(*side.model, other ? other->data : nullptr, side.count), side.how);
 }
 
+// What they were computed with counts, unless flags say otherwise.
+std::unique_ptr<FeatureNet> Scoring::load_net(std::initializer_list<const Side*> sides) const {
+  std::string name = features, mode = resize;
+  for (const Side* side : sides) {
+    if (name.empty() && weights.empty()) name = note(*side, "features");
+    if (mode.empty()) mode = note(*side, "resize");
+  }
+  auto net = load_feature_net(name, weights, mode);
+  for (const Side* side : sides)
+    if (!side->has_images()) check_comparable(side->text, side->dims(), side->notes, *net);
+  return net;
+}
+
+int64_t Side::dims() const {
+  return set ? set->moments.mu.size(0) : stored.features.size(1);
+}
+
+void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task) {
+  if (side.set) return;
+  if (side.form != Form::kFeatures) {
+    FeatureCollector collector(keep);
+    run_network(*net, side.images, 0, side.count, task,
+                [&](const Activations& batch, std::span<const int64_t> indices) {
+                  collector.add(batch);
+                  side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
+                });
+    side.set = collector.finish();
+    return;
+  }
+  constexpr int64_t kRows = 1024;
+  FeatureCollector collector({.features = false, .logits = false, .spatial = keep.spatial});  // the rest is in the file
+  for (int64_t begin = 0; begin < side.count; begin += kRows) {
+    const int64_t rows = std::min(kRows, side.count - begin);
+    collector.add({side.stored.features.narrow(0, begin, rows),
+                   {},
+                   keep.spatial ? side.stored.spatial.narrow(0, begin, rows) : Tensor()});
+  }
+  side.set = collector.finish();
+  side.set->activations = side.stored;
+}
+
+std::string note(const Side& side, const std::string& name) {
+  const auto found = side.notes.find(name);
+  return found == side.notes.end() ? "" : found->second;
+}
+
 std::string describe(const Side& side) {
-  const int64_t n = side.gaussian->n;
+  const int64_t n = side.set->moments.n;
   std::string text = fmt::format("{} ({}", side.text, n > 0 ? fmt::format("{} images", n) : "statistics");
   if (side.model)
     text +=
@@ -138,7 +206,7 @@ std::string describe(const Side& side) {
 }
 
 nlohmann::json to_json(const Side& side) {
-  nlohmann::json json{{"source", side.text}, {"images", side.gaussian->n}};
+  nlohmann::json json{{"source", side.text}, {"images", side.set->moments.n}};
   if (side.model) {
     json["model_hash"] = side.model->hash;
     json["sampler"] = side.how.sampler.kind;

@@ -1,4 +1,4 @@
-// What `fid` and `stats` take as an argument: images in files, a data SPEC, statistics, or a model.
+// What `fid` and `stats` take as an argument: images in files, a data SPEC, statistics, kept features, or a model.
 #pragma once
 
 #include <initializer_list>
@@ -6,27 +6,37 @@
 
 #include "app/config_source.h"
 #include "app/score.h"
+#include "eval/feature_set.h"
 
 namespace uvic {
 
-enum class Form { kStatistics, kModel, kFiles, kData };
+// Below it a distance says more about the number of images than about the images: pytorch-fid asks for as many as there
+// are features, 2048 in Inception.
+constexpr int64_t kEnoughImages = 2048;
+
+enum class Form { kStatistics, kFeatures, kModel, kFiles, kData };
 
 // One of the two things compared.
 struct Side {
   std::string text;  // as given
   Form form = Form::kData;
-  std::optional<Gaussian> gaussian;  // of statistics from the beginning, of others once measured
+  std::optional<FeatureSet> set;      // of statistics from the beginning, of others once measured
+  std::vector<int64_t> image_of_row;  // which image a row of the set's features is of
+  Activations stored;                 // of a .feats file
   std::map<std::string, std::string> notes;
   std::unique_ptr<Model> model;
   GenerateOptions how;
   std::shared_ptr<const Dataset> data;
   ImageSource images;
   int64_t count = 0;  // images to compare; 0: unknown
+
+  bool has_images() const { return form != Form::kStatistics && form != Form::kFeatures; }
+  int64_t dims() const;  // features of statistics or a .feats file
 };
 
 // The flags that `fid` and `stats` share, and what they make of an argument.
 struct Scoring {
-  std::string features, weights, device = "cpu", sampler;
+  std::string features, weights, resize, device = "cpu", sampler;
   int64_t num = 0;
   std::optional<int64_t> batch, steps;
   std::optional<double> cfg_scale;
@@ -36,16 +46,24 @@ struct Scoring {
   std::vector<const CLI::Option*> for_models;
 
   void add_options(CLI::App& app);
-  // Error naming `text` and the four forms if it is none of them, and for an empty set or a single image.
+  // Error naming `text` and the forms if it is none of them, and for an empty set or a single image.
   Side open(const std::string& text) const;
   // Error for flags that none of the sides heeds.
   void check_flags(std::initializer_list<const Side*> sides) const;
   // Decides how many images of `side` count, and where a model's conditions come from.
   void plan(Side& side, const Side* other) const;
+  // Error if a side that is no images was computed otherwise. What is not said by flags, such a side says.
+  std::unique_ptr<FeatureNet> load_net(std::initializer_list<const Side*> sides) const;
 
  private:
   void open_model(Side& side) const;
+  void open_features(Side& side) const;
 };
+
+// Sets side.set, with what `keep` asks for; `net` may be null if the side has no images.
+void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task);
+
+std::string note(const Side& side, const std::string& name);  // "" if there is none
 
 std::string describe(const Side& side);  // "shapes (500 images)"; once measured
 nlohmann::json to_json(const Side& side);

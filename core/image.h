@@ -1,4 +1,5 @@
-// Images as tensors. The only place that knows stb_image and OpenCV. An image is [H, W, 3] uint8 RGB unless said otherwise.
+// Images as tensors. The only place that knows stb_image and OpenCV. An image is [H, W, 3] uint8 RGB unless said
+// otherwise.
 #pragma once
 
 #include <filesystem>
@@ -11,8 +12,8 @@
 
 namespace uvic {
 
-// Decodes JPEG, PNG, WebP, BMP, GIF (first frame) ... to RGB as Pillow's convert("RGB"): greyscale is repeated, palettes
-// looked up, alpha dropped, 16 bits reduced to 8. EXIF orientation is ignored, as the reference pipelines do.
+// Decodes JPEG, PNG, WebP, BMP, GIF (first frame) ... to RGB as Pillow's convert("RGB"): greyscale is repeated,
+// palettes looked up, alpha dropped, 16 bits reduced to 8. EXIF orientation is ignored, as the reference pipelines do.
 // JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error names `name` and what is wrong: a truncated
 // file or a wrong checksum too, never a half-grey picture.
 Tensor decode_image(std::string_view bytes, const std::string& name);
@@ -24,13 +25,18 @@ enum class Filter { kBox, kBilinear, kBicubic, kLanczos };
 // Pillow's Image.resize on uint8, bit for bit: antialiased, 22-bit fixed-point weights, rounding between the passes.
 Tensor resize_like_pillow(const Tensor& image, int64_t height, int64_t width, Filter filter);
 
+// The same of a float image (Pillow's mode "F"): [.., H, W] float32, weights and sums in float64, rounded to float32
+// between the passes and never cut off at 0 or 255.
+Tensor resize_float_like_pillow(const Tensor& images, int64_t height, int64_t width, Filter filter);
+
 // Largest centred square, then Lanczos to size x size: U-ViT's MS-COCO preprocessing.
 Tensor center_crop_resize(const Tensor& image, int64_t size);
 
 // ImageNet preprocessing of ADM/DiT/U-ViT: halve with BOX while min >= 2 size, BICUBIC, centre crop.
 Tensor center_crop_adm(const Tensor& image, int64_t size);
 
-// [.., C, H, W] float in [-1, 1] <-> uint8. To uint8: floor(255 clamp((v + 1) / 2, 0, 1) + 0.5), as torchvision.save_image.
+// [.., C, H, W] float in [-1, 1] <-> uint8. To uint8: floor(255 clamp((v + 1) / 2, 0, 1) + 0.5), as
+// torchvision.save_image.
 Tensor to_uint8(const Tensor& x);
 Tensor to_float(const Tensor& u8);  // u8 / 127.5 - 1
 
@@ -47,6 +53,7 @@ struct GridOptions {
   int64_t pad = 2;
   int64_t min_tile = 0;  // enlarge (nearest neighbour, whole factor) until tiles are at least this wide
 };
-Tensor make_grid(const std::vector<Tensor>& images, const std::vector<std::string>& captions, const GridOptions& options);
+Tensor make_grid(const std::vector<Tensor>& images, const std::vector<std::string>& captions,
+                 const GridOptions& options);
 
 }  // namespace uvic

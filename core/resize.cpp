@@ -58,35 +58,53 @@ Kernel kernel_of(Filter filter) {
 constexpr int kFractionBits = 22;
 
 // Output pixel i is the sum over j < count[i] of weight[i * stride + j] * in[first[i] + j].
+template <class Weight>
 struct Taps {
   int64_t stride;
   std::vector<int64_t> first, count;
-  std::vector<int32_t> weight;
+  std::vector<Weight> weight;
 };
 
-Taps make_taps(int64_t in, int64_t out, const Kernel& kernel) {
+Taps<double> real_taps(int64_t in, int64_t out, const Kernel& kernel) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);  // shrinking widens the kernel: that is the antialiasing
   const double support = kernel.support * stretch;
-  Taps taps;
+  Taps<double> taps;
   taps.stride = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   taps.weight.assign(static_cast<size_t>(out * taps.stride), 0);
-  std::vector<double> real(static_cast<size_t>(taps.stride));
   for (int64_t i = 0; i < out; ++i) {
+    double* weight = &taps.weight[i * taps.stride];
     const double center = (static_cast<double>(i) + 0.5) * scale;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
     const int64_t count = std::min<int64_t>(in, static_cast<int64_t>(center + support + 0.5)) - first;
     double sum = 0;
     for (int64_t j = 0; j < count; ++j)
-      sum += real[j] = kernel.at((static_cast<double>(first + j) - center + 0.5) * (1 / stretch));
-    for (int64_t j = 0; j < count; ++j) {
-      const double fixed = (sum == 0 ? real[j] : real[j] / sum) * (1 << kFractionBits);
-      taps.weight[i * taps.stride + j] = static_cast<int32_t>(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
-    }
+      sum += weight[j] = kernel.at((static_cast<double>(first + j) - center + 0.5) * (1 / stretch));
+    for (int64_t j = 0; j < count && sum != 0; ++j) weight[j] /= sum;
     taps.first.push_back(first);
     taps.count.push_back(count);
   }
   return taps;
+}
+
+Taps<int32_t> fixed_taps(int64_t in, int64_t out, const Kernel& kernel) {
+  const Taps<double> real = real_taps(in, out, kernel);
+  Taps<int32_t> taps{real.stride, real.first, real.count, {}};
+  for (const double weight : real.weight) {
+    const double fixed = weight * (1 << kFractionBits);
+    taps.weight.push_back(static_cast<int32_t>(fixed < 0 ? fixed - 0.5 : fixed + 0.5));
+  }
+  return taps;
+}
+
+// [out, in] float64: a resized column is this times the column.
+Tensor resize_matrix(int64_t in, int64_t out, const Kernel& kernel) {
+  const Taps<double> taps = real_taps(in, out, kernel);
+  Tensor matrix = at::zeros({out, in}, at::kDouble);
+  double* row = matrix.data_ptr<double>();
+  for (int64_t i = 0; i < out; ++i, row += in)
+    std::copy_n(&taps.weight[i * taps.stride], taps.count[i], row + taps.first[i]);
+  return matrix;
 }
 
 constexpr int32_t kHalf = 1 << (kFractionBits - 1);
@@ -97,7 +115,7 @@ uint8_t to_byte(int32_t sum) {
 
 Tensor resize_columns(const Tensor& image, int64_t width, const Kernel& kernel) {
   const int64_t height = image.size(0), in_width = image.size(1);
-  const Taps taps = make_taps(in_width, width, kernel);
+  const Taps<int32_t> taps = fixed_taps(in_width, width, kernel);
   Tensor result = at::empty({height, width, 3}, at::kByte);
   const uint8_t* in = image.const_data_ptr<uint8_t>();
   uint8_t* out = result.data_ptr<uint8_t>();
@@ -121,7 +139,7 @@ Tensor resize_columns(const Tensor& image, int64_t width, const Kernel& kernel) 
 // Whole rows are added up, which the compiler turns into vector code.
 Tensor resize_rows(const Tensor& image, int64_t height, const Kernel& kernel) {
   const int64_t row = 3 * image.size(1);
-  const Taps taps = make_taps(image.size(0), height, kernel);
+  const Taps<int32_t> taps = fixed_taps(image.size(0), height, kernel);
   Tensor result = at::empty({height, image.size(1), 3}, at::kByte);
   const uint8_t* in = image.const_data_ptr<uint8_t>();
   uint8_t* out = result.data_ptr<uint8_t>();
@@ -153,6 +171,18 @@ Tensor resize_like_pillow(const Tensor& image, int64_t height, int64_t width, Fi
   Tensor result = image.contiguous();
   if (width != image.size(1)) result = resize_columns(result, width, kernel);
   if (height != image.size(0)) result = resize_rows(result, height, kernel);
+  return result;
+}
+
+Tensor resize_float_like_pillow(const Tensor& images, int64_t height, int64_t width, Filter filter) {
+  TORCH_CHECK(images.dim() >= 2 && images.numel() > 0 && images.is_floating_point(),
+              "resize_float_like_pillow: expected [.., H, W] float, got ", images.sizes(), " ", images.scalar_type());
+  const Kernel kernel = kernel_of(filter);
+  Tensor result = images.to(at::kFloat);
+  if (width != images.size(-1))
+    result = at::matmul(result.to(at::kDouble), resize_matrix(images.size(-1), width, kernel).t()).to(at::kFloat);
+  if (height != images.size(-2))
+    result = at::matmul(resize_matrix(images.size(-2), height, kernel), result.to(at::kDouble)).to(at::kFloat);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "core/pth.h"
 #include "eval/efficientnet.h"
 #include "eval/inception.h"
+#include "eval/inception_input.h"
 
 namespace uvic {
 namespace {
@@ -32,36 +33,39 @@ class LoadedNet : public FeatureNet {
  public:
   LoadedNet(const fs::path& file, Net net) : sha256_(sha256_of_file(file)), net_(std::move(net)) {}
 
-  Tensor features(const Tensor& images) const override {
+  Activations activations(const Tensor& images) const override {
     TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.scalar_type() == at::kByte,
                 "feature networks take [B, 3, H, W] uint8 images");
-    const int64_t count = images.size(0);
-    Tensor features = at::empty({count, dims()});
-    at::parallel_for(0, (count + kPiece - 1) / kPiece, 1, [&](int64_t first, int64_t last) {
+    const int64_t count = images.size(0), pieces = (count + kPiece - 1) / kPiece;
+    std::vector<Activations> parts(static_cast<size_t>(pieces));
+    at::parallel_for(0, pieces, 1, [&](int64_t first, int64_t last) {
       const at::NoGradGuard no_grad;
-      for (int64_t begin = first * kPiece; begin < std::min(count, last * kPiece); begin += kPiece) {
-        const int64_t length = std::min(kPiece, count - begin);
-        features.narrow(0, begin, length).copy_(run(images.narrow(0, begin, length).cpu()));
+      for (int64_t piece = first; piece < last; ++piece) {
+        const int64_t begin = piece * kPiece;
+        parts[piece] = run(images.narrow(0, begin, std::min(kPiece, count - begin)).cpu());
       }
     });
-    return features;
+    return parts.empty() ? Activations{at::empty({0, dims()}), {}, {}} : concatenate(parts);
   }
 
   std::string weights_sha256() const override { return sha256_.substr(0, 8); }
 
  protected:
-  virtual Tensor run(const Tensor& images) const = 0;
+  virtual Activations run(const Tensor& images) const = 0;
 
   std::string sha256_;
   Net net_;
 };
 
 class InceptionNet : public LoadedNet<Inception> {
-  using LoadedNet::LoadedNet;
-
  public:
+  InceptionNet(const fs::path& file, Inception net, const Entry<InceptionInput>& resize)
+      : LoadedNet(file, std::move(net)), resize_(resize) {}
+
   int64_t dims() const override { return 2048; }
+  bool has_spatial() const override { return true; }
   std::string name() const override { return "inception-fid"; }
+  std::string resize() const override { return std::string(resize_.name); }
 
   // Other weights than the two published files (which hold the same network) are named, lest the number be mistaken.
   std::string label() const override {
@@ -70,9 +74,14 @@ class InceptionNet : public LoadedNet<Inception> {
   }
 
  private:
-  Tensor run(const Tensor& images) const override {
-    return net_.pools(Inception::resize(images).mul_(2).sub_(1)).back();
+  Activations run(const Tensor& images) const override {
+    Activations result;
+    result.features = net_.pools(resize_.value(images), &result.spatial).back();
+    result.logits = net_.logits(result.features, /*with_bias=*/false);
+    return result;
   }
+
+  const Entry<InceptionInput>& resize_;
 };
 
 class EfficientNet : public LoadedNet<EfficientNetLite0> {
@@ -80,24 +89,33 @@ class EfficientNet : public LoadedNet<EfficientNetLite0> {
 
  public:
   int64_t dims() const override { return 1280; }
+  bool has_spatial() const override { return false; }
   std::string name() const override { return "efficientnet-lite0"; }
+  std::string resize() const override { return ""; }
   std::string label() const override { return "FD(efficientnet-lite0)"; }
 
  private:
-  Tensor run(const Tensor& images) const override { return net_.features(EfficientNetLite0::resize(images)); }
+  Activations run(const Tensor& images) const override {
+    const Tensor features = net_.features(EfficientNetLite0::resize(images));
+    return {features, net_.logits(features), {}};
+  }
 };
 
-std::unique_ptr<FeatureNet> load_inception(const fs::path& weights) {
+std::unique_ptr<FeatureNet> load_inception(const fs::path& weights, const std::string& resize) {
+  const auto& mode = find(resize_modes(), resize.empty() ? resize_modes().front().name : resize, "resize mode");
   const fs::path file = weights.empty() ? cached(kInceptionFile) : weights;
   if (!fs::exists(file))
     fail(
         "Inception weights are missing: no {} (SHA-256 {}); download {} to that place or name your copy with "
         "--weights, or use --features efficientnet-lite0, which scripts/setup installs",
         file.string(), kInceptionSha, kInceptionUrl);
-  return std::make_unique<InceptionNet>(file, Inception(pytorch_fid_names(read_weights(file).tensors), file.string()));
+  return std::make_unique<InceptionNet>(file, Inception(pytorch_fid_names(read_weights(file).tensors), file.string()),
+                                        mode);
 }
 
-std::unique_ptr<FeatureNet> load_efficientnet(const fs::path& weights) {
+std::unique_ptr<FeatureNet> load_efficientnet(const fs::path& weights, const std::string& resize) {
+  if (!resize.empty())
+    fail("resize mode '{}': efficientnet-lite0 knows only its own; --resize is for inception-fid", resize);
   const fs::path file = weights.empty() ? cached(kEfficientNetFile) : weights;
   if (!fs::exists(file))
     fail(
@@ -113,6 +131,16 @@ constexpr Entry<LoadFeatureNet> kTable[] = {
 };
 
 }  // namespace
+
+Activations concatenate(const std::vector<Activations>& batches) {
+  const auto joined = [&](Tensor Activations::*member) {
+    std::vector<Tensor> parts;
+    for (const Activations& batch : batches)
+      if ((batch.*member).defined()) parts.push_back(batch.*member);
+    return parts.empty() ? Tensor() : parts.size() == 1 ? parts.front() : at::cat(parts);
+  };
+  return {joined(&Activations::features), joined(&Activations::logits), joined(&Activations::spatial)};
+}
 
 std::span<const Entry<LoadFeatureNet>> feature_nets() {
   return kTable;

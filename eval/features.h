@@ -5,19 +5,33 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/registry.h"
 #include "core/tensor.h"
 
 namespace uvic {
 
+// What a network says of B images, float32.
+struct Activations {
+  Tensor features;  // [B, D]
+  Tensor logits;    // [B, classes], as the Inception Score takes them
+  Tensor spatial;   // [B, S], features that tell one place from another; undefined if the network has none
+};
+
+// The batches one after the other; what is undefined in the first is undefined in all.
+Activations concatenate(const std::vector<Activations>& batches);
+
 class FeatureNet {
  public:
   virtual ~FeatureNet() = default;
-  virtual Tensor features(const Tensor& images) const = 0;  // [B, 3, H, W] uint8 -> [B, D] float32
+  virtual Activations activations(const Tensor& images) const = 0;  // of [B, 3, H, W] uint8
+  Tensor features(const Tensor& images) const { return activations(images).features; }
   virtual int64_t dims() const = 0;
+  virtual bool has_spatial() const = 0;
   virtual std::string name() const = 0;            // the registry row
   virtual std::string weights_sha256() const = 0;  // of the weights file, its first 8 digits
+  virtual std::string resize() const = 0;          // a row of resize_modes(); empty: there is only one way
 
   // How a distance in these features is printed: "FID" for the published Inception weights (pytorch-fid's .pth, the
   // TorchScript .pt) and for nothing else, "FD(efficientnet-lite0)", "FD(inception-fid, weights 1a2b3c4d)".
@@ -25,8 +39,9 @@ class FeatureNet {
 };
 
 // `weights` empty: the place where scripts/setup or the user put them (cache_folder()/weights); Error says which file
-// is missing, its SHA-256, where to get it, and names the other networks that need no download.
-using LoadFeatureNet = std::unique_ptr<FeatureNet> (*)(const std::filesystem::path& weights);
+// is missing, its SHA-256, where to get it, and names the other networks that need no download. `resize`: a row of
+// resize_modes(), empty: the network's default; Error if the network has no choice.
+using LoadFeatureNet = std::unique_ptr<FeatureNet> (*)(const std::filesystem::path& weights, const std::string& resize);
 std::span<const Entry<LoadFeatureNet>> feature_nets();  // inception-fid, efficientnet-lite0
 
 // The network used when none is named: inception-fid if its weights are there, else efficientnet-lite0.

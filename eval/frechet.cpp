@@ -42,24 +42,27 @@ Tensor factor_of_rank(const Tensor& sigma, int64_t rank) {
   return columns.t();
 }
 
+}  // namespace
+
 // The covariance of n samples has at most the rank n - 1.
-Tensor factor(const Gaussian& gaussian) {
+Tensor covariance_factor(const Gaussian& gaussian) {
+  check(gaussian);
   const bool is_deficient = gaussian.n > 0 && gaussian.n <= gaussian.mu.size(0);
   return is_deficient ? factor_of_rank(gaussian.sigma, gaussian.n - 1) : factor_of_any_rank(gaussian.sigma);
 }
-
-}  // namespace
 
 double frechet_distance(const Gaussian& a, const Gaussian& b) {
   if (a.mu.size(0) != b.mu.size(0))
     fail("Frechet distance: one side has {} features, the other {}; both must come from the same feature network",
          a.mu.size(0), b.mu.size(0));
-  check(a);
-  check(b);
   const at::NoGradGuard no_grad;
+  return frechet_distance(a, covariance_factor(a), b, covariance_factor(b));
+}
+
+double frechet_distance(const Gaussian& a, const Tensor& factor_a, const Gaussian& b, const Tensor& factor_b) {
   const double means = (a.mu - b.mu).square().sum().item<double>();
   const double traces = (a.sigma.trace() + b.sigma.trace()).item<double>();
-  const Tensor product = at::mm(factor(a).t(), factor(b));
+  const Tensor product = at::mm(factor_a.t(), factor_b);
   const double cross = product.numel() == 0 ? 0.0 : at::linalg_svdvals(product).sum().item<double>();
   return std::max(0.0, means + traces - 2 * cross);
 }

@@ -11,4 +11,8 @@ namespace uvic {
 // Error if the dimensions differ or an entry is not finite.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
+// The same for factors that are known: F [D, rank] float64 with F F^T = sigma.
+Tensor covariance_factor(const Gaussian& gaussian);
+double frechet_distance(const Gaussian& a, const Tensor& factor_a, const Gaussian& b, const Tensor& factor_b);
+
 }  // namespace uvic

@@ -1,10 +1,13 @@
 #include "eval/inception.h"
 
+#include "eval/inception_input.h"
+
 namespace uvic {
 namespace {
 
 constexpr int64_t kSize = 299, kClasses = 1008, kFeatures = 2048;
-constexpr size_t kMixed6e = 7;  // position among the mixed blocks
+constexpr size_t kMixed6d = 6, kMixed6e = 7;  // positions among the mixed blocks
+constexpr int64_t kSpatialChannels = 7;
 
 Tensor spatial_mean(const Tensor& x) {
   return x.mean({2, 3});
@@ -153,11 +156,10 @@ Tensor Inception::run(const Block& block, const Tensor& x) {
 }
 
 Tensor Inception::resize(const Tensor& images) {
-  const Tensor x = images.to(at::kFloat).div_(255);
-  return at::upsample_bilinear2d(x, {kSize, kSize}, /*align_corners=*/false);
+  return resize_bilinear(images.to(at::kFloat).div_(255), kSize, kSize, /*centred=*/true);
 }
 
-std::array<Tensor, 4> Inception::pools(const Tensor& input) const {
+std::array<Tensor, 4> Inception::pools(const Tensor& input, Tensor* spatial) const {
   std::array<Tensor, 4> means;
   Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < stem_.size(); ++i) {
@@ -168,6 +170,7 @@ std::array<Tensor, 4> Inception::pools(const Tensor& input) const {
   }
   for (size_t i = 0; i < mixed_.size(); ++i) {
     x = run(mixed_[i], x);
+    if (i == kMixed6d && spatial) *spatial = x.narrow(1, 0, kSpatialChannels).flatten(1).contiguous();
     if (i == kMixed6e) means[2] = spatial_mean(x);
   }
   means[3] = spatial_mean(x);

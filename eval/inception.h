@@ -18,8 +18,9 @@ class Inception {
   static Tensor resize(const Tensor& images);
 
   // Spatial means after the first and second max pooling, after Mixed_6e and after Mixed_7c: [B, 64], [B, 192],
-  // [B, 768], [B, 2048]. `x`: [B, 3, 299, 299] float32 in [-1, 1].
-  std::array<Tensor, 4> pools(const Tensor& x) const;
+  // [B, 768], [B, 2048]. `x`: [B, 3, 299, 299] float32 in [-1, 1]. `spatial`: the first 7 channels of the 1x1 branch of
+  // Mixed_6d with their places, [B, 7 * 17 * 17], which the spatial FID takes (Nash et al., arXiv 2103.03841).
+  std::array<Tensor, 4> pools(const Tensor& x, Tensor* spatial = nullptr) const;
 
   // [B, 2048] -> [B, 1008]. The Inception Score takes them without bias.
   Tensor logits(const Tensor& pool, bool with_bias) const;

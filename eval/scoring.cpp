@@ -4,21 +4,23 @@
 
 namespace uvic {
 std::map<std::string, std::string> notes_of(const FeatureNet& net) {
-  return {{"features", net.name()}, {"weights", net.weights_sha256()}};
+  std::map<std::string, std::string> notes = {{"features", net.name()}, {"weights", net.weights_sha256()}};
+  if (!net.resize().empty()) notes["resize"] = net.resize();
+  return notes;
 }
 
-void check_comparable(const std::string& file, const Gaussian& gaussian,
-                      const std::map<std::string, std::string>& notes, const FeatureNet& net) {
+void check_comparable(const std::string& file, int64_t dims, const std::map<std::string, std::string>& notes,
+                      const FeatureNet& net) {
   for (const auto& [key, want] : notes_of(net))
     if (const auto found = notes.find(key); found != notes.end() && found->second != want)
       fail(
-          "{}: these statistics come from {} '{}', the images are scored with '{}'; recompute them with `uvic stats` "
-          "or "
-          "choose the same network with --features and --weights",
+          "{}: computed with {} '{}', the images are scored with '{}'; recompute it with `uvic stats`, or choose the "
+          "same "
+          "with --features, --weights and --resize",
           file, key, found->second, want);
-  if (gaussian.mu.size(0) != net.dims())
+  if (dims != net.dims())
     fail("{}: statistics of {} features, but {} has {}; use --features with the network they were computed with", file,
-         gaussian.mu.size(0), net.name(), net.dims());
+         dims, net.name(), net.dims());
 }
 
 }  // namespace uvic

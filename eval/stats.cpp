@@ -27,7 +27,7 @@ Tensor entry(const TensorMap& arrays, const std::string& name, int64_t dims, con
     for (const auto& [key, array] : arrays) present += (present.empty() ? "" : ", ") + key;
     fail(
         "{}: no array '{}' (it has: {}); statistics are an .npz with mu [D] and sigma [D, D], as pytorch-fid or "
-        "`uvic stats` write it",
+        "`uvic stats` write it, images one with arr_0 [N, H, W, 3]",
         file, name, present.empty() ? "nothing" : present);
   }
   const Tensor array = found->second;

@@ -9,6 +9,7 @@
 #include "core/pth.h"
 #include "eval/efficientnet.h"
 #include "eval/inception.h"
+#include "eval/inception_input.h"
 #include "eval/scoring.h"
 #include "tests/inception_weights.h"
 #include "tests/temporary.h"
@@ -79,7 +80,7 @@ class EmptyCache : public testing::Test {
 
 TEST_F(EmptyCache, MissingWeightsSayWhatToDo) {
   const auto load = [](std::string_view name) {
-    return error_of([&] { find(feature_nets(), name, "feature network").value({}); });
+    return error_of([&] { find(feature_nets(), name, "feature network").value({}, ""); });
   };
   const std::string inception = load("inception-fid");
   for (const char* part : {"pt_inception-2015-12-05-6726825d.pth", "6726825d0af5f729",
@@ -100,7 +101,7 @@ TEST_F(EmptyCache, DefaultNetworkFollowsTheWeights) {
 TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
   const fs::path file = folder_ / "filled.safetensors";
   write_safetensors(file, {formula_weights(), {}});
-  const auto net = find(feature_nets(), "inception-fid", "feature network").value(file);
+  const auto net = find(feature_nets(), "inception-fid", "feature network").value(file, "");
   EXPECT_EQ(net->label(), fmt::format("FD(inception-fid, weights {})", sha256_of_file(file).substr(0, 8)));
   EXPECT_EQ(net->dims(), 2048);
 
@@ -110,6 +111,12 @@ TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
   const Tensor features = net->features(image.repeat({2, 1, 1, 1}));
   EXPECT_EQ(features.scalar_type(), at::kFloat);
   EXPECT_LE(relmax(features, known.at("out.pool2048").repeat({2, 1})), 1e-5);
+  EXPECT_EQ(net->resize(), "pytorch-fid");
+  const Activations all =
+      find(feature_nets(), "inception-fid", "feature network").value(file, "tf")->activations(image);
+  EXPECT_EQ(all.logits.size(1), 1008);
+  EXPECT_EQ(all.spatial.size(1), 7 * 17 * 17);
+  EXPECT_GT(relmax(all.features, known.at("out.pool2048")), 1e-4);  // another resize, other features
 }
 
 TEST(Registry, NamesAndUnknownNetwork) {
@@ -195,7 +202,7 @@ TEST(WeightsReader, FoldsTheBatchNorm) {
 TEST(EfficientNet, KnownAnswers) {
   const fs::path file = cache_folder() / "weights" / "efficientnet-lite0-57934424.pth";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is not there; scripts/setup installs it";
-  const auto net = find(feature_nets(), "efficientnet-lite0", "feature network").value({});
+  const auto net = find(feature_nets(), "efficientnet-lite0", "feature network").value({}, "");
   EXPECT_EQ(net->label(), "FD(efficientnet-lite0)");
   EXPECT_EQ(net->weights_sha256(), "57934424");
   EXPECT_EQ(net->dims(), 1280);
@@ -212,10 +219,40 @@ TEST(EfficientNet, KnownAnswers) {
                   {"lite0.pth: no tensor '_blocks.15._project_conv.weight'"});
 }
 
+// A ramp over the columns shows where each mode takes output pixel i from: scaled to 0 - 255, and with the edges apart.
+TEST(ResizeModes, TakePixelsFromWhereTheirProgramsDo) {
+  const Tensor ramp = (at::arange(64) * 4).to(at::kByte).expand({1, 3, 10, 64});
+  const Tensor i = at::arange(299).to(at::kDouble);
+  const auto row = [&](const char* mode) {
+    const Tensor x = find(resize_modes(), mode, "mode").value(ramp);
+    EXPECT_EQ(x.sizes(), (std::vector<int64_t>{1, 3, 299, 299}));
+    EXPECT_EQ(x.scalar_type(), at::kFloat);
+    EXPECT_LT((x[0][0][0] - x[0][2][298]).abs().max().item<float>(), 1e-6);
+    return x[0][1][150].to(at::kDouble);
+  };
+  const Tensor centred = ((i + 0.5) * 64 / 299 - 0.5).clamp(0, 63) * 4, corner = (i * 64 / 299).clamp_max(63) * 4;
+  EXPECT_LT((row("pytorch-fid") - (centred / 127.5 - 1)).abs().max().item<double>(), 1e-5);
+  EXPECT_LT((row("tf") - (corner - 128) / 128).abs().max().item<double>(), 1e-5);
+  const Tensor away = (row("clean") - (centred - 128) / 128).slice(0, 20, 279);  // a cubic keeps a ramp but at its ends
+  EXPECT_LT(away.abs().max().item<double>(), 1e-4);
+  const Tensor large = at::full({1, 3, 400, 500}, 200, at::kByte);
+  for (const auto& mode : resize_modes()) {
+    const double white = std::string_view(mode.name) == "pytorch-fid" ? 200 / 127.5 - 1 : (200.0 - 128) / 128;
+    EXPECT_LT((mode.value(large) - white).abs().max().item<float>(), 1e-5) << mode.name;
+  }
+}
+
+TEST(ResizeModes, AreRefusedByANetworkThatHasOne) {
+  const auto& net = find(feature_nets(), "efficientnet-lite0", "feature network");
+  expect_mentions(error_of([&] { net.value({}, "clean"); }), {"clean", "--resize", "inception-fid"});
+}
+
 // Features that can be computed by hand: the mean of each channel.
 class ChannelMeans : public FeatureNet {
  public:
-  Tensor features(const Tensor& images) const override { return images.to(at::kFloat).mean({2, 3}); }
+  Activations activations(const Tensor& images) const override { return {images.to(at::kFloat).mean({2, 3}), {}, {}}; }
+  bool has_spatial() const override { return false; }
+  std::string resize() const override { return ""; }
   int64_t dims() const override { return 3; }
   std::string label() const override { return "FD(means)"; }
   std::string name() const override { return "means"; }
@@ -224,17 +261,14 @@ class ChannelMeans : public FeatureNet {
 
 TEST(Scoring, StatisticsOfOtherNetworksAreRefused) {
   const ChannelMeans net;
-  const Gaussian fits{at::zeros({3}, at::kDouble), at::eye(3, at::kDouble), 0};
-  const auto error = [&](const Gaussian& gaussian, const std::map<std::string, std::string>& notes) {
-    return error_of([&] { check_comparable("ref.npz", gaussian, notes, net); });
+  const auto error = [&](int64_t dims, const std::map<std::string, std::string>& notes) {
+    return error_of([&] { check_comparable("ref.npz", dims, notes, net); });
   };
-  EXPECT_NO_THROW(check_comparable("ref.npz", fits, notes_of(net), net));
-  EXPECT_NO_THROW(check_comparable("ref.npz", fits, {}, net));
-  expect_mentions(error(fits, {{"features", "inception-fid"}}),
-                  {"ref.npz: these statistics come from features 'inception-fid'"});
-  expect_mentions(error(fits, {{"weights", "12345678"}}), {"weights '12345678'"});
-  const Gaussian wide{at::zeros({2048}, at::kDouble), at::eye(2048, at::kDouble), 0};
-  expect_mentions(error(wide, {}), {"2048 features, but means has 3"});
+  EXPECT_NO_THROW(check_comparable("ref.npz", 3, notes_of(net), net));
+  EXPECT_NO_THROW(check_comparable("ref.npz", 3, {}, net));
+  expect_mentions(error(3, {{"features", "inception-fid"}}), {"ref.npz: computed with features 'inception-fid'"});
+  expect_mentions(error(3, {{"weights", "12345678"}}), {"weights '12345678'"});
+  expect_mentions(error(2048, {}), {"2048 features, but means has 3"});
 }
 
 }  // namespace

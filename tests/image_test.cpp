@@ -152,5 +152,20 @@ TEST(ToFloat, IsUndoneByToUint8) {
   EXPECT_TRUE(at::equal(to_uint8(x), every));
 }
 
+// Nothing but rounding parts it from the resampling of bytes, where no value leaves the range.
+TEST(ResizeFloatLikePillow, IsTheResamplingOfBytesWithoutItsRounding) {
+  const Tensor bytes = formula_image(40, 30).floor_divide(2).add_(64);
+  const Tensor planes = bytes.permute({2, 0, 1}).to(at::kFloat);
+  for (const Filter filter : {Filter::kBox, Filter::kBilinear, Filter::kBicubic, Filter::kLanczos})
+    for (const int64_t side : {17, 40, 91}) {
+      const Tensor got = resize_float_like_pillow(planes, side, side + 3, filter).permute({1, 2, 0});
+      const Tensor want = resize_like_pillow(bytes, side, side + 3, filter).to(at::kFloat);
+      const Tensor inside = (got > 1).logical_and_(got < 254);
+      EXPECT_LT(((got - want).abs() * inside).max().item<float>(), 1.4) << side;  // half a step per pass, amplified
+      if (filter == Filter::kBox) continue;  // may well be whole numbers
+      EXPECT_GT((got - got.round()).abs().max().item<float>(), 0.3);
+    }
+}
+
 }  // namespace
 }  // namespace uvic

@@ -1,47 +1,11 @@
 #include "app/score.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "app/commands.h"
-#include "core/image.h"
-#include "core/progress.h"
-#include "tests/temporary.h"
+#include "tests/fid_command.h"
 
 namespace uvic {
 namespace {
-
-bool has_weights() {
-  return fs::exists(cache_folder() / "weights" / "efficientnet-lite0-57934424.pth");
-}
-
-#define NEEDS_WEIGHTS() \
-  if (!has_weights()) GTEST_SKIP() << "no EfficientNet-Lite0 weights in " << cache_folder() << ": run scripts/setup"
-
-// What the command prints, as it would run behind `uvic`; its Errors come out as they are.
-std::string run(std::vector<std::string> arguments) {
-  CLI::App app;
-  add_fid_commands(app);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(arguments);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  std::fflush(stdout);
-  return testing::internal::GetCapturedStdout();
-}
-
-nlohmann::json run_json(const std::vector<std::string>& arguments) {
-  set_verbosity({.json = true});
-  const std::string text = run(arguments);
-  set_verbosity({.quiet = true});
-  return nlohmann::json::parse(text);
-}
 
 RunConfig tiny_config() {
   RunConfig config;
@@ -71,29 +35,7 @@ fs::path write_tiny_model(const TemporaryFolder& folder) {
   return folder / "tiny.safetensors";
 }
 
-std::string write_images(const TemporaryFolder& folder, const std::string& name, const std::vector<Tensor>& images) {
-  for (size_t i = 0; i < images.size(); ++i) write_png(folder / (fmt::format("{}/{:06}.png", name, i)), images[i]);
-  return (folder / name).string();
-}
-
-std::vector<Tensor> shapes(int64_t count, int64_t size) {
-  const auto data = open_dataset(fmt::format("shapes?count={}&size={}", count, size));
-  std::vector<Tensor> images;
-  for (int64_t i = 0; i < count; ++i) images.push_back(data->images(std::span(&i, 1))[0].permute({1, 2, 0}));
-  return images;
-}
-
-class ScoreTest : public testing::Test {
- protected:
-  void SetUp() override {
-    set_verbosity({.quiet = true});
-    at::set_num_threads(1);  // LAPACK's threads wait for each other at length when other tests run beside this one
-  }
-  void TearDown() override { set_verbosity({}); }
-  TemporaryFolder folder_;
-};
-
-TEST_F(ScoreTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
+TEST_F(FidCommandTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
   NEEDS_WEIGHTS();
   at::manual_seed(1);
   std::vector<Tensor> noise;
@@ -114,7 +56,7 @@ TEST_F(ScoreTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
   EXPECT_EQ(same["b"]["source"], (folder_ / "same").string());
 }
 
-TEST_F(ScoreTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
+TEST_F(FidCommandTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
   std::vector<Tensor> images = shapes(3, 32);
   for (Tensor& image : shapes(2, 48)) images.push_back(image.narrow(0, 0, 40));
   const std::string path = write_images(folder_, "mixed", images);
@@ -129,14 +71,15 @@ TEST_F(ScoreTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
   int64_t done = 0;
   testing::internal::CaptureStderr();
   source.read(
-      source.size, [&](const Tensor& batch) { sizes[batch.sizes().slice(1).vec()] += batch.size(0); },
+      0, source.size,
+      [&](const Tensor& batch, std::span<const int64_t>) { sizes[batch.sizes().slice(1).vec()] += batch.size(0); },
       [&](int64_t now) { done = now; });
   expect_mentions(testing::internal::GetCapturedStderr(), {"broken.jpg", "left out"});
   EXPECT_EQ(done, 7);
   EXPECT_EQ(sizes, (std::map<std::vector<int64_t>, int64_t>{{{3, 32, 32}, 4}, {{3, 40, 48}, 2}}));
 }
 
-TEST_F(ScoreTest, AModelDrawsWhatTheOtherSideShows) {
+TEST_F(FidCommandTest, AModelDrawsWhatTheOtherSideShows) {
   NEEDS_WEIGHTS();
   const std::string model = write_tiny_model(folder_).string();
   const std::vector<std::string> arguments = {"fid", model, "shapes?size=16&count=8", "--features",
@@ -174,7 +117,7 @@ TEST_F(ScoreTest, AModelDrawsWhatTheOtherSideShows) {
   }
 }
 
-TEST_F(ScoreTest, ConditionsComeFromTheOtherSideElseFromTheModelsOwnData) {
+TEST_F(FidCommandTest, ConditionsComeFromTheOtherSideElseFromTheModelsOwnData) {
   const Model model = load_model(write_tiny_model(folder_), at::kCPU);
   const std::shared_ptr<const Dataset> other = open_dataset("shapes?count=4");
   EXPECT_EQ(conditions_for(model, other, 4), other);
@@ -186,7 +129,7 @@ TEST_F(ScoreTest, ConditionsComeFromTheOtherSideElseFromTheModelsOwnData) {
   EXPECT_EQ(own->captions(0), open_dataset("shapes?split=test&count=16")->captions(0));
 }
 
-TEST_F(ScoreTest, StatisticsKeepTheirNotesAndAreNotOverwritten) {
+TEST_F(FidCommandTest, StatisticsKeepTheirNotesAndAreNotOverwritten) {
   NEEDS_WEIGHTS();
   const std::string file = (folder_ / "a.npz").string();
   const std::vector<std::string> arguments = {"stats",      "shapes?count=6",     "--out", file,
@@ -211,7 +154,7 @@ TEST_F(ScoreTest, StatisticsKeepTheirNotesAndAreNotOverwritten) {
   EXPECT_EQ(read_gaussian(file).n, 5);
 }
 
-TEST_F(ScoreTest, TwoStatisticsNeedNoNetwork) {
+TEST_F(FidCommandTest, TwoStatisticsNeedNoNetwork) {
   const auto write = [&](const std::string& name, double mean, int64_t dims, const std::string& features) {
     const Tensor mu = at::full({dims}, mean, at::kDouble);
     std::map<std::string, std::string> notes;
@@ -228,7 +171,7 @@ TEST_F(ScoreTest, TwoStatisticsNeedNoNetwork) {
   expect_mentions(error_of([&] { run({"fid", a, b, "--num", "3"}); }), {"--num"});
 }
 
-TEST_F(ScoreTest, MistakesAreNamed) {
+TEST_F(FidCommandTest, MistakesAreNamed) {
   const std::string missing = (folder_ / "nowhere").string();
   expect_mentions(error_of([&] {
                     run({"fid", missing, "shapes"});
@@ -250,7 +193,7 @@ TEST_F(ScoreTest, MistakesAreNamed) {
       {weights});
 }
 
-TEST_F(ScoreTest, StatisticsOfAnotherNetworkAreRefused) {
+TEST_F(FidCommandTest, StatisticsOfAnotherNetworkAreRefused) {
   NEEDS_WEIGHTS();
   const auto write = [&](const std::string& name, int64_t dims, const std::map<std::string, std::string>& notes) {
     write_gaussian(folder_ / name, {at::zeros({dims}, at::kDouble), at::eye(dims, at::kDouble), 0}, notes);

@@ -63,5 +63,6 @@ void autoencoder_case(const Case&, Report&);    // "ae"
 void clip_case(const Case&, Report&);           // "clip"
 void tokenizer_case(const Case&, Report&);      // "tokenizer"
 void pipeline_case(const Case&, Report&);       // "pipe"
+void metrics_case(const Case&, Report&);        // "metrics"
 
 }  // namespace uvic::parity

@@ -1,4 +1,4 @@
-// Cases "frechet", "inception" and "efficientnet".
+// Cases "frechet", "inception", "efficientnet" and "metrics".
 #include <algorithm>
 
 #include "core/files.h"
@@ -6,6 +6,9 @@
 #include "eval/efficientnet.h"
 #include "eval/frechet.h"
 #include "eval/inception.h"
+#include "eval/inception_input.h"
+#include "eval/metrics/kinds.h"
+#include "eval/metrics/numpy_random.h"
 #include "tests/inception_weights.h"
 #include "tests/parity/case.h"
 
@@ -65,6 +68,12 @@ void inception_case(const Case& reference, Report& report) {
     if (reference.has(out + "resized299_bilinear_first"))
       report.absmax(name + " resized", resized[0], reference.at(out + "resized299_bilinear_first"),
                     tolerance.at("resize_bilinear_abs"));
+    if (reference.has(out + "resized299_cleanfid_bicubic_hwc_first")) {
+      const Tensor clean =
+          find(resize_modes(), "clean", "mode").value(reference.at("in." + name).permute({0, 3, 1, 2}));
+      report.absmax(name + " resized by clean-fid", (clean[0] * 128 + 128).permute({1, 2, 0}),
+                    reference.at(out + "resized299_cleanfid_bicubic_hwc_first"), tolerance.at("resize_bicubic_abs"));
+    }
     const auto pools = net.pools(resized * 2 - 1);
     const char* kPools[] = {"pool64", "pool192", "pool768", "pool2048"};
     for (size_t i = 0; i < pools.size(); ++i)
@@ -87,6 +96,48 @@ void efficientnet_case(const Case& reference, Report& report) {
   const Tensor features = net.features(resized);
   report.relmax("features", features, reference.at("out.features"), tolerance.at("features_relmax"));
   report.relmax("logits", net.logits(features), reference.at("out.logits"), tolerance.at("logits_relmax"));
+}
+
+void metrics_case(const Case& reference, Report& report) {
+  constexpr double kRelative = 1e-5;  // "rel 1e-5" of the manifest
+  const auto value = [&](const std::string& key) { return reference.at("out." + key).item<double>(); };
+  const auto near = [&](const std::string& key, double got) {
+    report.add(key, std::abs(got - value(key)), kRelative * std::abs(value(key)));
+  };
+  const Tensor x = reference.at("in.kid.x"), y = reference.at("in.kid.y");
+  const int64_t m = std::min(x.size(0), y.size(0));
+  near("kid.full_first_m", kernel_distance(x.narrow(0, 0, m), y.narrow(0, 0, m)));
+  near("kid.clean_fid_full_first_m", kernel_distance(x.narrow(0, 0, m), y.narrow(0, 0, m)));
+  std::vector<double> subsets;
+  for (int64_t i = 0; i < reference.at("in.kid.idx_x").size(0); ++i)
+    subsets.push_back(kernel_distance(x.index_select(0, reference.at("in.kid.idx_x")[i]),
+                                      y.index_select(0, reference.at("in.kid.idx_y")[i])));
+  report.relmax("kid.subset_values", at::tensor(subsets, at::kDouble), reference.at("out.kid.subset_values"),
+                kRelative);
+  near("kid.subset_mean", mean_std(subsets).mean);
+  near("kid.subset_std", mean_std(subsets).std);
+
+  const Tensor logits = reference.at("in.isc.logits");
+  const auto score = [&](const std::string& key, const MeanStd& got) {
+    near(key + ".mean", got.mean);
+    // One part has no deviation.
+    report.add(key + ".std", std::abs(got.std - value(key + ".std")), kRelative * std::max(1e-5, value(key + ".std")));
+  };
+  score("isc.splits1", inception_score(logits, 1));
+  const int64_t splits = reference.config().at("isc_splits");
+  score("isc.splits5", inception_score(logits, splits));
+  const Tensor order = NumpyRandom(2020).permutation(logits.size(0));
+  report.exact("isc.perm_rng2020", order, reference.at("out.isc.perm_rng2020"));
+  score("isc.torch_fidelity_default_shuffle2020", inception_score(logits.index_select(0, order), splits));
+
+  for (const int64_t k : {3, 5}) {
+    const std::string key = fmt::format("prc.k{}.", k);
+    const Prdc got = prdc(reference.at("in.prc.generated"), reference.at("in.prc.real"), k, k);
+    report.add(key + "precision", std::abs(got.precision - value(key + "precision_exact")), 0);
+    report.add(key + "recall", std::abs(got.recall - value(key + "recall_exact")), 0);
+    near(key + "density", got.density);
+    near(key + "coverage", got.coverage);
+  }
 }
 
 }  // namespace uvic::parity

@@ -24,7 +24,8 @@ weights=text_run/latest/model_ema.safetensors
 quietly sample --model text_run --seeds 0-1 --out pictures
 quietly convert $weights bare.pth
 
-mkdir empty && echo 'just text' > note.txt && cp note.txt note.png && cp note.txt note.safetensors && cp note.txt note.npz
+mkdir one && cp shapes/000000.png one
+mkdir empty && echo 'just text' > note.txt && cp note.txt note.png && cp note.txt note.safetensors && cp note.txt note.npz && cp note.txt note.feats
 # CIFAR-10: five batches of ten black aeroplanes, then the ways in which they may be broken.
 mkdir -p cifar/cifar-10-batches-bin && for k in 1 2 3 4 5; do zeros 30730 > cifar/cifar-10-batches-bin/data_batch_$k.bin; done
 tar -czf cifar.tar.gz -C cifar cifar-10-batches-bin
@@ -37,6 +38,7 @@ for bad in cut_jpeg cut_png text_as_png; do mkdir $bad && cp shapes/*.png $bad; 
 cp "$data/images/progressive.jpg" . && head -c 200 progressive.jpg > cut_jpeg/bad.jpg
 head -c 90 pictures/000000.png > cut_png/bad.png
 cp note.txt text_as_png/bad.png
+mkdir photos && cp progressive.jpg photos/a.jpg && cp progressive.jpg photos/b.jpg
 mkdir only_bad && cp note.txt only_bad/bad.png
 mkdir mixed && cp "$data"/images/{grey.jpg,cmyk.jpg,grey16.png,rgb16.png,grey_alpha.png,rgba.png,one_bit.png,palette.gif,rgb.tif} mixed
 mkdir bad_captions && cp shapes/000000.png bad_captions && echo '{"file_name": 3}' > bad_captions/metadata.jsonl
@@ -58,6 +60,7 @@ command="touch $work/owned"
   bytes '\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02cos\nsystem\nX'
   bytes "\\x$(printf %02x ${#command})\0\0\0" && bytes "$command" && bytes '\x85R.'
 } > evil.pth
+cp $weights weights.feats
 cp "$data/files/plain.npz" ill_shaped.npz && cp "$data/files/compressed.npz" other_keys.npz
 # Configs.
 echo $'[train]\nstep = 5' > unknown_key.toml
@@ -238,6 +241,18 @@ usage "'vgg' is none of inception-fid" fid $in/shapes $in/pictures --features vg
 usage "'vgg' is none of inception-fid" stats $in/shapes --out a.npz --features vgg
 usage "'best' is none of dpm-solver" fid $in/text_run $in/pictures --sampler best
 usage "'nope' is none of quickstart" fid $in/bare.pth $in/pictures --preset nope
+usage "'lpips' is none of fid, fid-inf" fid $in/shapes $in/pictures --metrics fid,lpips
+usage "'bicubic' is none of pytorch-fid, clean, tf" fid $in/shapes $in/pictures --resize bicubic
+usage "'-1': expected a whole number, 0 or more" fid $in/shapes $in/pictures --seed=-1
+error 'efficientnet-lite0 knows only its own' fid $in/shapes $in/pictures --features efficientnet-lite0 --resize clean
+error 'note.feats is not a safetensors file' fid $in/note.feats $in/pictures
+error "no tensor 'features'" fid $in/pictures $in/weights.feats
+error 'holds 1 image' fid $in/one $in/pictures
+error 'holds 1 image' fid $in/one $in/pictures --doctor
+error 'the picture is a .png file' fid $in/shapes $in/pictures --explain pairs.jpg
+error 'no_recipe.png exists: give --force' fid $in/shapes $in/pictures --explain $in/no_recipe.png
+error 'statistics are an .npz file' stats $in/shapes --out a.txt
+works 'A is png and B is jpg' fid $in/shapes $in/photos --doctor
 error 'weights are missing' fid $in/shapes $in/pictures --features inception-fid
 error 'weights are missing' fid $in/shapes $in/pictures
 error 'missing.pth' fid $in/shapes $in/pictures --weights missing.pth

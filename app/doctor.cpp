@@ -1,0 +1,125 @@
+#include "app/doctor.h"
+
+#include <algorithm>
+
+#include "core/files.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+
+namespace uvic {
+namespace {
+
+using Size = std::pair<int64_t, int64_t>;
+
+Size usual_size(const Survey& survey) {
+  return std::max_element(survey.sizes.begin(), survey.sizes.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+std::string text_of(const Size& size) {
+  return fmt::format("{} x {}", size.second, size.first);  // width first, as people say it
+}
+
+std::string format_of(const Side& side) {
+  std::string most;
+  for (const auto& [format, count] : side.images.formats)
+    if (most.empty() || count > side.images.formats.at(most)) most = format;
+  return most;
+}
+
+bool is_lossy(const std::string& format) {
+  return format == "jpg" || format == "webp";
+}
+
+double share(int64_t part, int64_t all) {
+  return all == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
+}
+
+// What can be wrong with one side alone.
+void look_at(const char* name, const Side& side, const Survey& survey, std::vector<std::string>& found) {
+  if (side.count > 0 && side.count < kEnoughImages)
+    found.push_back(
+        fmt::format("{} has {} images: below {} distances are biased upward", name, side.count, kEnoughImages));
+  if (side.form == Form::kStatistics && note(side, "features").empty())
+    found.push_back(fmt::format("{}: statistics that do not say which network and resizing they come from", name));
+  if (survey.images == 0) return;
+  if (survey.sizes.size() > 1)
+    found.push_back(fmt::format("{} mixes {} sizes, {} in {:.0f}% of the images", name, survey.sizes.size(),
+                                text_of(usual_size(survey)),
+                                share(survey.sizes.at(usual_size(survey)), survey.images)));
+  if (side.images.formats.size() > 1)
+    found.push_back(fmt::format("{} mixes file formats, most are {}", name, format_of(side)));
+  if (const int64_t repeated = survey.images - static_cast<int64_t>(survey.copies.size()); repeated > 0)
+    found.push_back(fmt::format("{}: {} of {} images repeat another", name, repeated, survey.images));
+}
+
+void compare(const Side& a, const Survey& of_a, const Side& b, const Survey& of_b, std::vector<std::string>& found) {
+  if (usual_size(of_a) != usual_size(of_b))
+    found.push_back(fmt::format("A is {} and B is {}: resizing alone sets them apart", text_of(usual_size(of_a)),
+                                text_of(usual_size(of_b))));
+  if (const std::string fa = format_of(a), fb = format_of(b);
+      !fa.empty() && !fb.empty() && is_lossy(fa) != is_lossy(fb))
+    found.push_back(fmt::format("A is {} and B is {}: compression alone sets them apart", fa, fb));
+  const double grey_a = share(of_a.grey, of_a.images), grey_b = share(of_b.grey, of_b.images);
+  if (std::abs(grey_a - grey_b) > 10)
+    found.push_back(fmt::format("{:.0f}% of A and {:.0f}% of B are grey", grey_a, grey_b));
+  int64_t both = 0;
+  for (const auto& [hash, count] : of_a.copies) both += of_b.copies.contains(hash);
+  if (both > 0)
+    found.push_back(
+        fmt::format("{} images are in A and in B, pixel for pixel: the same set twice, training among test "
+                    "images, or copies out of a model",
+                    both));
+}
+
+}  // namespace
+
+Survey survey(const Side& side, const std::string& task) {
+  Survey result;
+  if (side.form != Form::kFiles && side.form != Form::kData) return result;
+  Progress progress(task, side.count, "image");
+  side.images.read(
+      0, side.count,
+      [&](const Tensor& images, std::span<const int64_t>) {
+        result.images += images.size(0);
+        result.sizes[{images.size(2), images.size(3)}] += images.size(0);
+        const Tensor grey = (images == images.narrow(1, 0, 1)).flatten(1).all(1);
+        result.grey += grey.sum().item<int64_t>();
+        for (const Tensor& image : images.unbind()) {
+          const Tensor pixels = image.contiguous();
+          ++result.copies[sha256_of_bytes({static_cast<const char*>(pixels.data_ptr()), pixels.nbytes()}) +
+                          text_of({pixels.size(1), pixels.size(2)})];
+        }
+      },
+      [&](int64_t done) {
+        stop_if_interrupted();
+        progress.update(done);
+      });
+  return result;
+}
+
+std::vector<std::string> diagnose(const Side& a, const Survey& of_a, const Side& b, const Survey& of_b) {
+  std::vector<std::string> found;
+  look_at("A", a, of_a, found);
+  look_at("B", b, of_b, found);
+  if (of_a.images > 0 && of_b.images > 0) compare(a, of_a, b, of_b, found);
+  if (a.count > 0 && b.count > 0 && std::max(a.count, b.count) > 2 * std::min(a.count, b.count) &&
+      std::min(a.count, b.count) < 10 * kEnoughImages)
+    found.push_back(
+        fmt::format("A has {} images and B {}: compare the number only with others of as many", a.count, b.count));
+  for (const char* name : {"features", "weights", "resize"})
+    if (const std::string x = note(a, name), y = note(b, name); !x.empty() && !y.empty() && x != y)
+      found.push_back(fmt::format("A comes from {} '{}', B from '{}': they cannot be compared", name, x, y));
+  return found;
+}
+
+std::string summary(const char* name, const Side& side, const Survey& survey) {
+  std::string text = fmt::format("{}: {}", name, side.text);
+  if (side.count > 0) text += fmt::format(", {} images", side.count);
+  if (survey.images > 0) text += fmt::format(" of {}", text_of(usual_size(survey)));
+  if (const std::string format = format_of(side); !format.empty()) text += ", " + format;
+  return text;
+}
+
+}  // namespace uvic

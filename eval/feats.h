@@ -1,0 +1,24 @@
+// .feats files: what a network said of every image of a set, so that metrics need not run it again.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "eval/features.h"
+
+namespace uvic {
+
+// A safetensors file (core/safetensors.h) of float32: features [N, D], logits [N, classes], and spatial [N, S] if the
+// network has them; its metadata are the notes, text by name.
+struct FeatsFile {
+  Activations activations;
+  std::map<std::string, std::string> notes;
+};
+
+// The tensors are views of the mapped file. Error if it is no such file, or has rows that do not fit or numbers that
+// are not finite.
+FeatsFile read_feats(const std::filesystem::path& path);
+void write_feats(const std::filesystem::path& path, const FeatsFile& file);  // atomically
+
+}  // namespace uvic

@@ -1,0 +1,23 @@
+#include "eval/metrics/kinds.h"
+
+namespace uvic {
+namespace {
+
+constexpr Keep kFeatures{.features = true}, kLogits{.logits = true}, kSpatial{.spatial = true};
+
+constexpr Entry<Metric> kTable[] = {
+    {"fid", {{}, {}, fid_metric}, "Frechet distance of Gaussians, with its 95% interval"},
+    {"fid-inf", {kFeatures, {}, fid_infinity_metric}, "the FID that infinitely many images of A would have"},
+    {"sfid", {kSpatial, kSpatial, spatial_fid_metric}, "FID of features that know places; inception-fid only"},
+    {"kid", {kFeatures, kFeatures, kid_metric}, "kernel distance, unbiased: mean and deviation over subsets"},
+    {"is", {kLogits, {}, inception_score_metric}, "Inception Score of A: mean and deviation over 10 parts"},
+    {"prdc", {kFeatures, kFeatures, prdc_metric}, "precision, recall, density, coverage of A against the real B"},
+};
+
+}  // namespace
+
+std::span<const Entry<Metric>> metrics() {
+  return kTable;
+}
+
+}  // namespace uvic

@@ -1,0 +1,56 @@
+#include "core/error.h"
+#include "eval/metrics/distances.h"
+#include "eval/metrics/kinds.h"
+
+namespace uvic {
+namespace {
+
+// What the authors' programs (and torch-fidelity, prdc) take.
+constexpr int64_t kReach = 3, kDensity = 5;
+
+// Computes those distances again, exactly, that are too close to a radius to be told from it. `radii`: [n, 1] or [m].
+void settle(const DistanceBlock& block, const Tensor& radii, const Tensor& x, const Tensor& y) {
+  const Tensor near = ((block.d - radii).abs() <= block.error).nonzero();
+  if (near.size(0) == 0) return;
+  const Tensor row = near.select(1, 0), column = near.select(1, 1);
+  block.d.index_put_({row, column}, exact_distances(x, row + block.i, y, column + block.j));
+}
+
+}  // namespace
+
+Prdc prdc(const Tensor& generated, const Tensor& real, int64_t k_reach, int64_t k_density) {
+  TORCH_CHECK(generated.dim() == 2 && real.dim() == 2 && generated.size(1) == real.size(1), "prdc: ", generated.sizes(),
+              " and ", real.sizes());
+  const at::NoGradGuard no_grad;
+  const int64_t n = generated.size(0), m = real.size(0);
+  const Tensor of_real = neighbour_distances(real, {k_reach, k_density});
+  const Tensor of_generated = neighbour_distances(generated, {k_reach})[0];
+  const Tensor precise = at::zeros({n}, at::kBool), recalled = at::zeros({m}, at::kBool);
+  const Tensor covered = at::zeros({m}, at::kBool);
+  int64_t dense = 0;
+  for_each_distance_block(generated, real, [&](const DistanceBlock& block) {
+    const auto rows = [&](const Tensor& t) { return t.narrow(0, block.i, block.d.size(0)); };
+    const auto columns = [&](const Tensor& t) { return t.narrow(0, block.j, block.d.size(1)); };
+    const Tensor reach = columns(of_real[0]), density = columns(of_real[1]);
+    const Tensor own_reach = rows(of_generated).unsqueeze(1);
+    for (const Tensor& radii : {reach, density, own_reach}) settle(block, radii, generated, real);
+    rows(precise).logical_or_((block.d <= reach).any(1));
+    columns(recalled).logical_or_((block.d <= own_reach).any(0));
+    const Tensor inside = block.d < density;
+    columns(covered).logical_or_(inside.any(0));
+    dense += inside.sum().item<int64_t>();
+  });
+  const auto share = [](const Tensor& flags) { return flags.to(at::kDouble).mean().item<double>(); };
+  return {share(precise), share(recalled), static_cast<double>(dense) / static_cast<double>(k_density * n),
+          share(covered)};
+}
+
+std::vector<MetricValue> prdc_metric(const FeatureSet& a, const FeatureSet& b, uint64_t) {
+  const Prdc values = prdc(a.activations.features, b.activations.features, kReach, kDensity);
+  return {{"precision", values.precision, 0, ""},
+          {"recall", values.recall, 0, ""},
+          {"density", values.density, 0, ""},
+          {"coverage", values.coverage, 0, ""}};
+}
+
+}  // namespace uvic

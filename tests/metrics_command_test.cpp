@@ -1,0 +1,167 @@
+// uvic fid with several metrics, kept features, --doctor and --explain.
+#include <cmath>
+
+#include "app/explain.h"
+#include "app/image_source.h"
+#include "core/npz.h"
+#include "eval/feats.h"
+#include "tests/fid_command.h"
+
+namespace uvic {
+namespace {
+
+TEST_F(FidCommandTest, AllMetricsComeFromOnePassAndFromKeptFeatures) {
+  NEEDS_WEIGHTS();
+  const std::string a = "shapes?count=12", b = "shapes?split=test&count=10";
+  const std::string metrics = "fid,kid,is,prdc";
+  const auto direct = run_json({"fid", a, b, "--metrics", metrics, "--features", "efficientnet-lite0"});
+  EXPECT_EQ(direct["label"], "FD(efficientnet-lite0)");
+  EXPECT_EQ(direct["value"], direct["metrics"]["FID"]["value"]);
+  EXPECT_GT(direct["metrics"]["FID"]["spread"].get<double>(), 0);
+  EXPECT_EQ(direct["metrics"]["FID"]["spread_of"], "95%");
+  EXPECT_GT(direct["metrics"]["IS"]["value"].get<double>(), 1);
+  for (const char* share : {"precision", "recall", "coverage"}) {
+    EXPECT_GE(direct["metrics"][share]["value"].get<double>(), 0);
+    EXPECT_LE(direct["metrics"][share]["value"].get<double>(), 1);
+  }
+  EXPECT_TRUE(direct["metrics"].contains("density"));
+
+  const std::string fa = (folder_ / "a.feats").string(), fb = (folder_ / "b.feats").string();
+  run({"stats", a, "--out", fa, "--features", "efficientnet-lite0"});
+  run({"stats", b, "--out", fb, "--features", "efficientnet-lite0"});
+  const auto kept = run_json({"fid", fa, fb, "--metrics", metrics});
+  EXPECT_EQ(kept["metrics"], direct["metrics"]);
+  EXPECT_EQ(kept["label"], direct["label"]);
+  EXPECT_EQ(kept["a"]["images"], 12);
+  EXPECT_EQ(run_json({"fid", fa, b, "--metrics", metrics})["metrics"], direct["metrics"]);
+  EXPECT_EQ(run_json({"fid", fa, fb, "--num", "8"})["a"]["images"], 8);
+  EXPECT_NE(run_json({"fid", fa, fb, "--metrics", "kid", "--seed", "1"})["value"], kept["metrics"]["KID"]["value"]);
+
+  const std::string text = run({"fid", fa, fb, "--metrics", "fid,prdc"});
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
+  expect_mentions(text, {"FD(efficientnet-lite0) ", " ± ", "(95%, n=12, weights 57934424)",
+                         "\nprecision(efficientnet-lite0) ", "\nA: " + fa});
+
+  // Statistics from kept features are those of the images.
+  const std::string statistics = (folder_ / "a.npz").string();
+  run({"stats", fa, "--out", statistics});
+  EXPECT_NEAR(run_json({"fid", statistics, fa})["value"].get<double>(), 0, 1e-6);
+  expect_mentions(error_of([&] { run({"fid", fa, statistics, "--metrics", "kid"}); }), {statistics, "kid", ".feats"});
+  expect_mentions(error_of([&] { run({"fid", fa, fb, "--metrics", "sfid"}); }), {fa, "spatial"});
+  expect_mentions(error_of([&] { run({"fid", a, fb, "--metrics", "sfid"}); }), {"sfid", "inception-fid"});
+  EXPECT_THROW(run({"fid", fa, fb, "--metrics", "fid,lpips"}), CLI::ValidationError);
+}
+
+TEST_F(FidCommandTest, KeptFeaturesAreGoneOnWith) {
+  NEEDS_WEIGHTS();
+  const std::string part = (folder_ / "part.feats").string(), whole = (folder_ / "whole.feats").string();
+  const auto stats = [&](const std::string& source, const std::string& out, const std::string& num) {
+    return run({"stats", source, "--out", out, "--num", num, "--features", "efficientnet-lite0"});
+  };
+  const std::string images = write_images(folder_, "images", shapes(9, 32));
+  stats(images, part, "4");
+  expect_mentions(stats(images, part, "9"), {part, "9 images"});
+  stats(images, whole, "9");
+  EXPECT_TRUE(read_feats(part).activations.features.equal(read_feats(whole).activations.features));
+  EXPECT_TRUE(read_feats(part).activations.logits.equal(read_feats(whole).activations.logits));
+  EXPECT_EQ(read_feats(part).notes, read_feats(whole).notes);
+  const std::string others = write_images(folder_, "others", shapes(8, 32));
+  expect_mentions(error_of([&] { stats(others, part, "8"); }), {part, "exists", "--force"});
+  EXPECT_EQ(read_feats(part).notes, read_feats(whole).notes);
+}
+
+TEST_F(FidCommandTest, DamagedFeaturesAreNamed) {
+  const auto error = [&](const std::string& name, const TensorMap& tensors) {
+    write_safetensors(folder_ / name, {tensors, {}});
+    return error_of([&] { read_feats(folder_ / name); });
+  };
+  expect_mentions(error("none.feats", {{"x", at::ones({2, 2})}}), {"none.feats", "features", "uvic stats"});
+  expect_mentions(error("type.feats", {{"features", at::ones({2, 2}, at::kDouble)}}), {"type.feats", "float32"});
+  expect_mentions(error("rows.feats", {{"features", at::ones({2, 2})}, {"logits", at::ones({3, 2})}}), {"3 rows", "2"});
+  expect_mentions(error("nan.feats", {{"features", at::full({2, 2}, std::nan(""))}}), {"nan.feats", "non-finite"});
+  const std::string text = folder_.put("text.feats", "no features").string();
+  expect_mentions(error_of([&] { run({"fid", text, text}); }), {text, "safetensors"});
+}
+
+TEST_F(FidCommandTest, AnArrayOfImagesIsAsGoodAsFiles) {
+  const std::vector<Tensor> images = shapes(5, 32);
+  write_npz(folder_ / "set.npz", {{"arr_0", at::stack(images)}, {"arr_1", at::arange(5)}});
+  EXPECT_TRUE(is_image_array(folder_ / "set.npz"));
+  std::vector<Tensor> seen;
+  array_images(folder_ / "set.npz")
+      .read(
+          1, 5, [&](const Tensor& batch, std::span<const int64_t>) { seen.push_back(batch); }, [](int64_t) {});
+  EXPECT_TRUE(at::cat(seen).equal(at::stack(images).narrow(0, 1, 4).permute({0, 3, 1, 2})));
+  write_npz(folder_ / "grey.npz", {{"arr_0", at::zeros({5, 8, 8}, at::kByte)}});
+  expect_mentions(error_of([&] {
+                    run({"fid", (folder_ / "grey.npz").string(), "shapes?count=4"});
+                  }),
+                  {"grey.npz", "arr_0", "[5, 8, 8]", "[N, H, W, 3]"});
+}
+
+TEST_F(FidCommandTest, TheDoctorSeesWhatIsWrongWithTwoSets) {
+  std::vector<Tensor> images = shapes(6, 32);
+  images.push_back(images[0]);
+  const std::string a = write_images(folder_, "a", images), b = write_images(folder_, "b", shapes(20, 16));
+  write_png(folder_ / "b/large.png", images[0]);
+  const auto found = run_json({"fid", a, b, "--doctor"});
+  const std::string list = found["found"].dump();
+  expect_mentions(list,
+                  {"A has 7 images", "2048", "B mixes 2 sizes", "16 x 16 in 95%", "A: 1 of 7 images repeat another",
+                   "A is 32 x 32 and B is 16 x 16", "1 images are in A and in B", "A has 7 images and B 21"});
+  EXPECT_EQ(found["a"], "A: " + a + ", 7 images of 32 x 32, png");
+
+  const std::string grey = read_file(fs::path(UVIC_TEST_DATA) / "images" / "grey.jpg", "test data");
+  for (int i = 0; i < 4; ++i) folder_.put(fmt::format("grey/{}.jpg", i), grey);
+  const std::string text = run({"fid", a, (folder_ / "grey").string(), "--doctor"});
+  expect_mentions(text, {"- A is png and B is jpg", "of A and 100% of B are grey", "4 images of 19 x 13, jpg"});
+}
+
+TEST_F(FidCommandTest, TheDoctorFindsNothingInTwoSoundSetsButTheirSize) {
+  const auto found = run_json({"fid", "shapes?count=30&size=16", "shapes?split=test&count=30&size=16", "--doctor"});
+  EXPECT_EQ(found["found"].size(), 2);  // too few, in A and in B
+  const auto statistics = [&](const std::string& name, const std::map<std::string, std::string>& notes) {
+    write_gaussian(folder_ / name, {at::zeros({4}, at::kDouble), at::eye(4, at::kDouble), 5000}, notes);
+    return (folder_ / name).string();
+  };
+  const std::string known = statistics("a.npz", {{"features", "x"}, {"resize", "clean"}});
+  const std::string other = statistics("b.npz", {{"features", "x"}, {"resize", "tf"}}), bare = statistics("c.npz", {});
+  EXPECT_EQ(run_json({"fid", known, known, "--doctor"})["found"].size(), 0);
+  expect_mentions(run({"fid", known, other, "--doctor"}), {"A comes from resize 'clean', B from 'tf'"});
+  expect_mentions(run({"fid", known, bare, "--doctor"}), {"B: statistics that do not say"});
+}
+
+TEST(Explain, PartsAndNeighbours) {
+  const auto gaussian = [](double mean, double variance) {
+    return Gaussian{at::full({3}, mean, at::kDouble), at::eye(3, at::kDouble) * variance, 0};
+  };
+  const FrechetParts parts = frechet_parts(gaussian(0, 1), gaussian(2, 9));
+  EXPECT_NEAR(parts.means, 12, 1e-12);
+  EXPECT_NEAR(parts.covariances, 12, 1e-9);
+  const Tensor a = at::tensor({0.0f, 10.0f}).view({2, 1}), b = at::tensor({7.0f, 1.0f, 30.0f}).view({3, 1});
+  const Nearest nearest = nearest_images(a, b);
+  EXPECT_TRUE(nearest.index.equal(at::tensor({1, 0}, at::kLong)));
+  EXPECT_TRUE(nearest.distance.equal(at::tensor({1.0, 3.0}, at::kDouble)));
+}
+
+TEST_F(FidCommandTest, ExplainShowsCopiesBesideTheirOriginals) {
+  NEEDS_WEIGHTS();
+  const std::vector<Tensor> images = shapes(6, 64);
+  std::vector<Tensor> generated = {images[4]};
+  at::manual_seed(1);
+  for (int i = 0; i < 3; ++i) generated.push_back(at::randint(256, {64, 64, 3}, at::kByte));
+  const std::string a = write_images(folder_, "a", generated), b = write_images(folder_, "b", images);
+  const std::string picture = (folder_ / "pairs.png").string();
+  const auto result = run_json({"fid", a, b, "--explain", picture, "--features", "efficientnet-lite0"});
+  EXPECT_NEAR(result["explain"]["means"].get<double>() + result["explain"]["covariances"].get<double>(),
+              result["value"].get<double>(), 1e-6);
+  const Tensor grid = read_image(picture);
+  const Tensor copy = grid.narrow(0, 4, 128).narrow(1, 4, 128), original = grid.narrow(0, 4, 128).narrow(1, 136, 128);
+  EXPECT_TRUE(copy.equal(original));  // the first pair
+  EXPECT_TRUE(copy.equal(images[4].repeat_interleave(2, 0).repeat_interleave(2, 1)));
+  expect_mentions(error_of([&] { run({"fid", a, b, "--explain", picture}); }), {picture, "--force"});
+  expect_mentions(error_of([&] { run({"fid", a, b, "--explain", "pairs.jpg"}); }), {"pairs.jpg", ".png"});
+}
+
+}  // namespace
+}  // namespace uvic
