@@ -1,5 +1,7 @@
 #include "encoders/autoencoder_kl.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "encoders/autoencoder_config.h"
 
@@ -12,11 +14,17 @@ Tensor AutoencoderKl::ResBlock::operator()(const Tensor& x) const {
   return (shortcut ? (*shortcut)(x) : x) + conv2(at::silu(norm2(h)));
 }
 
-// One head over all places.
+// One head over all places, for some of them at a time, so that memory does not grow with the square of their number.
+// Composed, because LibTorch's fused attention gives other bits in a process that has used more threads before.
 Tensor AutoencoderKl::Attention::operator()(const Tensor& x) const {
-  const auto tokens = norm(x).flatten(2).transpose(1, 2).unsqueeze(1);  // [B, 1, H W, C]
-  const Tensor mixed = at::scaled_dot_product_attention(q(tokens), k(tokens), v(tokens));
-  return x + out(mixed).squeeze(1).transpose(1, 2).reshape(x.sizes());
+  constexpr int64_t kQueries = 1024;
+  const Tensor tokens = norm(x).flatten(2).transpose(1, 2);  // [B, H W, C]
+  const double scale = 1 / std::sqrt(static_cast<double>(x.size(1)));
+  const Tensor keys = k(tokens).transpose(1, 2), values = v(tokens);
+  std::vector<Tensor> mixed;
+  for (const Tensor& queries : (q(tokens) * scale).split(kQueries, 1))
+    mixed.push_back(at::matmul(at::softmax(at::matmul(queries, keys), -1), values));
+  return x + out(at::cat(mixed, 1)).transpose(1, 2).reshape(x.sizes());
 }
 
 Tensor AutoencoderKl::Level::operator()(Tensor x) const {
