@@ -1,8 +1,8 @@
 #include "app/pipeline.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include "app/one_by_one.h"
 #include "core/autocast.h"
 #include "core/image.h"
 #include "core/random.h"
@@ -26,42 +26,6 @@ Condition join(const Condition& a, const Condition& b) {
   return both;
 }
 
-class OneThread {
- public:
-  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
-// Runs `count` independent network calls on one image each, several at once, each on one thread: matrix kernels may round
-// differently for other batch sizes and thread counts, and Cog Attention amplifies that where a score changes its sign.
-Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
-  std::vector<Tensor> out(static_cast<size_t>(count));
-  const auto run = [&](int64_t begin, int64_t end) {
-    at::NoGradGuard no_grad;  // the mode of the calling thread does not reach the others
-    for (int64_t i = begin; i < end; ++i) out[i] = call(i);
-  };
-  if (count == 1) {
-    const OneThread one_thread;  // a single call would have all threads to itself
-    run(0, 1);
-  } else {
-    at::parallel_for(0, count, 1, run);
-  }
-  return at::cat(out);
-}
-
-// The frozen networks' calls, which take one image or text each on any device.
-Tensor each_apart(at::Device device, int64_t count, const std::function<Tensor(int64_t i)>& call) {
-  if (device.is_cpu()) return one_by_one(count, call);
-  std::vector<Tensor> out;
-  for (int64_t i = 0; i < count; ++i) out.push_back(call(i));
-  return at::cat(out);
-}
-
 const std::string& text_of(const Request& request, bool null) { return null ? request.negative : request.prompt; }
 
 // [B, N, D], every text encoded once.
@@ -82,6 +46,15 @@ Tensor text_states(const Model& model, std::span<const Request> requests, bool n
   return states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
 }
 
+// [B, N, D] if the requests bring their states along; undefined if not.
+Tensor given_contexts(std::span<const Request> requests, bool null) {
+  std::vector<Tensor> contexts;
+  for (const Request& request : requests) contexts.push_back(null ? request.negative_context : request.context);
+  const auto given = std::count_if(contexts.begin(), contexts.end(), [](const Tensor& c) { return c.defined(); });
+  TORCH_CHECK(given == 0 || given == std::ssize(contexts), "some requests of a batch bring a context, others do not");
+  return given == 0 ? Tensor() : at::stack(contexts);
+}
+
 // The condition of a batch of requests; `null` gives what guidance leads away from.
 Condition make_condition(const Model& model, std::span<const Request> requests, bool null) {
   const UVitConfig& config = model.card.config.model;
@@ -91,7 +64,9 @@ Condition make_condition(const Model& model, std::span<const Request> requests, 
     for (size_t i = 0; i < requests.size(); ++i)
       condition.label[static_cast<int64_t>(i)] = null ? config.classes : requests[i].label.value_or(config.classes);
   }
-  if (reads_text_states(config)) {
+  if (const Tensor given = given_contexts(requests, null); given.defined()) {
+    condition.context = given;
+  } else if (reads_text_states(config)) {
     condition.context = text_states(model, requests, null);
   } else if (config.context_tokens > 0) {
     if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());

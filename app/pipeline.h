@@ -17,6 +17,7 @@ struct Request {
   std::string prompt;            // for models with text
   std::string negative;          // guidance leads away from it; "": from no text
   std::optional<int64_t> label;  // for models with classes; none: the null class
+  Tensor context = {}, negative_context = {};  // [N, D]: states to use in place of `prompt` and `negative`
 };
 
 struct Drawing {
