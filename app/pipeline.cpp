@@ -2,11 +2,13 @@
 
 #include <fmt/ranges.h>
 
+#include "app/interpolate.h"
 #include "app/one_by_one.h"
 #include "core/autocast.h"
 #include "core/image.h"
 #include "core/random.h"
 #include "diffusion/guidance.h"
+#include "diffusion/inpainting.h"
 #include "encoders/tiled_decode.h"
 
 namespace uvic {
@@ -26,24 +28,53 @@ Condition join(const Condition& a, const Condition& b) {
   return both;
 }
 
-const std::string& text_of(const Request& request, bool null) { return null ? request.negative : request.prompt; }
-
-// [B, N, D], every text encoded once.
-Tensor text_states(const Model& model, std::span<const Request> requests, bool null) {
+// The context of every text: states [B, N, D], each text encoded once, or word ids [B, N].
+Tensor read_texts(const Model& model, const std::vector<std::string>& all) {
+  const UVitConfig& config = model.card.config.model;
+  if (!reads_text_states(config)) {
+    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
+    std::vector<Tensor> rows;
+    for (const std::string& text : all)
+      rows.push_back(at::tensor(model.card.vocabulary->encode(text, config.context_tokens).ids, at::kLong));
+    return at::stack(rows);
+  }
   if (!model.text)
     fail("{} reads prompts through a text encoder: give its folder with --text, or put both into one with `uvic bundle`",
          model.path.string());
   std::map<std::string, int64_t> places;
   std::vector<int64_t> rows;
   std::vector<std::string> texts;
-  for (const Request& request : requests) {
-    const auto [place, is_new] = places.emplace(text_of(request, null), static_cast<int64_t>(texts.size()));
-    if (is_new) texts.push_back(place->first);
+  for (const std::string& text : all) {
+    const auto [place, is_new] = places.emplace(text, static_cast<int64_t>(texts.size()));
+    if (is_new) texts.push_back(text);
     rows.push_back(place->second);
   }
   const Tensor states = each_apart(model.device, static_cast<int64_t>(texts.size()),
                                    [&](int64_t i) { return (*model.text)(texts[i]); });
   return states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
+}
+
+// Words have no middle; their embeddings, which the network takes as well, have.
+Tensor embedded(const Model& model, const Tensor& context) {
+  if (context.dim() == 3) return context;
+  return at::embedding(to_map(model.net.parameters()).at("text_embed.weight"), context.to(model.device));
+}
+
+Tensor text_contexts(const Model& model, std::span<const Request> requests, bool null) {
+  std::vector<std::string> from, to;
+  std::vector<float> mixes;
+  bool mixed = false;
+  for (const Request& request : requests) {
+    from.push_back(null ? request.negative : request.prompt);
+    to.push_back(request.to_prompt.value_or(request.prompt));
+    mixes.push_back(static_cast<float>(request.mix));
+    mixed |= request.to_prompt.has_value();
+  }
+  const Tensor contexts = read_texts(model, from);
+  if (!mixed) return contexts;
+  if (null) return embedded(model, contexts);
+  const Tensor there = embedded(model, read_texts(model, to));
+  return at::lerp(embedded(model, contexts), there, at::tensor(mixes).view({-1, 1, 1}).to(there.device()));
 }
 
 // [B, N, D] if the requests bring their states along; undefined if not.
@@ -66,14 +97,8 @@ Condition make_condition(const Model& model, std::span<const Request> requests, 
   }
   if (const Tensor given = given_contexts(requests, null); given.defined()) {
     condition.context = given;
-  } else if (reads_text_states(config)) {
-    condition.context = text_states(model, requests, null);
   } else if (config.context_tokens > 0) {
-    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
-    std::vector<Tensor> rows;
-    for (const Request& request : requests)
-      rows.push_back(at::tensor(model.card.vocabulary->encode(text_of(request, null), config.context_tokens).ids, at::kLong));
-    condition.context = at::stack(rows);
+    condition.context = text_contexts(model, requests, null);
   }
   return condition;
 }
@@ -112,8 +137,20 @@ std::vector<Tensor> to_pictures(const Model& model, const Tensor& x, const Gener
   return pictures;
 }
 
+// The noise of requests on the way to another seed.
+Tensor start_noise(const Model& model, std::span<const Request> requests, Tensor noise) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (!requests[i].to_seed) continue;
+    const Tensor here = noise[static_cast<int64_t>(i)];
+    const Tensor there = at::randn(here.sizes(), image_generator(*requests[i].to_seed), at::kFloat);
+    here.copy_(slerp(here.cpu(), there, requests[i].mix).to(model.device));
+  }
+  return noise;
+}
+
 std::vector<Drawing> generate_batch(const Model& model, std::span<const Request> requests,
-                                    const GenerateOptions& options, const std::function<bool()>& on_call) {
+                                    const GenerateOptions& options, const std::optional<EditStart>& start,
+                                    const std::function<bool()>& on_call) {
   const UVitConfig& config = model.card.config.model;
   const Schedule& schedule = *model.schedule;
   std::vector<at::Generator> generators;
@@ -124,11 +161,17 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     for (at::Generator& generator : generators) each.push_back(at::randn(shape, generator, at::kFloat));
     return at::stack(each).to(model.device);
   };
-  const std::vector<int64_t> shape{config.channels, config.image_size, config.image_size};
+  SamplerConfig how = options.sampler;
+  Tensor x = start_noise(model, requests, noise({config.channels, config.image_size, config.image_size}));
 
   std::vector<Drawing> drawings(requests.size());
-  const Denoiser predict =
+  Denoiser predict =
       make_denoiser(make_network(model, requests, options.cfg_scale), schedule, model.card.config.objective.prediction);
+  if (start) {
+    how.start = options.edit->strength;
+    x = start->x0 * schedule.alpha(how.start) + x * schedule.sigma(how.start);
+    if (start->known.defined()) predict = keep_known(std::move(predict), schedule, start->x0, start->known);
+  }
   int64_t calls = 0;
   bool stopped = false;
   struct Stopped {};
@@ -146,9 +189,11 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     return eps;
   };
   try {
-    const Sampler sampler = find(samplers(), options.sampler.kind, "sampler").value;
-    const Tensor x0 = sampler(denoiser, schedule, noise(shape), options.sampler,
-                              [&](const Tensor& x) { return noise(x.sizes().slice(1)); });
+    const Sampler sampler = find(samplers(), how.kind, "sampler").value;
+    Tensor x0 = sampler(denoiser, schedule, std::move(x), how,
+                        [&](const Tensor& like) { return noise(like.sizes().slice(1)); });
+    // Solvers end with the noise of a small time.
+    if (start && start->known.defined()) x0 = at::where(start->known, start->x0, x0);
     const std::vector<Tensor> pictures = to_pictures(model, x0, options);
     for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
   } catch (const Stopped&) {
@@ -168,12 +213,14 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
          model.path.string());
   const auto count = static_cast<int64_t>(requests.size()), batch = std::max<int64_t>(1, options.batch);
   const int64_t total = (count + batch - 1) / batch * options.sampler.steps;
+  std::optional<EditStart> start;
+  if (options.edit) start = start_of(model, *options.edit);
   int64_t done = 0;
   std::vector<Drawing> drawings;
   for (int64_t begin = 0; begin < count; begin += batch) {
     const std::span<const Request> part(requests.data() + begin, static_cast<size_t>(std::min(batch, count - begin)));
     std::vector<Drawing> drawn =
-        generate_batch(model, part, options, [&] { return ++done, !on_call || on_call(done, total); });
+        generate_batch(model, part, options, start, [&] { return ++done, !on_call || on_call(done, total); });
     if (drawn.empty()) return {};
     std::move(drawn.begin(), drawn.end(), std::back_inserter(drawings));
   }
