@@ -7,12 +7,12 @@
 namespace uvic {
 namespace {
 
-class OneThread {
+class RestoreThreads {
  public:
-  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
+  RestoreThreads() : before_(at::get_num_threads()) {}
+  ~RestoreThreads() { at::set_num_threads(before_); }
+  RestoreThreads(const RestoreThreads&) = delete;
+  RestoreThreads& operator=(const RestoreThreads&) = delete;
 
  private:
   int before_;
@@ -22,16 +22,18 @@ class OneThread {
 
 Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
   std::vector<Tensor> out(static_cast<size_t>(count));
+  const RestoreThreads restore;
   const auto run = [&](int64_t begin, int64_t end) {
+    // Also where this thread is one of several: MKL cuts a product into as many parts as it was told there are threads,
+    // even if it then has but one, and its sums are rounded accordingly.
+    at::set_num_threads(1);
     at::NoGradGuard no_grad;  // the mode of the calling thread does not reach the others
     for (int64_t i = begin; i < end; ++i) out[i] = call(i);
   };
-  if (count == 1) {
-    const OneThread one_thread;  // a single call would have all threads to itself
-    run(0, 1);
-  } else {
+  if (count == 1)
+    run(0, 1);  // a single call would have all threads to itself
+  else
     at::parallel_for(0, count, 1, run);
-  }
   return at::cat(out);
 }
 
