@@ -13,8 +13,8 @@
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
-#include "datasets/dataset.h"
 #include "datasets/fetch.h"
+#include "datasets/latents.h"
 
 namespace uvic {
 namespace {
@@ -25,7 +25,8 @@ constexpr const char* kExamples =
     "  shapes?size=16&count=1000    shapes of that size, so many\n"
     "  cifar10:data?split=test      the test images of CIFAR-10 under data/\n"
     "  folder:photos?size=64        pictures of any size, cropped to squares\n"
-    "  coco:data/coco?limit=512     the first 512 images with their captions\n";
+    "  coco:data/coco?limit=512     the first 512 images with their captions\n"
+    "  latents:coco-latents         what `uvic encode` made of it\n";
 
 void list() {
   if (as_json()) {
@@ -96,6 +97,7 @@ struct InfoCommand {
 
   void run() const {
     const auto data = open_dataset(spec);
+    if (const auto latents = std::dynamic_pointer_cast<const LatentDataset>(data)) return print_latents(*latents);
     if (!preview.empty()) write_preview(*data, preview, force);
     const Pixels pixels = measure_pixels(*data);
     const std::vector<std::string> classes = data->classes();
@@ -112,6 +114,25 @@ struct InfoCommand {
     }
     as_json() ? print_as_json(*data, pixels, counts, captions, captioned, examples)
               : print_as_text(*data, pixels, counts, captions, captioned, examples);
+  }
+
+  void print_latents(const LatentDataset& data) const {
+    if (!preview.empty()) fail("{} holds latents: there are no pixels for --preview", spec);
+    int64_t captions = 0;
+    for (int64_t i = 0; i < data.size(); ++i) captions += data.caption_count(i);
+    const auto states = data.null_context().sizes().vec();
+    if (as_json())
+      return print_json({{"spec", spec},
+                         {"description", data.description()},
+                         {"images", data.size()},
+                         {"image_size", data.image_size()},
+                         {"channels", data.channels()},
+                         {"captions", captions},
+                         {"context", states},
+                         {"autoencoder", data.autoencoder()}});
+    fmt::print("{}\n\nimages    {}\nsize      {} x {} x {}\ncaptions  {}, each {} states of width {}\n",
+               data.description(), data.size(), data.channels(), data.image_size(), data.image_size(), captions, states[0],
+               states[1]);
   }
 
   void print_as_text(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,

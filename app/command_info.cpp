@@ -39,6 +39,12 @@ Fields describe_png(const fs::path& file) {
         if (r.clip_x0) recipe["clip_x0"] = true;
         if (r.precision != "fp32") recipe["precision"] = r.precision;
         if (r.tile > 0) recipe["decoder_tile"] = r.tile;
+        if (r.strength) recipe["strength"] = *r.strength;
+        if (!r.image_hash.empty()) recipe["init_hash"] = r.image_hash;
+        if (!r.mask_hash.empty()) recipe["mask_hash"] = r.mask_hash;
+        if (r.to_prompt) recipe["to_prompt"] = *r.to_prompt;
+        if (r.to_seed) recipe["to_seed"] = *r.to_seed;
+        if (r.to_prompt || r.to_seed) recipe["mix"] = r.mix;
         recipe.update({{"size", fmt::format("{} x {}", r.width, r.height)},
                        {"model", r.model},
                        {"model_hash", r.model_hash},

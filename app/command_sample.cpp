@@ -19,13 +19,19 @@ namespace uvic {
 namespace {
 
 constexpr int64_t kStripFrames = 8;
+constexpr int64_t kFrames = 8;
+constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from noise
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
   std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label, precision;
   std::vector<std::string> prompts;
   std::optional<int64_t> steps;
-  std::optional<double> cfg_scale, eta;
+  std::optional<double> cfg_scale, eta, strength, mix;
+  std::string init, mask;
+  std::optional<std::string> to_prompt;
+  std::optional<uint64_t> to_seed;
+  std::optional<int64_t> frames;
   std::optional<int64_t> tile;
   EncoderFiles encoders;
   int64_t batch = 16;
@@ -39,6 +45,8 @@ struct SampleCommand {
  private:
   std::vector<Request> make_requests(const Model& model) const;
   GenerateOptions make_options(const Model& model) const;
+  std::vector<double> mixes() const;
+  int64_t frame_count() const { return to_prompt || to_seed ? std::ssize(mixes()) : 1; }
   void use_recipe(const Recipe& recipe);
   int draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how);
   int recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
@@ -54,6 +62,12 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .clip_x0 = how.sampler.clip_x0,
                 .precision = std::string(name_of(precisions(), model.precision)),
                 .tile = how.tile,
+                .to_prompt = request.to_prompt,
+                .to_seed = request.to_seed,
+                .mix = request.mix,
+                .strength = {},
+                .image_hash = "",
+                .mask_hash = "",
                 .seed = request.seed,
                 .width = picture_size(model),
                 .height = picture_size(model),
@@ -62,6 +76,11 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .label = request.label,
                 .label_name = "",
                 .version = "uvic " UVIC_VERSION};
+  if (how.edit) {
+    recipe.strength = how.edit->strength;
+    recipe.image_hash = how.edit->image_hash;
+    recipe.mask_hash = how.edit->mask_hash;
+  }
   if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
     recipe.label_name = model.card.classes[*request.label];
   return recipe;
@@ -84,23 +103,43 @@ void warn_of_unknown_words(const Model& model, const std::vector<std::string>& p
       warn(fmt::format("the model {}: \"{}\"", what, prompt.size() > kShown ? prompt.substr(0, kShown) + "..." : prompt));
 }
 
+// How far each frame is; a recipe names the one that its picture is.
+std::vector<double> SampleCommand::mixes() const {
+  if (mix) return {*mix};
+  std::vector<double> all;
+  const int64_t last = frames.value_or(kFrames) - 1;
+  for (int64_t i = 0; i <= last; ++i) all.push_back(static_cast<double>(i) / static_cast<double>(last));
+  return all;
+}
+
 std::vector<Request> SampleCommand::make_requests(const Model& model) const {
   std::vector<std::string> texts = prompts;
   if (!prompts_file.empty())
     for (std::string& prompt : read_prompts(prompts_file)) texts.push_back(std::move(prompt));
   const bool takes_text = model.card.config.model.context_tokens > 0;
-  if (!takes_text && !(texts.empty() && negative.empty()))
-    fail("{} was trained without text: --prompt and --negative do not apply to it{}", model.name,
+  if (!takes_text && !(texts.empty() && negative.empty() && !to_prompt))
+    fail("{} was trained without text: --prompt, --negative and --to-prompt do not apply to it{}", model.name,
          model.card.config.model.classes > 0 ? "; use --class" : "");
   std::optional<int64_t> id;
   if (!label.empty()) id = parse_class(model, label);
   warn_of_unknown_words(model, texts);
   if (!negative.empty()) warn_of_unknown_words(model, {negative});
+  if (to_prompt) warn_of_unknown_words(model, {*to_prompt});
+  if (frames && !to_prompt && !to_seed)
+    fail("--frames lie between two pictures: say where to with --to-prompt or --to-seed");
+  if (strip && frame_count() > 1) fail("--strip and frames are both strips: give one of them");
   if (texts.empty()) texts.emplace_back();
   std::vector<Request> requests;
   for (const std::string& prompt : texts)
     for (const uint64_t seed : parse_seeds(seeds.empty() ? kDefaultSeeds : seeds))
-      requests.push_back({.seed = seed, .prompt = prompt, .negative = negative, .label = id});
+      for (const double mix : to_prompt || to_seed ? mixes() : std::vector<double>{0})
+        requests.push_back({.seed = seed,
+                            .prompt = prompt,
+                            .negative = negative,
+                            .label = id,
+                            .to_prompt = to_prompt,
+                            .to_seed = to_seed,
+                            .mix = mix});
   return requests;
 }
 
@@ -113,6 +152,11 @@ GenerateOptions SampleCommand::make_options(const Model& model) const {
   if (cfg_scale) how.cfg_scale = *cfg_scale;
   if (tile) how.tile = *tile;
   if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
+  if (!init.empty())
+    how.edit =
+        read_edit(init, mask, strength.value_or(mask.empty() ? kStrength : kStrengthOfMask), picture_size(model));
+  else if (!mask.empty() || strength)
+    fail("{} needs the picture to start from: give --init", mask.empty() ? "--strength" : "--mask");
   return how;
 }
 
@@ -127,6 +171,14 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (!cfg_scale) cfg_scale = recipe.cfg_scale;
   if (precision.empty()) precision = recipe.precision;
   if (!tile) tile = recipe.tile;
+  if (!to_prompt) to_prompt = recipe.to_prompt;
+  if (!to_seed) to_seed = recipe.to_seed;
+  if (!frames && (recipe.to_prompt || recipe.to_seed)) mix = recipe.mix;
+  if (!strength) strength = recipe.strength;
+  const bool lacks_init = !recipe.image_hash.empty() && init.empty(),
+             lacks_mask = !recipe.mask_hash.empty() && mask.empty();
+  if (lacks_init) fail("{} was drawn from a picture (SHA-256 {}...): give it with --init", from, recipe.image_hash);
+  if (lacks_mask) fail("{} was drawn with a mask (SHA-256 {}...): give it with --mask", from, recipe.mask_hash);
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
@@ -171,7 +223,7 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
 }
 
 int SampleCommand::draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how) {
-  const int64_t columns = parse_columns(grid, static_cast<int64_t>(requests.size()));
+  const int64_t columns = parse_columns(grid, static_cast<int64_t>(requests.size()) / frame_count());
   PictureFiles files(out, force);
   const auto drawings = generate_with_progress(model, requests, how);
   if (!drawings) return kExitInterrupted;
@@ -179,24 +231,27 @@ int SampleCommand::draw(const Model& model, const std::vector<Request>& requests
   std::vector<Tensor> images;
   std::vector<std::string> captions;
   bool prompts_differ = false;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const Drawing& drawing = drawings->at(i);
-    images.push_back(strip ? at::cat(drawing.strip, /*dim=*/1) : drawing.image);
+  const auto step = static_cast<size_t>(frame_count());
+  for (size_t i = 0; i < requests.size(); i += step) {
+    std::vector<Tensor> row;
+    for (size_t k = i; k < i + step; ++k) row.push_back(drawings->at(k).image);
+    images.push_back(at::cat(strip ? drawings->at(i).strip : row, /*dim=*/1));
     captions.push_back(requests[i].prompt);
     prompts_differ |= requests[i].prompt != requests[0].prompt;
   }
   const auto recipe_of = [&](size_t i) -> PngText {
     return {{kParametersKey, to_parameters(make_recipe(model, requests[i], how))}};
   };
+  const bool is_strip = strip || step > 1;  // whose recipe would be those of its parts
   std::vector<fs::path> written;
   if (!files.single_file()) {
-    for (size_t i = 0; i < images.size(); ++i) written.push_back(files.write(drawings->at(i).image, recipe_of(i)));
-    if (strip)
+    for (size_t i = 0; i < requests.size(); ++i) written.push_back(files.write(drawings->at(i).image, recipe_of(i)));
+    if (is_strip)
       for (const Tensor& image : images) written.push_back(files.write_named("strip", image, {}));
   }
   const bool one_picture = files.single_file() && images.size() == 1;
   if (one_picture) {
-    written.push_back(files.write(images.front(), strip ? PngText{} : recipe_of(0)));
+    written.push_back(files.write(images.front(), is_strip ? PngText{} : recipe_of(0)));
   } else if (!grid.empty() || files.single_file()) {
     if (!prompts_differ) captions.clear();
     const GridOptions layout{.columns = columns, .min_tile = prompts_differ ? 128 : 0};
@@ -256,6 +311,18 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
       ->check(taken_by(parse_seeds))
       ->default_str(kDefaultSeeds);
+  sub->add_option("--init", c.init, "picture to start from instead of noise (image to image)");
+  sub->add_option("--strength", c.strength,
+                  "how much of --init turns into noise first, 0.01 to 1; default: 0.6, with --mask 1")
+      ->check(number<double>())
+      ->check(between(0.01, 1));
+  sub->add_option("--mask", c.mask, "picture of the size of --init: only its white parts are drawn anew (inpainting)");
+  sub->add_option("--to-prompt", c.to_prompt, "draw frames on the way from each prompt to this one");
+  sub->add_option("--to-seed", c.to_seed, "draw frames on the way from each seed to this one")
+      ->check(number<uint64_t>());
+  sub->add_option("--frames", c.frames, "how many, both ends included; default: 8")
+      ->check(number<int64_t>())
+      ->check(between(2, 1000));
   sub->add_option("--sampler", c.sampler, "default: the model's own")->check(one_of(samplers()));
   sub->add_option("--steps", c.steps, "network calls; default: the model's own")
       ->check(number<int64_t>())

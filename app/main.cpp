@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   uvic::add_train_command(app, exit_code);
   uvic::add_sample_command(app, exit_code);
   uvic::add_data_command(app, exit_code);
+  uvic::add_encode_command(app, exit_code);
   uvic::add_convert_command(app);
   uvic::add_bundle_command(app);
   uvic::add_info_command(app);

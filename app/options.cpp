@@ -156,6 +156,7 @@ void RunOptions::add_output(OutputConfig& c) {
   add("--output.keep_last", c.keep_last, "checkpoints kept beside the best one")->check(at_least(1));
   add("--output.sample_every", c.sample_every, "steps between sample grids; 0: none")->check(at_least(0));
   add("--output.grid", c.grid, "rows and columns of a sample grid")->check(between(1, 32));
+  add("--output.autoencoder", c.autoencoder, "decodes the sample grids of a model of latents; without it there are none");
 }
 
 void RunOptions::apply_toml(const std::string& text, const std::string& origin) {

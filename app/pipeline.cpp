@@ -1,12 +1,14 @@
 #include "app/pipeline.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include "app/interpolate.h"
+#include "app/one_by_one.h"
 #include "core/autocast.h"
 #include "core/image.h"
 #include "core/random.h"
 #include "diffusion/guidance.h"
+#include "diffusion/inpainting.h"
 #include "encoders/tiled_decode.h"
 
 namespace uvic {
@@ -26,60 +28,62 @@ Condition join(const Condition& a, const Condition& b) {
   return both;
 }
 
-class OneThread {
- public:
-  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
-// Runs `count` independent network calls on one image each, several at once, each on one thread: matrix kernels may round
-// differently for other batch sizes and thread counts, and Cog Attention amplifies that where a score changes its sign.
-Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
-  std::vector<Tensor> out(static_cast<size_t>(count));
-  const auto run = [&](int64_t begin, int64_t end) {
-    at::NoGradGuard no_grad;  // the mode of the calling thread does not reach the others
-    for (int64_t i = begin; i < end; ++i) out[i] = call(i);
-  };
-  if (count == 1) {
-    const OneThread one_thread;  // a single call would have all threads to itself
-    run(0, 1);
-  } else {
-    at::parallel_for(0, count, 1, run);
+// The context of every text: states [B, N, D], each text encoded once, or word ids [B, N].
+Tensor read_texts(const Model& model, const std::vector<std::string>& all) {
+  const UVitConfig& config = model.card.config.model;
+  if (!reads_text_states(config)) {
+    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
+    std::vector<Tensor> rows;
+    for (const std::string& text : all)
+      rows.push_back(at::tensor(model.card.vocabulary->encode(text, config.context_tokens).ids, at::kLong));
+    return at::stack(rows);
   }
-  return at::cat(out);
-}
-
-// The frozen networks' calls, which take one image or text each on any device.
-Tensor each_apart(at::Device device, int64_t count, const std::function<Tensor(int64_t i)>& call) {
-  if (device.is_cpu()) return one_by_one(count, call);
-  std::vector<Tensor> out;
-  for (int64_t i = 0; i < count; ++i) out.push_back(call(i));
-  return at::cat(out);
-}
-
-const std::string& text_of(const Request& request, bool null) { return null ? request.negative : request.prompt; }
-
-// [B, N, D], every text encoded once.
-Tensor text_states(const Model& model, std::span<const Request> requests, bool null) {
   if (!model.text)
     fail("{} reads prompts through a text encoder: give its folder with --text, or put both into one with `uvic bundle`",
          model.path.string());
   std::map<std::string, int64_t> places;
   std::vector<int64_t> rows;
   std::vector<std::string> texts;
-  for (const Request& request : requests) {
-    const auto [place, is_new] = places.emplace(text_of(request, null), static_cast<int64_t>(texts.size()));
-    if (is_new) texts.push_back(place->first);
+  for (const std::string& text : all) {
+    const auto [place, is_new] = places.emplace(text, static_cast<int64_t>(texts.size()));
+    if (is_new) texts.push_back(text);
     rows.push_back(place->second);
   }
   const Tensor states = each_apart(model.device, static_cast<int64_t>(texts.size()),
                                    [&](int64_t i) { return (*model.text)(texts[i]); });
   return states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
+}
+
+// Words have no middle; their embeddings, which the network takes as well, have.
+Tensor embedded(const Model& model, const Tensor& context) {
+  if (context.dim() == 3) return context;
+  return at::embedding(to_map(model.net.parameters()).at("text_embed.weight"), context.to(model.device));
+}
+
+Tensor text_contexts(const Model& model, std::span<const Request> requests, bool null) {
+  std::vector<std::string> from, to;
+  std::vector<float> mixes;
+  bool mixed = false;
+  for (const Request& request : requests) {
+    from.push_back(null ? request.negative : request.prompt);
+    to.push_back(request.to_prompt.value_or(request.prompt));
+    mixes.push_back(static_cast<float>(request.mix));
+    mixed |= request.to_prompt.has_value();
+  }
+  const Tensor contexts = read_texts(model, from);
+  if (!mixed) return contexts;
+  if (null) return embedded(model, contexts);
+  const Tensor there = embedded(model, read_texts(model, to));
+  return at::lerp(embedded(model, contexts), there, at::tensor(mixes).view({-1, 1, 1}).to(there.device()));
+}
+
+// [B, N, D] if the requests bring their states along; undefined if not.
+Tensor given_contexts(std::span<const Request> requests, bool null) {
+  std::vector<Tensor> contexts;
+  for (const Request& request : requests) contexts.push_back(null ? request.negative_context : request.context);
+  const auto given = std::count_if(contexts.begin(), contexts.end(), [](const Tensor& c) { return c.defined(); });
+  TORCH_CHECK(given == 0 || given == std::ssize(contexts), "some requests of a batch bring a context, others do not");
+  return given == 0 ? Tensor() : at::stack(contexts);
 }
 
 // The condition of a batch of requests; `null` gives what guidance leads away from.
@@ -91,14 +95,10 @@ Condition make_condition(const Model& model, std::span<const Request> requests, 
     for (size_t i = 0; i < requests.size(); ++i)
       condition.label[static_cast<int64_t>(i)] = null ? config.classes : requests[i].label.value_or(config.classes);
   }
-  if (reads_text_states(config)) {
-    condition.context = text_states(model, requests, null);
+  if (const Tensor given = given_contexts(requests, null); given.defined()) {
+    condition.context = given;
   } else if (config.context_tokens > 0) {
-    if (!model.card.vocabulary) fail("{} carries no vocabulary, so it cannot read prompts", model.path.string());
-    std::vector<Tensor> rows;
-    for (const Request& request : requests)
-      rows.push_back(at::tensor(model.card.vocabulary->encode(text_of(request, null), config.context_tokens).ids, at::kLong));
-    condition.context = at::stack(rows);
+    condition.context = text_contexts(model, requests, null);
   }
   return condition;
 }
@@ -137,8 +137,20 @@ std::vector<Tensor> to_pictures(const Model& model, const Tensor& x, const Gener
   return pictures;
 }
 
+// The noise of requests on the way to another seed.
+Tensor start_noise(const Model& model, std::span<const Request> requests, Tensor noise) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (!requests[i].to_seed) continue;
+    const Tensor here = noise[static_cast<int64_t>(i)];
+    const Tensor there = at::randn(here.sizes(), image_generator(*requests[i].to_seed), at::kFloat);
+    here.copy_(slerp(here.cpu(), there, requests[i].mix).to(model.device));
+  }
+  return noise;
+}
+
 std::vector<Drawing> generate_batch(const Model& model, std::span<const Request> requests,
-                                    const GenerateOptions& options, const std::function<bool()>& on_call) {
+                                    const GenerateOptions& options, const std::optional<EditStart>& start,
+                                    const std::function<bool()>& on_call) {
   const UVitConfig& config = model.card.config.model;
   const Schedule& schedule = *model.schedule;
   std::vector<at::Generator> generators;
@@ -149,11 +161,17 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     for (at::Generator& generator : generators) each.push_back(at::randn(shape, generator, at::kFloat));
     return at::stack(each).to(model.device);
   };
-  const std::vector<int64_t> shape{config.channels, config.image_size, config.image_size};
+  SamplerConfig how = options.sampler;
+  Tensor x = start_noise(model, requests, noise({config.channels, config.image_size, config.image_size}));
 
   std::vector<Drawing> drawings(requests.size());
-  const Denoiser predict =
+  Denoiser predict =
       make_denoiser(make_network(model, requests, options.cfg_scale), schedule, model.card.config.objective.prediction);
+  if (start) {
+    how.start = options.edit->strength;
+    x = start->x0 * schedule.alpha(how.start) + x * schedule.sigma(how.start);
+    if (start->known.defined()) predict = keep_known(std::move(predict), schedule, start->x0, start->known);
+  }
   int64_t calls = 0;
   bool stopped = false;
   struct Stopped {};
@@ -171,9 +189,11 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     return eps;
   };
   try {
-    const Sampler sampler = find(samplers(), options.sampler.kind, "sampler").value;
-    const Tensor x0 = sampler(denoiser, schedule, noise(shape), options.sampler,
-                              [&](const Tensor& x) { return noise(x.sizes().slice(1)); });
+    const Sampler sampler = find(samplers(), how.kind, "sampler").value;
+    Tensor x0 = sampler(denoiser, schedule, std::move(x), how,
+                        [&](const Tensor& like) { return noise(like.sizes().slice(1)); });
+    // Solvers end with the noise of a small time.
+    if (start && start->known.defined()) x0 = at::where(start->known, start->x0, x0);
     const std::vector<Tensor> pictures = to_pictures(model, x0, options);
     for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
   } catch (const Stopped&) {
@@ -193,12 +213,14 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
          model.path.string());
   const auto count = static_cast<int64_t>(requests.size()), batch = std::max<int64_t>(1, options.batch);
   const int64_t total = (count + batch - 1) / batch * options.sampler.steps;
+  std::optional<EditStart> start;
+  if (options.edit) start = start_of(model, *options.edit);
   int64_t done = 0;
   std::vector<Drawing> drawings;
   for (int64_t begin = 0; begin < count; begin += batch) {
     const std::span<const Request> part(requests.data() + begin, static_cast<size_t>(std::min(batch, count - begin)));
     std::vector<Drawing> drawn =
-        generate_batch(model, part, options, [&] { return ++done, !on_call || on_call(done, total); });
+        generate_batch(model, part, options, start, [&] { return ++done, !on_call || on_call(done, total); });
     if (drawn.empty()) return {};
     std::move(drawn.begin(), drawn.end(), std::back_inserter(drawings));
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/edit.h"
 #include "app/model.h"
 #include "diffusion/sampler.h"
 
@@ -17,6 +18,11 @@ struct Request {
   std::string prompt;            // for models with text
   std::string negative;          // guidance leads away from it; "": from no text
   std::optional<int64_t> label;  // for models with classes; none: the null class
+  // On the way to another prompt or seed: `mix` 0 is here, 1 is there. Contexts are mixed straight, noise on a circle.
+  std::optional<std::string> to_prompt = {};
+  std::optional<uint64_t> to_seed = {};
+  double mix = 0;
+  Tensor context = {}, negative_context = {};  // [N, D]: states to use in place of `prompt` and `negative`
 };
 
 struct Drawing {
@@ -30,6 +36,7 @@ struct GenerateOptions {
   int64_t batch = 16;      // images per network call
   int64_t strip = 0;       // frames of the strip
   int64_t tile = 0;        // latents are decoded in tiles of that side; 0: as a whole
+  std::optional<Edit> edit = {};  // what all images start from
 };
 
 // Called after each network call with the calls done and to do; return false to stop (no drawings are then returned).

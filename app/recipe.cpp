@@ -101,6 +101,12 @@ std::string to_parameters(const Recipe& r) {
   if (r.clip_x0) text += ", Clip x0: true";
   if (r.precision != "fp32") text += fmt::format(", Precision: {}", quoted(r.precision));
   if (r.tile > 0) text += fmt::format(", Decoder tile: {}", r.tile);
+  if (r.strength) text += fmt::format(", Denoising strength: {}", *r.strength);
+  if (!r.image_hash.empty()) text += fmt::format(", Init image hash: {}", r.image_hash);
+  if (!r.mask_hash.empty()) text += fmt::format(", Mask hash: {}", r.mask_hash);
+  if (r.to_prompt) text += fmt::format(", To prompt: {}", quoted(*r.to_prompt));
+  if (r.to_seed) text += fmt::format(", To seed: {}", *r.to_seed);
+  if (r.to_prompt || r.to_seed) text += fmt::format(", Mix: {}", r.mix);
   if (r.label) text += fmt::format(", Class: {}", *r.label);
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
@@ -129,6 +135,10 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
     if (fields.contains("CFG scale")) r.cfg_scale = parse_number<double>(get("CFG scale"), "CFG scale");
     if (fields.contains("Eta")) r.eta = parse_number<double>(get("Eta"), "Eta");
     if (fields.contains("Decoder tile")) r.tile = parse_number<int64_t>(get("Decoder tile"), "Decoder tile");
+    if (fields.contains("Denoising strength"))
+      r.strength = parse_number<double>(get("Denoising strength"), "Denoising strength");
+    if (fields.contains("To seed")) r.to_seed = parse_number<uint64_t>(get("To seed"), "To seed");
+    if (fields.contains("Mix")) r.mix = parse_number<double>(get("Mix"), "Mix");
     if (fields.contains("Class")) r.label = parse_number<int64_t>(get("Class"), "Class");
     const std::string size = get("Size");
     const size_t cross = std::min(size.find('x'), size.size());
@@ -139,6 +149,9 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
   }
   r.clip_x0 = get("Clip x0") == "true";
   if (fields.contains("Precision")) r.precision = get("Precision");
+  if (fields.contains("To prompt")) r.to_prompt = get("To prompt");
+  r.image_hash = get("Init image hash");
+  r.mask_hash = get("Mask hash");
   r.label_name = get("Class name");
   r.model = get("Model");
   r.model_hash = get("Model hash");

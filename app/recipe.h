@@ -16,6 +16,11 @@ struct Recipe {
   bool clip_x0 = false;
   std::string precision = "fp32";
   int64_t tile = 0;  // latents were decoded in tiles of that side
+  std::optional<std::string> to_prompt;  // drawn on the way to another prompt or seed,
+  std::optional<uint64_t> to_seed;
+  double mix = 0;                     // so far
+  std::optional<double> strength;     // drawn from a picture
+  std::string image_hash, mask_hash;  // of that picture and the mask; "": none
   uint64_t seed = 0;
   int64_t width = 0, height = 0;
   std::string model, model_hash;

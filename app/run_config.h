@@ -27,6 +27,7 @@ struct OutputConfig {
   int keep_last = 2;
   int64_t sample_every = 1000;   // 0: no grids
   int64_t grid = 6;              // rows and columns of the sample grid
+  std::string autoencoder;       // makes pictures of latents for the grid; "": no grids of latents
 };
 
 struct EvalConfig {

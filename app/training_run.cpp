@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/json_lines.h"
+#include "app/latent_stream.h"
 #include "app/model.h"
 #include "app/pipeline.h"
+#include "app/training_latents.h"
 #include "app/training_loss.h"
 #include "core/image.h"
 #include "core/interrupt.h"
@@ -28,13 +30,14 @@ Vocabulary build_vocabulary(const Dataset& data, int64_t max_size) {
 }
 
 BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
-  return prefetch(make_stream(data.images, data.vocabulary,
-                              {.seed = config.train.seed,
-                               .batch = config.train.batch,
-                               .flip = config.data.flip,
-                               .drop_condition = config.data.drop_condition,
-                               .num_classes = config.model.classes,
-                               .context_tokens = config.model.context_tokens}));
+  const StreamConfig stream{.seed = config.train.seed,
+                            .batch = config.train.batch,
+                            .flip = config.data.flip,
+                            .drop_condition = config.data.drop_condition,
+                            .num_classes = config.model.classes,
+                            .context_tokens = config.model.context_tokens};
+  return prefetch(data.latents ? make_latent_stream(data.latents, stream, config.data.latent_scale)
+                               : make_stream(data.images, data.vocabulary, stream));
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -59,6 +62,7 @@ class Run {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
     if (config_.model.classes == 0) ema_model_.card.classes.clear();
+    if (data_.latents) attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = ""});
   }
 
   int train() {
@@ -141,6 +145,7 @@ class Run {
 
   // The same seeds and conditions every time, so that grids of different steps can be compared.
   void draw_grid(int64_t step) {
+    if (data_.latents && !ema_model_.autoencoder) return;
     update_ema_model(step);
     const int64_t side = config_.output.grid;
     std::vector<Request> requests;
@@ -149,6 +154,7 @@ class Run {
       Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
       if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
       if (data_.vocabulary) request.prompt = data_.images->captions(i % data_.images->size()).front();
+      if (data_.latents && config_.model.context_tokens > 0) request_caption(*data_.latents, i, request);
       captions.push_back(request.prompt);
       requests.push_back(request);
     }
@@ -157,9 +163,10 @@ class Run {
     for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t, int64_t) { return !interrupted(); }))
       images.push_back(drawing.image);
     if (images.empty()) return;
-    if (!data_.vocabulary) captions.clear();
+    const bool captioned = config_.model.context_tokens > 0;
+    if (!captioned) captions.clear();
     folder_.record_image(step, "samples",
-                         make_grid(images, captions, {.columns = side, .min_tile = data_.vocabulary ? 96 : 0}));
+                         make_grid(images, captions, {.columns = side, .min_tile = captioned ? 96 : 0}));
   }
 
   bool score(int64_t step, std::map<std::string, double>& row) {
@@ -224,18 +231,23 @@ TrainingData open_training_data(RunConfig& config) {
   Spec spec = Spec::parse(config.data.spec);
   spec.options.try_emplace("size", std::to_string(config.model.image_size));
   config.data.spec = spec.text();
-  TrainingData data{.images = open_dataset(spec), .vocabulary = {}, .scorer = nullptr};
+  TrainingData data{.images = open_dataset(spec), .latents = {}, .vocabulary = {}, .scorer = nullptr};
+  data.latents = std::dynamic_pointer_cast<const LatentDataset>(data.images);
   if (data.images->image_size() != config.model.image_size)
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
          data.images->image_size(), config.model.image_size);
 
-  if (config.model.channels != 3)
-    fail("model.channels = {}: images have 3 channels", config.model.channels);
+  if (data.latents)
+    fit_latents(config, *data.latents);
+  else
+    fit_pictures(config);
   const std::string& condition = config.data.condition;
   config.model.classes = condition == "class" ? static_cast<int64_t>(data.images->classes().size()) : 0;
   if (condition == "class" && config.model.classes == 0)
     fail("data.condition is class, but the data has no classes: {}", data.images->description());
-  if (condition == "text") {
+  if (condition == "text" && data.latents) {
+    config.model.vocabulary = 0;  // the states are there
+  } else if (condition == "text") {
     if (config.model.context_tokens == 0) fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
     data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
     config.model.vocabulary = data.vocabulary->size();

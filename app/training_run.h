@@ -10,13 +10,14 @@
 #include "app/run_config.h"
 #include "app/score.h"
 #include "core/run_folder.h"
-#include "datasets/dataset.h"
+#include "datasets/latents.h"
 #include "datasets/vocabulary.h"
 
 namespace uvic {
 
 struct TrainingData {
   std::shared_ptr<const Dataset> images;
+  std::shared_ptr<const LatentDataset> latents;  // the same, if they are latents
   std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
   std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
 };

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/numpy.h"
 #include "core/zip.h"
 
@@ -162,6 +163,12 @@ TensorMap read_npz(const std::filesystem::path& path) {
   if (zip.entries().empty() || (arrays.empty() && zip.entries().front().name.find(".npy") == std::string::npos))
     fail("{} is a zip archive without NumPy arrays", path.string());
   return arrays;
+}
+
+Tensor read_npy(const std::filesystem::path& path) {
+  const MappedFile file = map_file(path, ".npy file");
+  const std::string what = path.string();
+  return parse_array(file.bytes(), parse_header(file.bytes(), what), what);
 }
 
 void write_npz(const std::filesystem::path& path, const TensorMap& arrays, bool compressed) {

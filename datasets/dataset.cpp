@@ -3,6 +3,7 @@
 #include "datasets/cifar10.h"
 #include "datasets/coco_captions.h"
 #include "datasets/folder.h"
+#include "datasets/latents.h"
 #include "datasets/shapes.h"
 
 namespace uvic {
@@ -16,6 +17,8 @@ constexpr Entry<OpenDataset> kKinds[] = {
      "pictures in a folder or archive, classes by sub-folder, captions from metadata.jsonl or .txt"},
     {"coco", open_coco,
      "MS-COCO with captions: annotations/ beside train2014/, val2014/ or the official .zip (option year)"},
+    {"latents", open_latents,
+     "latents and text states for training: a folder that `uvic encode` wrote, or features of U-ViT"},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/image.h"
 #include "core/random.h"
+#include "datasets/stream_draws.h"
 
 namespace uvic {
 namespace {
@@ -40,59 +41,47 @@ class TrainingStream {
   }
 
   Batch operator()(int64_t step) const {
-    TORCH_CHECK(step >= 0, "stream: step ", step);
-    const uint64_t first = static_cast<uint64_t>(step) * config_.batch;
-    std::vector<uint64_t> items(config_.batch);
-    std::vector<int64_t> indices(config_.batch);
-    for (int64_t j = 0; j < config_.batch; ++j) {
-      items[j] = first + j;
-      const uint64_t n = data_->size();
-      indices[j] = static_cast<int64_t>(shuffled(items[j] % n, n, config_.seed, items[j] / n));
-    }
+    const std::vector<StreamItem> items = items_of_step(config_, data_->size(), step);
+    std::vector<int64_t> indices;
+    for (const StreamItem& item : items) indices.push_back(item.index);
     Batch batch;
     batch.x = to_float(flipped(data_->images(indices), items));
-    if (config_.num_classes > 0) batch.condition.label = labels(items, indices);
-    if (config_.context_tokens > 0) batch.condition.context = contexts(items, indices);
+    if (config_.num_classes > 0) batch.condition.label = labels(items);
+    if (config_.context_tokens > 0) batch.condition.context = contexts(items);
     return batch;
   }
 
  private:
-  Tensor flipped(const Tensor& images, const std::vector<uint64_t>& items) const {
+  Tensor flipped(const Tensor& images, const std::vector<StreamItem>& items) const {
     if (!config_.flip) return images;
     Tensor flip = at::empty({config_.batch, 1, 1, 1}, at::kBool);
     auto* flags = flip.mutable_data_ptr<bool>();
-    for (size_t j = 0; j < items.size(); ++j) flags[j] = hash_mix({config_.seed, key(Stream::kFlip), items[j]}) >> 63;
+    for (const auto& [item, index] : items)
+      *flags++ = hash_mix({config_.seed, static_cast<uint64_t>(Stream::kFlip), item}) >> 63;
     return at::where(flip, images.flip({3}), images);
   }
 
-  Tensor labels(const std::vector<uint64_t>& items, const std::vector<int64_t>& indices) const {
+  Tensor labels(const std::vector<StreamItem>& items) const {
     Tensor labels = at::empty({config_.batch}, at::kLong);
     auto* ids = labels.mutable_data_ptr<int64_t>();
-    for (size_t j = 0; j < items.size(); ++j) {
-      const int64_t label = data_->label(indices[j]);
-      ids[j] = label < 0 || dropped(items[j]) ? config_.num_classes : label;
+    for (const auto& [item, index] : items) {
+      const int64_t label = data_->label(index);
+      *ids++ = label < 0 || is_dropped(config_, item) ? config_.num_classes : label;
     }
     return labels;
   }
 
-  Tensor contexts(const std::vector<uint64_t>& items, const std::vector<int64_t>& indices) const {
+  Tensor contexts(const std::vector<StreamItem>& items) const {
     Tensor contexts = at::full({config_.batch, config_.context_tokens}, Vocabulary::kPad, at::kLong);
     auto* out = contexts.mutable_data_ptr<int64_t>();
     for (size_t j = 0; j < items.size(); ++j, out += config_.context_tokens) {
-      const auto captions = data_->captions(indices[j]);
-      if (captions.empty() || dropped(items[j])) continue;
-      const uint64_t choice = hash_mix({config_.seed, key(Stream::kCaption), items[j]}) % captions.size();
+      const auto captions = data_->captions(items[j].index);
+      if (captions.empty() || is_dropped(config_, items[j].item)) continue;
+      const int64_t choice = draw_caption(config_, items[j].item, static_cast<int64_t>(captions.size()));
       std::ranges::copy(vocabulary_->encode(captions[choice], config_.context_tokens).ids, out);
     }
     return contexts;
   }
-
-  bool dropped(uint64_t item) const {
-    const uint64_t bits = hash_mix({config_.seed, key(Stream::kDropout), item});
-    return static_cast<double>(bits >> 11) * 0x1p-53 < config_.drop_condition;
-  }
-
-  static uint64_t key(Stream stream) { return static_cast<uint64_t>(stream); }
 
   std::shared_ptr<const Dataset> data_;
   std::optional<Vocabulary> vocabulary_;

@@ -24,17 +24,21 @@ std::span<const Entry<Sampler>> samplers() {
   return kTable;
 }
 
-void check_steps(const Schedule& schedule, int64_t steps) {
-  if (steps < 1) fail("cannot sample in {} steps: expected at least 1", steps);
-  if (schedule.steps() > 0 && steps > schedule.steps())
-    fail("cannot sample in {} steps: the schedule has only {}", steps, schedule.steps());
+void check_steps(const Schedule& schedule, const SamplerConfig& config) {
+  if (config.steps < 1) fail("cannot sample in {} steps: expected at least 1", config.steps);
+  if (!(config.start >= kFirstStart && config.start <= 1))
+    fail("cannot sample from time {}: expected {} to 1", config.start, kFirstStart);
+  const auto there = static_cast<int64_t>(std::floor(config.start * static_cast<double>(schedule.steps()) + 1e-9));
+  if (schedule.steps() > 0 && config.steps > there)
+    fail("cannot sample in {} steps: the schedule has only {}{}", config.steps, there,
+         config.start < 1 ? fmt::format(" up to time {}", config.start) : "");
 }
 
-std::vector<double> strided_times(const Schedule& schedule, int64_t steps) {
-  check_steps(schedule, steps);
+std::vector<double> strided_times(const Schedule& schedule, const SamplerConfig& config) {
+  check_steps(schedule, config);
   std::vector<double> times;
-  for (int64_t i = steps; i >= 0; --i) {
-    const double fraction = static_cast<double>(i) / static_cast<double>(steps);
+  for (int64_t i = config.steps; i >= 0; --i) {
+    const double fraction = config.start * static_cast<double>(i) / static_cast<double>(config.steps);
     const auto n = static_cast<double>(schedule.steps());
     times.push_back(n == 0 ? fraction : std::round(fraction * n) / n);
   }

@@ -37,6 +37,12 @@ TEST(Recipe, EveryFieldComesBack) {
   r.clip_x0 = true;
   r.precision = "bf16";
   r.tile = 32;
+  r.to_prompt = "a blue square, Mix: 1";
+  r.to_seed = 7;
+  r.mix = 0.25;
+  r.strength = 0.6;
+  r.image_hash = "abcdef0123";
+  r.mask_hash = "3210fedcba";
   r.label = 0;
   r.label_name = "plane, \"old\"";
   r.model = "my: model, 2";

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/random.h"
+#include "diffusion/inpainting.h"
 #include "diffusion/samplers/dpm_solver.h"
 
 namespace uvic {
@@ -51,6 +52,56 @@ double ode_error(const std::string& kind, const Schedule& schedule, int64_t step
   const Tensor x = start({64, 1, 1, 1});
   const Tensor got = sample(kind, schedule, gaussian_denoiser(schedule), x, {.steps = steps}, no_noise());
   return (got - exact_solution(schedule, x, end)).abs().max().item<double>();
+}
+
+TEST(Sampler, EveryRowStartsWhereItIsTold) {
+  for (const char* kind : {"vp", "scaled-linear"}) {
+    const auto schedule = make_schedule({.kind = kind});
+    for (const auto& row : samplers()) {
+      SCOPED_TRACE(fmt::format("{} {}", kind, row.name));
+      std::vector<double> calls;
+      const Denoiser gaussian = gaussian_denoiser(*schedule);
+      const Denoiser denoiser = [&](const Tensor& x, double t) {
+        calls.push_back(t);
+        return gaussian(x, t);
+      };
+      // From the exact marginal of that time to the exact marginal of the data.
+      const Tensor x = start({20000, 1, 1, 1}) * marginal_deviation(*schedule, 0.6) + schedule->alpha(0.6) * kMean;
+      const Tensor got =
+          row.value(denoiser, *schedule, x, {.steps = 100, .start = 0.6}, noise_from(image_generator(1)));
+      ASSERT_EQ(calls.size(), 100u);
+      EXPECT_DOUBLE_EQ(calls.front(), 0.6);
+      EXPECT_NEAR(got.mean().item<double>(), kMean, 0.03);
+      EXPECT_NEAR(got.std().item<double>(), kDeviation, 0.03);
+    }
+  }
+  const auto discrete = make_schedule({.kind = "linear"});
+  const auto from = [&](SamplerConfig config) {
+    return sample("ddim", *discrete, gaussian_denoiser(*discrete), start({1, 1, 1, 1}), config, no_noise());
+  };
+  EXPECT_NO_THROW(from({.steps = 100, .start = 0.1}));
+  EXPECT_THROW(from({.steps = 101, .start = 0.1}), Error);  // there are only 100 times up to 0.1
+  EXPECT_THROW(from({.steps = 1, .start = 0.001}), Error);
+  EXPECT_THROW(from({.steps = 1, .start = 1.1}), Error);
+}
+
+TEST(Inpainting, WhatIsKnownIsTheOriginalWithTheNoiseOfEachTime) {
+  const auto schedule = make_schedule({});
+  const Tensor x0 = start({1, 2, 4, 4}) * 0.3, eps = at::randn({1, 2, 4, 4}, image_generator(2), at::kDouble);
+  Tensor known = at::zeros({1, 1, 4, 4}, at::kBool);
+  known.narrow(2, 0, 2).fill_(true);
+  const Denoiser gaussian = gaussian_denoiser(*schedule);
+  for (const char* kind : {"dpm-solver", "dpm-solver++", "dpm-solver++2m", "dpm-solver++3m", "ddim"}) {
+    const Denoiser watched = [&](const Tensor& x, double t) {
+      const Tensor expected = x0 * schedule->alpha(t) + eps * schedule->sigma(t);
+      EXPECT_LT(((x - expected).abs() * known).max().item<double>(), 1e-9) << kind << " at " << t;
+      return gaussian(x, t);
+    };
+    const Tensor x = x0 * schedule->alpha(1) + eps * schedule->sigma(1);
+    const Tensor got = sample(kind, *schedule, keep_known(watched, *schedule, x0, known), x, {.steps = 12}, no_noise());
+    EXPECT_LT(((got - x0).abs() * known).max().item<double>(), 0.05) << kind;  // the noise of the last time
+    EXPECT_GT(((got - x0).abs() * known.logical_not()).max().item<double>(), 0.1) << kind;
+  }
 }
 
 TEST(Sampler, EveryRowCallsTheNetworkExactlyStepsTimes) {

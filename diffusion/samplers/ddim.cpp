@@ -24,7 +24,7 @@ Tensor sample_ddim(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
                    const RandnLike& randn_like) {
   if (!(config.eta >= 0 && config.eta <= 1))
     fail("ddim: eta is {}: expected a number from 0 (deterministic) to 1 (as ddpm)", config.eta);
-  const std::vector<double> times = strided_times(schedule, config.steps);
+  const std::vector<double> times = strided_times(schedule, config);
   for (size_t i = 0; i + 1 < times.size(); ++i)
     x = ddim_step(schedule, x, denoiser(x, times[i]), times[i], times[i + 1], config.eta, config.clip_x0, randn_like);
   return x;

@@ -20,7 +20,7 @@ Tensor ddpm_step(const Schedule& schedule, const Tensor& x, const Tensor& eps, d
 
 Tensor sample_ddpm(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
                    const RandnLike& randn_like) {
-  const std::vector<double> times = strided_times(schedule, config.steps);
+  const std::vector<double> times = strided_times(schedule, config);
   for (size_t i = 0; i + 1 < times.size(); ++i)
     x = ddpm_step(schedule, x, denoiser(x, times[i]), times[i], times[i + 1], Variance::kSmall, config.clip_x0,
                   randn_like);

@@ -77,17 +77,17 @@ Tensor solve_singlestep(const Denoiser& denoiser, const Schedule& schedule, Tens
 
 Tensor sample_dpm_solver(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
                          const RandnLike&) {
-  check_steps(schedule, config.steps);
+  check_steps(schedule, config);
   const std::vector<int64_t> orders = fast_orders(config.steps);
   const std::vector<double> grid =
-      uniform_lambda_times(schedule, 1, end_time(schedule, 1e-4), static_cast<int64_t>(orders.size()));
+      uniform_lambda_times(schedule, config.start, end_time(schedule, 1e-4), static_cast<int64_t>(orders.size()));
   return solve_singlestep(denoiser, schedule, x, plan_by_lambda(schedule, grid, orders), Predict::kNoise);
 }
 
 Tensor sample_dpm_solver_pp(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
                             const RandnLike&) {
-  check_steps(schedule, config.steps);
-  const std::vector<double> grid = uniform_times(1, end_time(schedule, 1e-3), config.steps);
+  check_steps(schedule, config);
+  const std::vector<double> grid = uniform_times(config.start, end_time(schedule, 1e-3), config.steps);
   return solve_singlestep(denoiser, schedule, x, plan_by_grid(grid, fast_orders(config.steps)), Predict::kData);
 }
 

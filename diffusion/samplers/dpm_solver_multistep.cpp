@@ -30,12 +30,14 @@ Tensor multistep(const SemiLinear& ode, const Tensor& x, std::span<const Output>
   return ode.move(x, last.t, t, last.model * phi1(h) + (slope0 + curve * r0) * phi2(h) + curve * phi3(h));
 }
 
-Tensor sample_multistep(const Denoiser& denoiser, const Schedule& schedule, Tensor x, int64_t steps, int64_t order) {
-  check_steps(schedule, steps);
+Tensor sample_multistep(const Denoiser& denoiser, const Schedule& schedule, Tensor x, const SamplerConfig& config,
+                        int64_t order) {
+  check_steps(schedule, config);
   // The published settings: even in log-SNR for continuous time (small images), in time for discrete (latents).
   const double end = end_time(schedule, 1e-3);
-  const std::vector<double> grid =
-      schedule.steps() == 0 ? uniform_lambda_times(schedule, 1, end, steps) : uniform_times(1, end, steps);
+  const std::vector<double> grid = schedule.steps() == 0
+                                       ? uniform_lambda_times(schedule, config.start, end, config.steps)
+                                       : uniform_times(config.start, end, config.steps);
   return solve_multistep(denoiser, schedule, std::move(x), grid, order, Predict::kData);
 }
 
@@ -58,12 +60,12 @@ Tensor solve_multistep(const Denoiser& denoiser, const Schedule& schedule, Tenso
 
 Tensor sample_dpm_solver_pp_2m(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
                                const SamplerConfig& config, const RandnLike&) {
-  return sample_multistep(denoiser, schedule, std::move(x), config.steps, 2);
+  return sample_multistep(denoiser, schedule, std::move(x), config, 2);
 }
 
 Tensor sample_dpm_solver_pp_3m(const Denoiser& denoiser, const Schedule& schedule, Tensor x,
                                const SamplerConfig& config, const RandnLike&) {
-  return sample_multistep(denoiser, schedule, std::move(x), config.steps, 3);
+  return sample_multistep(denoiser, schedule, std::move(x), config, 3);
 }
 
 }  // namespace uvic

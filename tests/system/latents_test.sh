@@ -41,6 +41,21 @@ done
 pixels tiled --tile 8
 "$uvic" sample --quiet --from tiled/000000.png "${files[@]}" --out verdicts | grep -q identical || die 'the recipe forgets --tile'
 
+say 'from a picture, a part of one, and between two prompts'
+# The upper half is white.
+{ printf 'P6 64 64 255\n' && head -c 6144 /dev/zero | tr '\0' '\377' && head -c 6144 /dev/zero; } > mask.ppm
+for edit in '--init alone/000000.png' '--init alone/000000.png --strength 0.2' '--init alone/000000.png --mask mask.ppm'; do
+  rm -rf edited
+  sample "${files[@]}" -p 'a red bus' --seeds 5 $edit --out edited
+  "$uvic" sample --quiet --from edited/000000.png "${files[@]}" $edit --out verdicts | grep -q identical || die "the recipe forgets $edit"
+  "$uvic" sample --quiet --from edited/000000.png "${files[@]}" --init 1-1/000001.png --strength 0.7 --mask mask.ppm --out verdicts |
+    grep -q different || die "another picture makes no difference to $edit"
+done
+sample "${files[@]}" -p 'a red bus' --to-prompt 'two cats' --frames 3 --out between
+[ "$(echo between/*)" = 'between/000000.png between/000001.png between/000002.png between/strip-000.png' ] || die "made $(ls between)"
+"$uvic" sample --quiet --from between/000001.png "${files[@]}" --out verdicts | grep -q identical || die 'a frame is not drawn again'
+differ between/000000.png between/000001.png 'the way'
+
 say 'one folder'
 "$uvic" bundle whole --model uvit.pth --config uvit.toml --autoencoder autoencoder.safetensors --text text | grep -qx whole
 [ "$(cd whole && find . -type f | sort | tr '\n' ' ')" = './model_index.json ./scheduler/scheduler_config.json ./text_encoder/config.json ./text_encoder/model.safetensors ./tokenizer/merges.txt ./tokenizer/special_tokens_map.json ./tokenizer/tokenizer_config.json ./tokenizer/vocab.json ./transformer/config.json ./transformer/diffusion_pytorch_model.safetensors ./vae/config.json ./vae/diffusion_pytorch_model.safetensors ' ] ||

@@ -59,6 +59,38 @@ sample --model $small --seeds 0-3 --grid 2x2 --out picture.png
 sample --model $small --seeds 4 --out folder/one.png
 [ -s picture.png ] && [ -s folder/one.png ] && [ "$(ls folder)" = one.png ]
 
+say 'from a picture, a part of one, and between two'
+sample --model $small --seeds 1 --steps 3 --out base.png
+apart() { "$uvic" sample --quiet --model $small --from base.png --out edits "$@" | sed -E 's/.*: identical/0/; s/.*at most ([0-9]+) of.*/\1/'; }
+[ "$(apart)" -eq 0 ]
+[ "$(apart --init base.png --seeds 2 --strength 0.01)" -lt 40 ] || die 'little strength changes much'
+[ "$(apart --init base.png --seeds 2 --strength 0.9)" -gt 120 ] || die 'much strength changes little'
+white() { head -c $(($1 * 16 * 3)) /dev/zero | tr '\0' '\377'; }
+dark() { head -c $(($1 * 16 * 3)) /dev/zero; }
+{ printf 'P6 16 16 255\n' && white 5 && dark 11; } > mask.ppm
+{ printf 'P6 16 16 255\n' && white 9 && dark 7; } > other.ppm
+sample --model $small --seeds 2 --steps 3 --init base.png --mask mask.ppm --out hole.png
+"$uvic" sample --quiet --model $small --from hole.png --init base.png --mask mask.ppm --out edits | grep -q identical ||
+  die 'not drawn again from its recipe'
+"$uvic" sample --quiet --model $small --from hole.png --init base.png --mask other.ppm --out edits | grep -q different || die '--mask makes no difference'
+"$uvic" info hole.png | grep -q 'mask_hash' || die 'the recipe does not name the mask'
+refused() { [ "$(code_of "$uvic" sample --quiet --model $small "${@:2}" --out none 2> refused)" -eq 1 ] && grep -qF -- "$1" refused && [ "$(wc -l < refused)" -eq 1 ] || { cat refused && die "no '$1'"; }; }
+refused 'give it with --init' --from hole.png
+refused 'give it with --mask' --from hole.png --init base.png
+refused 'must have the same size' --init base.png --mask picture.png
+refused 'give --init' --strength 0.5
+refused 'say where to' --frames 3
+sample --model $small -p 'a red circle' --to-prompt 'a blue square' --seeds 0-1 --cfg-scale 3 --steps 2 --frames 3 --out between
+[ "$(echo between/*)" = 'between/000000.png between/000001.png between/000002.png between/000003.png between/000004.png between/000005.png between/strip-000.png between/strip-001.png' ] || die "made $(ls between)"
+"$uvic" sample --quiet --model $small --from between/000001.png --out edits | grep -q identical || die 'a frame is not drawn again from its recipe'
+sample --model $small -p 'a red circle' -p 'a blue square' --seeds 0 --cfg-scale 3 --steps 2 --out ends
+pixels_of() { "$uvic" data info "folder:$1" --quiet | grep -E '^(mean|std)'; }
+mkdir first last && cp between/000000.png first && cp between/000002.png last
+mkdir red blue && cp ends/000000.png red && cp ends/000001.png blue
+diff <(pixels_of first) <(pixels_of red) && diff <(pixels_of last) <(pixels_of blue) || die 'the way does not end at its ends'
+sample --model $small -p 'a red circle' --seeds 3 --to-seed 4 --frames 4 --steps 2 --out strip.png
+[ -s strip.png ]
+
 say 'numbers go on, --force starts over'
 cp -r mixed kept
 sample --model $small --seeds 5-6 --grid auto --out mixed

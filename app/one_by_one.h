@@ -1,0 +1,19 @@
+// Network calls whose results depend neither on what is computed beside them nor on the number of threads.
+#pragma once
+
+#include <functional>
+
+#include "core/tensor.h"
+
+namespace uvic {
+
+// Runs `count` independent network calls on one image (or text) each, several at once, each on one thread, and joins
+// their results along the first dimension: matrix kernels may round differently for other batch sizes and thread
+// counts, and Cog Attention amplifies that where a score changes its sign. Gradients are off. CPU only. `call` may
+// throw.
+Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call);
+
+// The same for frozen networks, which take one image or text a call on any device.
+Tensor each_apart(at::Device device, int64_t count, const std::function<Tensor(int64_t i)>& call);
+
+}  // namespace uvic

@@ -1,0 +1,77 @@
+#include "app/training_latents.h"
+
+#include "core/error.h"
+#include "core/progress.h"
+#include "encoders/fingerprint.h"
+
+namespace uvic {
+namespace {
+
+void fit_scale(DataConfig& config, const LatentDataset& data) {
+  if (config.latent_scale == 0) config.latent_scale = data.scale().value_or(0);
+  if (config.latent_scale == 0)
+    fail(
+        "the scale of the latents is unknown: give --data.latent_scale (0.2301 for U-ViT's models of MS-COCO, 0.18215 "
+        "for "
+        "Stable Diffusion's autoencoder otherwise)");
+}
+
+void expect_fit(const UVitConfig& model, const LatentDataset& data) {
+  const int64_t tokens = data.null_context().size(0), width = data.null_context().size(1);
+  if (model.context_tokens != tokens || model.context_dim != width)
+    fail(
+        "the captions of {} are {} states of width {}, the model takes {} of width {}: set --model.context_tokens {} "
+        "and "
+        "--model.context_dim {}",
+        data.description(), tokens, width, model.context_tokens, model.context_dim, tokens, width);
+}
+
+void check_autoencoder(const RunConfig& config, const LatentDataset& data) {
+  const std::string& path = config.output.autoencoder;
+  if (path.empty()) {
+    if (config.output.sample_every > 0)
+      log_line(
+          "no sample grids: these are latents, and --output.autoencoder, which makes pictures of them, is not given");
+    return;
+  }
+  const std::string hash = fingerprint(load_autoencoder(path));
+  if (!data.autoencoder().empty() && hash != data.autoencoder())
+    fail("{} was made by the autoencoder {}, output.autoencoder {} is {}: give the one that made it", config.data.spec,
+         data.autoencoder().substr(0, 10), path, hash.substr(0, 10));
+}
+
+}  // namespace
+
+void fit_latents(RunConfig& config, const LatentDataset& data) {
+  if (config.model.channels != data.channels())
+    fail("the latents of {} have {} channels, the model takes {}: set --model.channels {}", config.data.spec,
+         data.channels(), config.model.channels, data.channels());
+  if (config.data.condition == "class") fail("data.condition is class, but latents have none: {}", data.description());
+  if (config.data.flip)
+    fail("data.flip: the latent of a mirrored picture is not the mirrored latent: encode mirrored pictures instead");
+  if (config.eval.every > 0)
+    fail("eval.every: latents have no pixels to score against; leave it 0, and score the model with `uvic fid`");
+  fit_scale(config.data, data);
+  if (config.data.condition == "text") expect_fit(config.model, data);
+  check_autoencoder(config, data);
+}
+
+void fit_pictures(const RunConfig& config) {
+  if (config.model.channels != 3) fail("model.channels = {}: images have 3 channels", config.model.channels);
+  if (config.data.latent_scale > 0)
+    fail("data.latent_scale = {}: {} holds pictures, not latents; `uvic encode` makes latents of them",
+         config.data.latent_scale, config.data.spec);
+  if (!config.output.autoencoder.empty())
+    fail("output.autoencoder: {} holds pictures, which need none", config.data.spec);
+}
+
+void request_caption(const LatentDataset& data, int64_t place, Request& request) {
+  const int64_t index = place % data.size();
+  request.negative_context = data.null_context();
+  request.context = data.null_context();
+  if (data.caption_count(index) == 0) return;
+  request.context = data.context(index, 0);
+  if (const auto captions = data.captions(index); !captions.empty()) request.prompt = captions.front();
+}
+
+}  // namespace uvic

@@ -1,0 +1,172 @@
+#include "datasets/latent_cache.h"
+
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json_file.h"
+
+namespace uvic {
+namespace {
+
+constexpr const char *kIndex = "index.json", *kFormat = "uvic-latents-1", *kCaptions = "captions";
+using Captions = std::vector<std::vector<std::string>>;
+
+struct Shard {
+  Tensor moments, contexts;
+  std::vector<int64_t> first;  // context of each image, and one behind the last
+  Captions captions;
+};
+
+Captions parse_captions(const TensorFile& file, const std::string& name) {
+  const auto found = file.metadata.find(kCaptions);
+  if (found == file.metadata.end()) fail("{} is no shard of latents: it has no captions in its metadata", name);
+  try {
+    return nlohmann::json::parse(found->second).get<Captions>();
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: the captions in its metadata are damaged", name);
+  }
+}
+
+Tensor float_tensor(const TensorFile& file, const char* key, int64_t dims, const std::string& name) {
+  const auto found = file.tensors.find(key);
+  if (found == file.tensors.end() || found->second.dim() != dims || found->second.scalar_type() != at::kFloat)
+    fail("{}: expected '{}', float32 of {} dimensions: encode it again", name, key, dims);
+  return found->second;
+}
+
+// All shards must look like the first; `null` is the context of the empty prompt.
+Shard read_shard(const fs::path& path, int64_t images, const Tensor& null) {
+  const std::string name = path.string();
+  const TensorFile file = read_safetensors(path);
+  Shard shard{
+      float_tensor(file, "moments", 4, name), float_tensor(file, "contexts", 3, name), {0}, parse_captions(file, name)};
+  for (const auto& texts : shard.captions)
+    shard.first.push_back(shard.first.back() + static_cast<int64_t>(texts.size()));
+  if (shard.moments.size(0) != images || std::ssize(shard.captions) != images)
+    fail("{}: {} moments and {} lists of captions, the index says {} images: encode it again", name,
+         shard.moments.size(0), shard.captions.size(), images);
+  if (shard.contexts.size(0) != shard.first.back() || shard.contexts.sizes().slice(1) != null.sizes())
+    fail("{}: contexts of shape {}, expected {} of {}: encode it again", name, fmt::join(shard.contexts.sizes(), " x "),
+         shard.first.back(), fmt::join(null.sizes(), " x "));
+  return shard;
+}
+
+class LatentCache final : public LatentDataset {
+ public:
+  LatentCache(const fs::path& folder, LatentIndex index, int64_t limit)
+      : folder_(folder.string()),
+        index_(std::move(index)),
+        size_(limit > 0 ? std::min(limit, index_.images) : index_.images),
+        null_(float_tensor(read_safetensors(null_context_file(folder)), "context", 2,
+                           null_context_file(folder).string())) {
+    for (int64_t begin = 0; begin < size_; begin += index_.shard_images) {
+      const fs::path file = latent_shard_file(folder, std::ssize(shards_));
+      shards_.push_back(read_shard(file, std::min(index_.shard_images, index_.images - begin), null_));
+      const auto shape = shards_.back().moments.sizes().slice(1);
+      if (shape != shards_.front().moments.sizes().slice(1) || shape[1] != shape[2] || shape[0] % 2 != 0)
+        fail("{}: moments of shape {}, expected squares like those of the first shard: encode it again", file.string(),
+             fmt::join(shape, " x "));
+    }
+  }
+
+  int64_t size() const override { return size_; }
+  int64_t image_size() const override { return shards_.front().moments.size(3); }
+  int64_t channels() const override { return shards_.front().moments.size(1) / 2; }
+  Tensor moments(int64_t index) const override { return shard(index).moments[index % index_.shard_images]; }
+  std::vector<std::string> captions(int64_t index) const override {
+    return shard(index).captions.at(index % index_.shard_images);
+  }
+  int64_t caption_count(int64_t index) const override {
+    return std::ssize(shard(index).captions.at(index % index_.shard_images));
+  }
+  Tensor context(int64_t index, int64_t caption) const override {
+    return shard(index).contexts[shard(index).first.at(index % index_.shard_images) + caption];
+  }
+  Tensor null_context() const override { return null_; }
+  std::string autoencoder() const override { return index_.autoencoder; }
+  std::optional<double> scale() const override { return index_.scale; }
+  std::string description() const override {
+    return fmt::format("latents:{}: {} latents of {} x {} x {}, captions as {} states of width {}, made of {}", folder_,
+                       size_, channels(), image_size(), image_size(), null_.size(0), null_.size(1), index_.data);
+  }
+
+ private:
+  const Shard& shard(int64_t index) const { return shards_.at(index / index_.shard_images); }
+
+  std::string folder_;
+  LatentIndex index_;
+  int64_t size_;
+  Tensor null_;
+  std::vector<Shard> shards_;
+};
+
+}  // namespace
+
+bool is_latent_cache(const fs::path& folder) {
+  return fs::exists(folder / kIndex);
+}
+
+fs::path latent_shard_file(const fs::path& folder, int64_t shard) {
+  return folder / fmt::format("{:05}.safetensors", shard);
+}
+
+fs::path null_context_file(const fs::path& folder) {
+  return folder / "null.safetensors";
+}
+
+LatentIndex read_latent_index(const fs::path& folder) {
+  const fs::path file = folder / kIndex;
+  const nlohmann::json json = read_json(file, "index of latents");
+  LatentIndex index;
+  try {
+    if (json.at("format") != kFormat)
+      fail("{}: its format is {}, expected \"{}\"", file.string(), json.at("format").dump(), kFormat);
+    json.at("data").get_to(index.data);
+    json.at("captions").get_to(index.captions);
+    json.at("autoencoder").get_to(index.autoencoder);
+    json.at("text").get_to(index.text);
+    if (!json.at("scale").is_null()) index.scale = json.at("scale").get<double>();
+    json.at("images").get_to(index.images);
+    json.at("shard_images").get_to(index.shard_images);
+    for (const auto& shard : json.at("shards")) index.shards.push_back(shard.at("sha256"));
+  } catch (const nlohmann::json::exception& error) {
+    fail("{} is no index of latents: {}", file.string(), error.what());
+  }
+  if (index.images < 1 || index.shard_images < 1 || std::ssize(index.shards) > index.shard_count())
+    fail("{} is damaged: {} shards of {} images for {} images", file.string(), index.shards.size(), index.shard_images,
+         index.images);
+  return index;
+}
+
+void write_latent_index(const fs::path& folder, const LatentIndex& index) {
+  nlohmann::ordered_json shards = nlohmann::ordered_json::array();
+  for (const std::string& sha256 : index.shards)
+    shards.push_back(
+        {{"file", latent_shard_file("", static_cast<int64_t>(shards.size())).string()}, {"sha256", sha256}});
+  nlohmann::ordered_json json{
+      {"format", kFormat},  {"data", index.data}, {"captions", index.captions}, {"autoencoder", index.autoencoder},
+      {"text", index.text}, {"scale", nullptr},   {"images", index.images},     {"shard_images", index.shard_images},
+      {"shards", shards}};
+  if (index.scale) json["scale"] = *index.scale;
+  write_atomically(folder / kIndex, json.dump(2) + "\n");
+}
+
+void write_latent_shard(const fs::path& file, const LatentShardContent& content) {
+  write_safetensors(
+      file,
+      {{{"moments", content.moments}, {"contexts", content.contexts}},
+       {{kCaptions, nlohmann::json(content.captions).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}});
+}
+
+std::shared_ptr<const LatentDataset> open_latent_cache(const fs::path& folder, int64_t limit) {
+  LatentIndex index = read_latent_index(folder);
+  if (const auto done = std::ssize(index.shards); done < index.shard_count())
+    fail("latents:{} is not finished, {} of {} images are encoded: go on with the `uvic encode` that began it",
+         folder.string(), done * index.shard_images, index.images);
+  return std::make_shared<LatentCache>(folder, std::move(index), limit);
+}
+
+}  // namespace uvic

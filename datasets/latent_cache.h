@@ -1,0 +1,49 @@
+// The folder that `uvic encode` writes: shards of moments and states, and an index that says what made them.
+//
+//   index.json          LatentIndex
+//   null.safetensors    context [N, D]: of the empty prompt
+//   00000.safetensors   moments [n, 2C, H, W], contexts [m, N, D] of all captions in turn; metadata "captions": JSON, a
+//                       list of texts for each image
+//
+// Shard k holds images k shard_images and on. The index names a shard once it is complete, so whatever it names can be
+// used.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/safetensors.h"
+#include "datasets/latents.h"
+
+namespace uvic {
+
+struct LatentIndex {
+  std::string data, captions;     // SPEC; SHA-256 of its captions
+  std::string autoencoder, text;  // fingerprints
+  std::optional<double> scale;    // that the autoencoder brings along
+  int64_t images = 0, shard_images = 0;
+  std::vector<std::string> shards;  // SHA-256 of the complete ones
+
+  int64_t shard_count() const { return (images + shard_images - 1) / shard_images; }
+};
+
+bool is_latent_cache(const std::filesystem::path& folder);
+LatentIndex read_latent_index(const std::filesystem::path& folder);  // Error if it is damaged
+void write_latent_index(const std::filesystem::path& folder, const LatentIndex& index);
+
+std::filesystem::path latent_shard_file(const std::filesystem::path& folder, int64_t shard);
+std::filesystem::path null_context_file(const std::filesystem::path& folder);
+
+struct LatentShardContent {
+  Tensor moments, contexts;
+  std::vector<std::vector<std::string>> captions;
+};
+void write_latent_shard(const std::filesystem::path& file, const LatentShardContent& content);
+
+// limit 0: all images. Error unless the cache is complete and its parts fit together.
+std::shared_ptr<const LatentDataset> open_latent_cache(const std::filesystem::path& folder, int64_t limit);
+
+}  // namespace uvic
