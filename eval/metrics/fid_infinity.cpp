@@ -30,7 +30,8 @@ double fid_infinity(const Tensor& features, const Gaussian& b, uint64_t seed) {
     FeatureStats stats;
     for (const Tensor& chunk : rows.split(4096)) stats.add(features.index_select(0, chunk));
     const Gaussian a = stats.fit();
-    const double x = 1 / static_cast<double>(size), y = frechet_distance(a, covariance_factor(a), b, factor_b);
+    const double x = 1 / static_cast<double>(size),
+                 y = frechet_distance(a, b, cross_term(covariance_factor(a), factor_b));
     progress.update(i + 1);
     sum_x += x, sum_y += y, sum_xx += x * x, sum_xy += x * y;
   }
