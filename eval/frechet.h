@@ -11,8 +11,15 @@ namespace uvic {
 // Error if the dimensions differ or an entry is not finite.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
-// The same for factors that are known: F [D, rank] float64 with F F^T = sigma.
+// Its steps, for those who need what lies between. F [D, rank] float64 with F F^T = sigma:
 Tensor covariance_factor(const Gaussian& gaussian);
-double frechet_distance(const Gaussian& a, const Tensor& factor_a, const Gaussian& b, const Tensor& factor_b);
+
+// F_a^T F_b = U s V^T: u [rank of a, k], s [k], v [rank of b, k]. The vectors of values below a millionth of the
+// largest are not to be relied on.
+struct CrossTerm {
+  Tensor u, s, v;
+};
+CrossTerm cross_term(const Tensor& factor_a, const Tensor& factor_b);
+double frechet_distance(const Gaussian& a, const Gaussian& b, const CrossTerm& cross);
 
 }  // namespace uvic

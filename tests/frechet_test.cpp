@@ -112,6 +112,20 @@ TEST(Frechet, ConstantImages) {
   EXPECT_NEAR(frechet_distance(a, b), 4, 1e-12);
 }
 
+// Singular values over twelve orders of magnitude, more than their squares can tell apart, in either shape.
+TEST(Frechet, CrossTermIsASingularValueDecomposition) {
+  const Tensor u = std::get<0>(at::linalg_qr(randn({30, 30}, 20))), v = std::get<0>(at::linalg_qr(randn({50, 30}, 21)));
+  const Tensor s = at::logspace(-12, 0, 30, 10, at::kDouble);
+  const Tensor m = at::mm(u * s, v.t());
+  for (const bool turned : {false, true}) {
+    const CrossTerm cross =
+        turned ? cross_term(m, at::eye(30, at::kDouble)) : cross_term(m.t(), at::eye(50, at::kDouble));
+    EXPECT_LT((std::get<0>(cross.s.sort()) - s).abs().max().item<double>(), 1e-9);  // rounding by the threshold of 1e-6
+    const Tensor product = turned ? m.t() : m;
+    EXPECT_LT((at::mm(cross.u * cross.s, cross.v.t()) - product).abs().max().item<double>(), 1e-6);
+  }
+}
+
 TEST(Frechet, Errors) {
   const Gaussian a = fitted(randn({5, 4}, 13)), b = fitted(randn({5, 3}, 14));
   expect_mentions(error_of([&] { frechet_distance(a, b); }), {"4 features, the other 3"});

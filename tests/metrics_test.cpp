@@ -152,8 +152,9 @@ TEST(FeatureCollector, KeepsWhatIsAskedFor) {
 TEST(FrechetInfluence, IsTheDerivativeInTheWeightOfASample) {
   const Tensor x = randn({40, 6}, 11), y = randn({50, 6}, 12) * 0.7 + 0.3;
   const FeatureSet a = set_of(x), b = set_of(y);
-  const Tensor influence =
-      frechet_influence(a.moments, covariance_factor(a.moments), x, b.moments, covariance_factor(b.moments));
+  const Tensor factor = covariance_factor(a.moments);
+  const CrossTerm cross = cross_term(factor, covariance_factor(b.moments));
+  const Tensor influence = frechet_influence(a.moments, factor, x, b.moments.mu, cross.u, cross.s);
   EXPECT_NEAR(influence.mean().item<double>(), 0, 0.05 * influence.std().item<double>());
   const auto at_weight = [&](int64_t row, double extra) {
     Tensor w = at::full({40}, (1 - extra) / 40, at::kDouble);

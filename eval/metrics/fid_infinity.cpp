@@ -15,6 +15,11 @@ double fid_infinity(const Tensor& features, const Gaussian& b, uint64_t seed) {
   const int64_t count = features.size(0), dims = features.size(1);
   const int64_t fewest = std::max({count / 10, std::min(dims, count / 2), int64_t{2}});
   if (count < fewest + kSizes) fail("FID-inf extrapolates from {} sizes, which {} images do not give", kSizes, count);
+  if (fewest < dims)
+    warn(fmt::format(
+        "fid-inf of {} images is a guess: below {} images, as many as there are features, the distance is no "
+        "line in 1/n",
+        count, 2 * dims));
   NumpyRandom random(static_cast<uint32_t>(seed));
   const Tensor factor_b = covariance_factor(b);
   Progress progress("FID-inf", kSizes, "size");
@@ -25,7 +30,8 @@ double fid_infinity(const Tensor& features, const Gaussian& b, uint64_t seed) {
     FeatureStats stats;
     for (const Tensor& chunk : rows.split(4096)) stats.add(features.index_select(0, chunk));
     const Gaussian a = stats.fit();
-    const double x = 1 / static_cast<double>(size), y = frechet_distance(a, covariance_factor(a), b, factor_b);
+    const double x = 1 / static_cast<double>(size),
+                 y = frechet_distance(a, b, cross_term(covariance_factor(a), factor_b));
     progress.update(i + 1);
     sum_x += x, sum_y += y, sum_xx += x * x, sum_xy += x * y;
   }
