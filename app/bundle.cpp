@@ -134,8 +134,10 @@ EncoderFiles bundled_encoders(const fs::path& bundle) {
   return files;
 }
 
-void write_bundle(const fs::path& folder, const Model& model) {
-  if (fs::exists(folder)) fail("'{}' exists: choose another name", folder.string());
+void write_bundle(const fs::path& given, const Model& model) {
+  fs::path folder = fs::absolute(given).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
+  if (fs::exists(folder)) fail("'{}' exists: choose another name", given.string());
   const fs::path unfinished = folder.string() + fmt::format(".tmp{}", ::getpid());
   try {
     ordered_json index = {{"_class_name", "UVicPipeline"}, {kTransformer, {"uvic", "UVit"}}};
@@ -158,7 +160,7 @@ void write_bundle(const fs::path& folder, const Model& model) {
     fs::remove_all(unfinished, ignored);
     throw;
   }
-  sync_folder(fs::absolute(folder).parent_path());
+  sync_folder(folder.parent_path());
 }
 
 }  // namespace uvic

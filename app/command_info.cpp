@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/bundle.h"
 #include "app/commands.h"
 #include "app/describe.h"
 #include "app/json_lines.h"
@@ -147,6 +148,7 @@ Fields describe(const fs::path& path, bool list_tensors) {
   if (!fs::exists(path)) fail("there is no '{}'", path.string());
   if (fs::is_directory(path)) {
     if (RunFolder::is_run(path)) return describe_run(path);
+    if (is_bundle(path)) return describe_checkpoint(path, list_tensors);
     for (const char* name : {"state.json", "model_ema.safetensors", "nnet_ema.pth"})
       if (fs::exists(path / name)) return describe_checkpoint(path, list_tensors);
     fail(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/bundle.h"
 #include "app/checks.h"
 #include "core/archive.h"
 #include "core/error.h"
@@ -26,7 +27,7 @@ Form form_of(const std::string& text) {
   if (extension == ".npz" && exists) return is_image_array(path) ? Form::kFiles : Form::kStatistics;
   if (extension == ".feats" && exists) return Form::kFeatures;
   if (fs::is_directory(path)) {
-    if (RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
+    if (is_bundle(path) || RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
       return Form::kModel;
     return Form::kFiles;
   }

@@ -7,7 +7,7 @@
 
 namespace uvic {
 
-// Error if the file is missing or not JSON; `what` names its role.
+// Error if the file is missing, not JSON, or nested more than 64 deep; `what` names its role.
 nlohmann::json read_json(const std::filesystem::path& path, std::string_view what);
 
 }  // namespace uvic

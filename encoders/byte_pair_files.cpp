@@ -18,6 +18,7 @@ constexpr std::string_view kEndOfWord = "</w>";
 constexpr const char *kVocabulary = "vocab.json", *kMerges = "merges.txt", *kTokenizer = "tokenizer.json",
                      *kOpenAi = "bpe_simple_vocab_16e6.txt.gz";
 // The file of OpenAI has more merges than CLIP uses.
+constexpr uint64_t kMostIds = 1 << 24;
 constexpr size_t kClipMerges = 48894, kMaxOpenAiBytes = 64 << 20;
 
 std::pair<std::string, std::string> split_pair(const std::string& line, const std::string& file) {
@@ -30,15 +31,18 @@ std::pair<std::string, std::string> split_pair(const std::string& line, const st
 // Lines after the header "#version ...", at most `limit`.
 void read_merges(const std::string& text, const std::string& file, size_t limit, BytePairs& pairs) {
   std::istringstream lines(text);
-  for (std::string line; pairs.merges.size() < limit && std::getline(lines, line);)
+  for (std::string line; pairs.merges.size() < limit && std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
     if (!line.empty() && !line.starts_with("#version") && !line.starts_with("\"bpe_simple_vocab"))
       pairs.merges.push_back(split_pair(line, file));
+  }
 }
 
 void read_ids(const json& vocabulary, const std::string& file, BytePairs& pairs) {
   if (!vocabulary.is_object()) fail("{}: the vocabulary is not a JSON object of token: id", file);
   for (const auto& [token, id] : vocabulary.items()) {
-    if (!id.is_number_unsigned()) fail("{}: the id of '{}' is not a whole number >= 0", file, token);
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMostIds)
+      fail("{}: the id of '{}' is {}, expected a whole number below {}", file, token, id.dump(), kMostIds);
     pairs.vocabulary[token] = id;
   }
 }
@@ -55,9 +59,9 @@ BytePairs read_tokenizer_json(const fs::path& file) {
   const std::string name = file.string();
   const json root = read_json(file, "tokenizer");
   const json model = root.is_object() ? root.value("model", json::object()) : json::object();
-  if (!model.is_object() || model.value("type", "BPE") != "BPE" ||
-      model.value("end_of_word_suffix", "") != kEndOfWord || !model.contains("vocab") || !model.contains("merges") ||
-      !model["merges"].is_array())
+  if (!model.is_object() || model.value("type", json("BPE")) != json("BPE") ||
+      model.value("end_of_word_suffix", json()) != json(kEndOfWord) || !model.contains("vocab") ||
+      !model.contains("merges") || !model["merges"].is_array())
     fail("{} is not the tokenizer of a CLIP: expected a model of type BPE with end_of_word_suffix '{}'", name,
          kEndOfWord);
   BytePairs pairs;

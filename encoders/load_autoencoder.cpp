@@ -18,8 +18,11 @@ template <class T>
 std::optional<T> number_in(const nlohmann::json& config, const char* name, const std::string& file) {
   const auto found = config.find(name);
   if (found == config.end() || found->is_null()) return std::nullopt;
-  if (!found->is_number() || found->get<double>() <= 0)
-    fail("{}: {} is {}, expected a number above 0", file, name, found->dump());
+  constexpr double kMost = 1 << 20;
+  const bool fits = std::is_integral_v<T> ? found->is_number_unsigned() : found->is_number();
+  if (!fits || !(found->get<double>() > 0 && found->get<double>() <= kMost))
+    fail("{}: {} is {}, expected a {} above 0", file, name, found->dump(),
+         std::is_integral_v<T> ? "whole number" : "number");
   return found->get<T>();
 }
 

@@ -46,21 +46,21 @@ struct Run {
 };
 
 Run decode_run(const icu::UnicodeString& text, int32_t begin) {
-  std::string bytes;
-  for (int32_t at = begin, byte = 0; at < text.length() && (byte = to_byte(text.charAt(at))) >= 0; ++at)
-    bytes.push_back(static_cast<char>(byte));
   Run run{{}, begin, false};
-  int sequences = 0;
-  for (int32_t at = 0; at < static_cast<int32_t>(bytes.size());) {
-    const auto lead = static_cast<unsigned char>(bytes[at]);
+  for (int sequences = 0;;) {
+    char bytes[4];  // of one sequence, at most
+    int32_t count = 0, length = 0;
+    for (int32_t at = run.end, byte = 0; count < 4 && at < text.length() && (byte = to_byte(text.charAt(at))) >= 0;
+         ++at)
+      bytes[count++] = static_cast<char>(byte);
+    if (count == 0) return run;
     UChar32 c = 0;
-    U8_NEXT(bytes.data(), at, static_cast<int32_t>(bytes.size()), c);
-    if (c < 0) break;
-    run.misread |= ++sequences > 1 || is_odd(text, run.end, begin + at, lead);
+    U8_NEXT(bytes, length, count, c);
+    if (c < 0) return run;
+    run.misread |= ++sequences > 1 || is_odd(text, run.end, run.end + length, static_cast<unsigned char>(bytes[0]));
     run.decoded.append(c);
-    run.end = begin + at;
+    run.end += length;
   }
-  return run;
 }
 
 icu::UnicodeString repair_once(const icu::UnicodeString& text) {

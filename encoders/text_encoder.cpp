@@ -18,8 +18,10 @@ fs::path find_network(const fs::path& folder) {
   fail("no text encoder in {}: expected {} there or in {}", folder.string(), kConfig, (folder / kNetwork).string());
 }
 
-// Beside the weights, or in a folder of its own.
+// Together with the weights, or in a folder of its own in or beside theirs.
 fs::path find_tokenizer(const fs::path& network) {
+  for (const char* file : {"tokenizer.json", "vocab.json"})
+    if (fs::exists(network / file)) return network;
   const fs::path apart = fs::absolute(network).lexically_normal().parent_path() / kTokenizer;
   const fs::path inside = network / kTokenizer;
   for (const fs::path& place : {inside, apart})
@@ -43,6 +45,10 @@ TextEncoder load_text_encoder(const fs::path& folder) {
   if (words > parsed.vocab_size)
     fail("the tokenizer in {} has {} tokens, the text encoder {}: they do not belong together", folder.string(), words,
          parsed.vocab_size);
+  for (const auto& [token, id] : tokenizer.pairs().vocabulary)
+    if (id >= parsed.vocab_size)
+      fail("the tokenizer in {} has the id {} ('{}'), the text encoder {} tokens: they do not belong together",
+           folder.string(), id, token, parsed.vocab_size);
   return {std::move(tokenizer), ClipText(parsed, read_weights(weights).tensors, weights.string())};
 }
 

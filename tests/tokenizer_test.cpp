@@ -39,6 +39,12 @@ TEST(CleanText, IsThatOfFtfy) {
   for (const auto& [text, want] : rows) EXPECT_EQ(cleaned(text), want) << text;
 }
 
+TEST(CleanText, TakesTimeInProportionToTheText) {  // minutes if every letter looked at all behind it
+  std::string accents;
+  for (int i = 0; i < 200'000; ++i) accents += "\xc3\xa9";
+  EXPECT_EQ(clean_text(accents), icu::UnicodeString::fromUTF8(accents));
+}
+
 TEST(CleanText, RefusesWhatIsNotUtf8) {
   expect_mentions(error_of([] { clean_text("ab\xff"); }), {"UTF-8", "byte 3"});
   expect_mentions(error_of([] { clean_text("\xc3"); }), {"UTF-8", "byte 1"});

@@ -64,6 +64,11 @@ for json in $(find whole -name '*.json'); do python3 -m json.tool $json > /dev/n
 "$uvic" sample --quiet --from alone/000000.png --model whole --out verdicts | grep -q identical || die 'the bundle draws another picture'
 "$uvic" info whole/transformer/diffusion_pytorch_model.safetensors | grep -q 'text, 16 states of width 32'
 refused "'whole' exists" bundle whole --model whole --autoencoder whole
+"$uvic" bundle slash/ --model whole --autoencoder whole | grep -q slash && [ -s slash/model_index.json ] || die 'a slash at the end is no name'
+"$uvic" info whole | grep -q 'text, 16 states of width 32' || die 'info does not know a bundle'
+mkdir pictures && cp 1-1/00000*.png pictures
+"$uvic" --quiet fid whole pictures --features efficientnet-lite0 --num 3 --steps 2 | grep -q 'FD(efficientnet-lite0)' ||
+  die 'fid does not know a bundle'
 printf 'a red bus\n\ntwo cats\n' > prompts.txt
 sample --model whole --prompts prompts.txt --seeds 0-1 --out listed
 [ "$(ls listed | wc -l)" -eq 4 ]
@@ -76,9 +81,18 @@ refused "no text encoder at 'gone'" "${from[@]}" --text gone
 refused 'no autoencoder' "${from[@]}" --text text --autoencoder text/model.safetensors
 cp -r text other && sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' other/config.json
 refused 'missing: text_model.encoder.layers.2' "${from[@]}" --text other
+cp -r whole/vae halves && echo '{"norm_num_groups": 0.5}' > halves/config.json
+cp -r whole/vae deep && printf '[%.0s' {1..5000} > deep/config.json
+cp -r text ids && sed -i 's/:0,/:9223372036854775808,/; s/: 0,/: 9223372036854775808,/' ids/vocab.json
+cp -r text nameless && rm nameless/vocab.json nameless/merges.txt && echo '{"model": {"type": null}}' > nameless/tokenizer.json
 cp -r text cut && head -c 20000 text/model.safetensors > cut/model.safetensors
 refused 'is the file truncated' "${from[@]}" --text cut
 refused 'not valid UTF-8' "${from[@]}" --text text --autoencoder autoencoder.safetensors -p $'caf\xe9'
+refused 'expected a whole number above 0' "${from[@]}" --text text --autoencoder halves
+refused 'levels of nesting' "${from[@]}" --text text --autoencoder deep
+refused 'expected a whole number below' "${from[@]}" --text ids --autoencoder autoencoder.safetensors
+refused 'is not the tokenizer of a CLIP' "${from[@]}" --text nameless --autoencoder autoencoder.safetensors
+refused '--tile is for models of latents' sample --model uvit.pth --config uvit.toml --tile 8 --out none
 refused '--latent-scale is for models of latents' "${from[@]}" --latent-scale 2
 [ ! -e none ] || [ -z "$(ls -A none)" ] || die 'a refused command left pictures'
 sample "${files[@]}" -p "$(printf 'long %.0s' {1..2000})" --out long 2> warning
