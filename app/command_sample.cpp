@@ -150,7 +150,7 @@ GenerateOptions SampleCommand::make_options(const Model& model) const {
   if (steps) how.sampler.steps = *steps;
   if (eta) how.sampler.eta = *eta;
   if (cfg_scale) how.cfg_scale = *cfg_scale;
-  if (tile && !model.autoencoder) fail("--tile is for models of latents: give their --autoencoder, too");
+  if (tile.value_or(0) > 0 && !model.autoencoder) fail("--tile is for models of latents: give their --autoencoder, too");
   if (tile) how.tile = *tile;
   if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
   if (!init.empty())

@@ -43,7 +43,7 @@ def uvic(a, b, weights, resize, scratch):
         features_s += seconds
         peaks.append(peak)
     _, frechet_s, peak = run([UVIC, "fid", scratch / f"a-{resize}.npz", scratch / f"b-{resize}.npz", *network, "--quiet"])
-    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prc", "--json", *network, "--quiet"])
+    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prdc", "--json", *network, "--quiet"])
     values = json.loads(output.splitlines()[-1])
     return {**values, "features_s": features_s, "frechet_s": frechet_s, "peak_mib": max(*peaks, peak)}
 
