@@ -148,6 +148,9 @@ struct FidCommand {
         ((needs.logits && !side.stored.logits.defined()) || (needs.spatial && !side.stored.spatial.defined())))
       fail("--metrics {} needs {}, which {} does not hold", metric, needs.logits ? "logits" : "spatial features",
            side.text);
+    if (side.has_images() && needs.logits && !net->has_logits())
+      fail("--metrics {} needs a classifier's logits, which {} has not; use --features inception-fid", metric,
+           net->name());
     if (side.has_images() && needs.spatial && !net->has_spatial())
       fail("--metrics {} needs spatial features, which {} has not; use --features inception-fid", metric, net->name());
   }

@@ -27,7 +27,8 @@ Form form_of(const std::string& text) {
   if (extension == ".npz" && exists) return is_image_array(path) ? Form::kFiles : Form::kStatistics;
   if (extension == ".feats" && exists) return Form::kFeatures;
   if (fs::is_directory(path)) {
-    if (is_bundle(path) || RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
+    if (is_bundle(path) || RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") ||
+        fs::exists(path / "nnet_ema.pth"))
       return Form::kModel;
     return Form::kFiles;
   }
@@ -155,8 +156,9 @@ void Scoring::plan(Side& side, const Side* other) const {
 std::unique_ptr<FeatureNet> Scoring::load_net(std::initializer_list<const Side*> sides) const {
   std::string name = features, mode = resize;
   for (const Side* side : sides) {
-    if (name.empty() && weights.empty()) name = note(*side, "features");
-    if (mode.empty()) mode = note(*side, "resize");
+    const std::string noted = note(*side, "features");
+    if (name.empty() && weights.empty()) name = noted;
+    if (mode.empty() && (name.empty() || name == noted)) mode = note(*side, "resize");
   }
   auto net = load_feature_net(name, weights, mode);
   for (const Side* side : sides)

@@ -251,6 +251,7 @@ TEST(ResizeModes, AreRefusedByANetworkThatHasOne) {
 class ChannelMeans : public FeatureNet {
  public:
   Activations activations(const Tensor& images) const override { return {images.to(at::kFloat).mean({2, 3}), {}, {}}; }
+  bool has_logits() const override { return false; }
   bool has_spatial() const override { return false; }
   std::string resize() const override { return ""; }
   int64_t dims() const override { return 3; }
