@@ -8,6 +8,7 @@
 #include "app/json_lines.h"
 #include "app/picture_files.h"
 #include "app/pipeline.h"
+#include "app/prompts.h"
 #include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
@@ -84,15 +85,6 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
   if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
     recipe.label_name = model.card.classes[*request.label];
   return recipe;
-}
-
-std::vector<std::string> read_prompts(const std::string& file) {
-  std::vector<std::string> prompts;
-  std::istringstream lines(read_file(file, "prompts"));
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) prompts.push_back(line);
-  if (prompts.empty()) fail("{} holds no prompts: expected one a line", file);
-  return prompts;
 }
 
 // A prompt the model cannot follow is drawn all the same, but not silently.

@@ -19,6 +19,7 @@ struct TrainingData {
   std::shared_ptr<const Dataset> images;
   std::shared_ptr<const LatentDataset> latents;  // the same, if they are latents
   std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
+  std::vector<std::string> prompts;      // of the sample grids; empty: captions of the data
   std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
 };
 

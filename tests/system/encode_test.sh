@@ -64,6 +64,17 @@ train() {
 train --output.autoencoder autoencoder.safetensors --out straight
 straight=$(echo straight/*)
 [ -s "$straight/samples/0000003.png" ] || die 'no grid'
+printf 'a red bus\n\ntwo cats\r\n' > prompts.txt && : > none.txt
+prompted=(--output.autoencoder autoencoder.safetensors --output.prompts prompts.txt --output.text text)
+train "${prompted[@]}" --out prompted
+! cmp --silent {"$straight",prompted/*}/samples/0000003.png || die 'the prompts make no difference to the grid'
+refused 'go together' train --preset mscoco-uvic --data latents:whole --model.image_size 16 \
+  --model.context_tokens 16 --model.context_dim 32 --output.text text --out refused.run
+refused 'is not the text encoder' train --preset mscoco-uvic --data latents:whole --model.image_size 16 \
+  --model.context_tokens 16 --model.context_dim 32 "${prompted[@]}" --output.text other --out refused.run
+refused 'holds no prompts' train --preset mscoco-uvic --data latents:whole --model.image_size 16 --model.context_tokens 16 \
+  --model.context_dim 32 "${prompted[@]}" --output.prompts none.txt --out refused.run
+[ ! -e refused.run ] || die 'a refused training left a folder'
 mkdir stopped && cp -r "$straight" stopped/ && resumed=$(echo stopped/*)
 ln -sfn checkpoint-1 "$resumed/latest" && rm -rf "$resumed"/checkpoint-[23] "$resumed"/samples
 train --resume "$resumed" --out stopped
