@@ -71,6 +71,12 @@ std::string to_text(const MetricValue& value, const Features& features, int64_t 
   return text + ")";
 }
 
+// What files in folders and archives are is not known, nor statistics that uvic did not write.
+std::optional<std::string> protocol_of(const Side& side) {
+  const bool known = side.model || side.data || !note(side, "features").empty();
+  return known ? std::optional(note(side, "protocol")) : std::nullopt;
+}
+
 // The label of the drawn images says more than that of the real ones, since it has their number.
 std::string protocol_of(const Side& a, const Side& b) {
   const std::string of_a = note(a, "protocol"), of_b = note(b, "protocol");
@@ -100,7 +106,7 @@ struct FidCommand {
     expect_explainable(a, b);
     scoring.plan(a, &b);
     scoring.plan(b, &a);
-    if (!force) expect_same_protocol(a.text, note(a, "protocol"), b.text, note(b, "protocol"));
+    if (!force) expect_same_protocol(a.text, protocol_of(a), b.text, protocol_of(b));
     std::unique_ptr<FeatureNet> net;
     if (a.has_images() || b.has_images() || !scoring.features.empty()) net = scoring.load_net({&a, &b});
     const Features used = net ? features_of(*net) : features_of_statistics(a, b);

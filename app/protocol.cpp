@@ -63,11 +63,12 @@ std::string protocol_label(const Entry<Protocol>& protocol, int64_t size, int64_
   return label;
 }
 
-void expect_same_protocol(const std::string& a, const std::string& label_a, const std::string& b,
-                          const std::string& label_b) {
-  if (label_a.empty() || label_b.empty() || without_number(label_a) == without_number(label_b)) return;
-  fail("{} follows the protocol {}, {} follows {}: the distance would mean nothing; --force computes it all the same",
-       a, label_a, b, label_b);
+void expect_same_protocol(const std::string& a, const std::optional<std::string>& label_a, const std::string& b,
+                          const std::optional<std::string>& label_b) {
+  if (!label_a || !label_b || without_number(*label_a) == without_number(*label_b)) return;
+  const auto text = [](const std::string& label) { return label.empty() ? "none" : label; };
+  fail("protocols differ: {} has {}, {} has {}, so the distance would mean nothing; --force computes it all the same",
+       a, text(*label_a), b, text(*label_b));
 }
 
 Spec protocol_data(const Entry<Protocol>& protocol, const Spec& given) {
@@ -101,8 +102,7 @@ std::shared_ptr<const Dataset> chosen_captions(std::shared_ptr<const Dataset> da
       const auto n = static_cast<int64_t>(captions.size());
       if (round < n) chosen.push_back({image, captions[shuffled(round, n, kSeed, image)]});
     }
-    if (chosen.size() == before)
-      fail("the data have {} captions, {} are needed: give --num {}", before, count, before);
+    if (chosen.size() == before) fail("the data have {} captions, {} are needed: give --num {}", before, count, before);
   }
   return std::make_shared<ChosenCaptions>(std::move(data), std::move(chosen));
 }

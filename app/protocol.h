@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,9 +27,10 @@ std::span<const Entry<Protocol>> protocols();
 // `images` 0: nothing drawn, real images only.
 std::string protocol_label(const Entry<Protocol>& protocol, int64_t size, int64_t images);
 
-// Error unless the labels (or "", unknown) agree but for the number of images; `a` and `b` name what they belong to.
-void expect_same_protocol(const std::string& a, const std::string& label_a, const std::string& b,
-                          const std::string& label_b);
+// Error unless the labels agree but for the number of images; "" is no protocol, and nothing is not known, as of files
+// of other programs, which agree with all. `a` and `b` name what they belong to.
+void expect_same_protocol(const std::string& a, const std::optional<std::string>& label_a, const std::string& b,
+                          const std::optional<std::string>& label_b);
 
 // `given` with the protocol's split, year, and, if it says none, size. Error if it names another kind, split or year,
 // or a limit.

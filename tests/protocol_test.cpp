@@ -126,6 +126,12 @@ TEST_F(ProtocolCommandTest, IsNotedAndCompared) {
   write_gaussian(other, gaussian, notes);
   expect_mentions(error_of([&] { run({"fid", real, other}); }), {real, other, "coco30k-val2014", "--force"});
   EXPECT_NO_THROW(run({"fid", real, other, "--force"}));
+  const std::string plain = (folder_ / "plain.npz").string(), foreign = (folder_ / "foreign.npz").string();
+  run({"stats", coco_ + "&split=val", "--out", plain});
+  expect_mentions(error_of([&] { run({"fid", real, plain}); }), {"plain.npz has none", "--force"});
+  expect_mentions(error_of([&] { run({"fid", coco_ + "&split=val", real}); }), {"has none"});
+  write_gaussian(foreign, gaussian, {});  // as other programs do
+  EXPECT_NO_THROW(run({"fid", real, foreign}));
   expect_mentions(error_of([&] {
                     run({"stats", model_, "--out", other, "--force", "--protocol", "coco5k-val2017"});
                   }),
