@@ -120,7 +120,7 @@ TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
 }
 
 TEST(Registry, NamesAndUnknownNetwork) {
-  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0");
+  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0, dinov2");
   expect_mentions(error_of([] { find(feature_nets(), "fid", "feature network"); }), {"expected one of inception-fid"});
 }
 
