@@ -125,6 +125,7 @@ def torch_fidelity(a, b, folder):
     distance.wrap(metric_fid, "fid_statistics_to_metric")
     values = torch_fidelity.calculate_metrics(
         input1=a, input2=b, cuda=False, cache=False, batch_size=BATCH, fid=True, kid=True, isc=True, prc=True,
+        feature_extractor="inception-v3-compat",  # also for prc, which takes VGG16 by default
         feature_extractor_weights_path=str(folder / PYTORCH_FID_NAME), verbose=False)
     names = {"frechet_inception_distance": "FID", "kernel_inception_distance_mean": "KID",
              "inception_score_mean": "IS", "precision": "precision", "recall": "recall"}
