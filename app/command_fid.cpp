@@ -72,7 +72,7 @@ std::string to_text(const MetricValue& value, const Features& features, int64_t 
 }
 
 // What files in folders and archives are is not known, nor statistics that uvic did not write.
-std::optional<std::string> protocol_of(const Side& side) {
+std::optional<std::string> known_protocol(const Side& side) {
   const bool known = side.model || side.data || !note(side, "features").empty();
   return known ? std::optional(note(side, "protocol")) : std::nullopt;
 }
@@ -106,7 +106,7 @@ struct FidCommand {
     expect_explainable(a, b);
     scoring.plan(a, &b);
     scoring.plan(b, &a);
-    if (!force) expect_same_protocol(a.text, protocol_of(a), b.text, protocol_of(b));
+    if (!force) expect_same_protocol(a.text, known_protocol(a), b.text, known_protocol(b));
     std::unique_ptr<FeatureNet> net;
     if (a.has_images() || b.has_images() || !scoring.features.empty()) net = scoring.load_net({&a, &b});
     const Features used = net ? features_of(*net) : features_of_statistics(a, b);

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "app/model.h"
 #include "core/error.h"
 #include "encoders/tiled_decode.h"
 

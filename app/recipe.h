@@ -9,8 +9,6 @@
 
 namespace uvic {
 
-constexpr double kSmallestScale = 1e-6;  // of latents
-
 struct Recipe {
   std::string prompt, negative, sampler;
   int64_t steps = 0;

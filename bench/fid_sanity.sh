@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -eq 1 ] || { echo "usage: bench/fid_sanity.sh FOLDER" >&2; exit 2; }
 [ -x build/uvic ] || { echo "fid_sanity: no build/uvic; build it first (see README.md)" >&2; exit 1; }
-. bench/venv.sh fid-tools torchvision pytorch-fid==0.3.0 clean-fid==0.1.35 torch-fidelity==0.4.0
+. bench/venv.sh pictures numpy pillow
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$python" bench/fid_sanity.py "$1" "$scratch"

@@ -5,13 +5,13 @@
 #include "core/error.h"
 #include "core/image.h"
 #include "eval/conv.h"
+#include "eval/imagenet.h"
 
 namespace uvic {
 namespace {
 
 constexpr int64_t kSize = 224, kPatch = 14, kGrid = kSize / kPatch, kHead = 64;
 constexpr double kEpsilon = 1e-6;
-constexpr std::array<float, 3> kMean = {0.485F, 0.456F, 0.406F}, kDeviation = {0.229F, 0.224F, 0.225F};
 
 // Hugging Face's part of a name, and Meta's.
 constexpr std::pair<std::string_view, std::string_view> kNames[] = {
@@ -82,8 +82,8 @@ DinoV2::DinoV2(TensorMap weights, const std::string& file) {
     fail("{}: {} blocks, {} wide, with {} places: expected blocks of a multiple of {} and a square of places", file,
          depth, dim, places, kHead);
   const std::string gate = "blocks.0.mlp.w12.weight", plain = "blocks.0.mlp.fc1.weight";
-  const bool gated = weights.contains(gate);
-  const int64_t hidden = gated ? weights[gate].size(0) / 2 : weights.contains(plain) ? weights[plain].size(0) : 0;
+  gated_ = weights.contains(gate);
+  const int64_t hidden = gated_ ? weights[gate].size(0) / 2 : weights.contains(plain) ? weights[plain].size(0) : 0;
 
   WeightsReader reader(std::move(weights), file);
   const auto affine = [&](const std::string& name, std::vector<int64_t> shape) {
@@ -99,22 +99,18 @@ DinoV2::DinoV2(TensorMap weights, const std::string& file) {
                        .qkv = affine(block + "attn.qkv", {3 * dim, dim}),
                        .out = affine(block + "attn.proj", {dim, dim}),
                        .norm2 = affine(block + "norm2", {dim}),
-                       .up = affine(block + (gated ? "mlp.w12" : "mlp.fc1"), {gated ? 2 * hidden : hidden, dim}),
-                       .down = affine(block + (gated ? "mlp.w3" : "mlp.fc2"), {dim, hidden}),
+                       .up = affine(block + (gated_ ? "mlp.w12" : "mlp.fc1"), {gated_ ? 2 * hidden : hidden, dim}),
+                       .down = affine(block + (gated_ ? "mlp.w3" : "mlp.fc2"), {dim, hidden}),
                        .scale1 = reader.take(block + "ls1.gamma", {dim}),
-                       .scale2 = reader.take(block + "ls2.gamma", {dim}),
-                       .gated = gated});
+                       .scale2 = reader.take(block + "ls2.gamma", {dim})});
   }
   norm_ = affine("norm", {dim});
   reader.finish();
 }
 
 Tensor DinoV2::resize(const Tensor& images) {
-  const auto channels = [](const std::array<float, 3>& values) {
-    return at::tensor(at::ArrayRef<float>(values)).view({3, 1, 1});
-  };
-  const Tensor resized = resize_float_like_pillow(images.to(at::kFloat), kSize, kSize, Filter::kBicubic);
-  return resized.clamp_(0, 255).div_(255).sub_(channels(kMean)).div_(channels(kDeviation));
+  Tensor resized = resize_float_like_pillow(images.to(at::kFloat), kSize, kSize, Filter::kBicubic).clamp_(0, 255);
+  return normalize_imagenet(resized);
 }
 
 Tensor DinoV2::attention(const Block& block, const Tensor& x) const {
@@ -135,7 +131,7 @@ Tensor DinoV2::features(const Tensor& resized) const {
   for (const Block& block : blocks_) {
     x = x + block.scale1 * attention(block, norm(block.norm1, x));
     Tensor h = at::linear(norm(block.norm2, x), block.up.weight, block.up.bias);
-    if (block.gated) {
+    if (gated_) {
       const auto halves = h.chunk(2, -1);
       h = at::silu(halves[0]) * halves[1];
     } else {

@@ -32,13 +32,13 @@ class DinoV2 {
   struct Block {
     Affine norm1, qkv, out, norm2, up, down;
     Tensor scale1, scale2;  // [D], LayerScale
-    bool gated;             // SwiGLU (Shazeer, arXiv 2002.05202) instead of GELU, in ViT-g
   };
   Tensor attention(const Block& block, const Tensor& x) const;
 
   Affine patches_, norm_;
   Tensor class_token_, positions_;  // [1, 1, D]; [1, 1 + 16 * 16, D], brought to the grid of 224 pixels
   std::vector<Block> blocks_;
+  bool gated_ = false;  // SwiGLU (Shazeer, arXiv 2002.05202) instead of GELU, in ViT-g
 };
 
 }  // namespace uvic
