@@ -25,10 +25,10 @@ struct Features {
 };
 
 Features features_of(const FeatureNet& net) {
-  return {net.label(), net.name(), net.weights_sha256(), net.resize(), net.dims()};
+  return {distance_label(net.name(), net.weights_sha256()), net.name(), net.weights_sha256(), net.resize(), net.dims()};
 }
 
-// Two statistics can be compared without the network behind them. Without notes it is unknown, so the label counts
+// Two statistics can be compared without the network behind them. If they do not say which it is, the label counts
 // features only.
 Features features_of_statistics(const Side& a, const Side& b) {
   const int64_t dims = a.dims();
@@ -37,9 +37,11 @@ Features features_of_statistics(const Side& a, const Side& b) {
   for (const char* name : {"features", "weights", "resize"})
     if (const std::string x = note(a, name), y = note(b, name); !x.empty() && !y.empty() && x != y)
       fail("{} comes from {} '{}', {} from '{}': recompute one of them with `uvic stats`", a.text, name, x, b.text, y);
-  if (note(a, "label").empty() || note(b, "label").empty())
-    return {fmt::format("FD({} features)", dims), "", "", "", dims};
-  return {note(a, "label"), note(a, "features"), note(a, "weights"), note(a, "resize"), dims};
+  const std::string network = note(a, "features"), weights = note(a, "weights");
+  const bool known = network == note(b, "features") && !weights.empty() && weights == note(b, "weights") &&
+                     std::ranges::any_of(feature_nets(), [&](const auto& net) { return net.name == network; });
+  if (!known) return {fmt::format("FD({} features)", dims), "", "", "", dims};
+  return {distance_label(network, weights), network, weights, note(a, "resize"), dims};
 }
 
 void warn_of_few_images(int64_t dims, std::initializer_list<const Side*> sides) {
@@ -62,19 +64,15 @@ std::string name_in(const Features& features, const std::string& name) {
   return base + features.label.substr(features.label.find('('));
 }
 
+// `images`: how many are drawn; 0: unknown
 std::string to_text(const MetricValue& value, const Features& features, int64_t images) {
   std::string text = fmt::format("{} {:.{}f}", name_in(features, value.name), value.value, value.decimals);
   if (value.spread_of.empty()) return text;
-  text += fmt::format(" ± {:.{}f} ({}, n={}", value.spread, value.decimals, value.spread_of, images);
+  text += fmt::format(" ± {:.{}f} ({}", value.spread, value.decimals, value.spread_of);
+  if (images > 0) text += fmt::format(", n={}", images);
   if (!features.resize.empty()) text += fmt::format(", {} resize", features.resize);
   if (!features.weights.empty()) text += fmt::format(", weights {}", features.weights);
   return text + ")";
-}
-
-// What files in folders and archives are is not known, nor statistics that uvic did not write.
-std::optional<std::string> known_protocol(const Side& side) {
-  const bool known = side.model || side.data || !note(side, "features").empty();
-  return known ? std::optional(note(side, "protocol")) : std::nullopt;
 }
 
 // The label of the drawn images says more than that of the real ones, since it has their number.
@@ -108,13 +106,14 @@ struct FidCommand {
     scoring.plan(b, &a);
     if (!force) expect_same_protocol(a.text, known_protocol(a), b.text, known_protocol(b));
     std::unique_ptr<FeatureNet> net;
-    if (a.has_images() || b.has_images() || !scoring.features.empty()) net = scoring.load_net({&a, &b});
+    if (a.has_images() || b.has_images()) net = scoring.load_net({&a, &b});
     const Features used = net ? features_of(*net) : features_of_statistics(a, b);
     Keep keep_a, keep_b;
-    for (const std::string& name : names) {
-      const Metric& metric = find(metrics(), name, "metric").value;
-      expect(name, metric.of_a, a, net.get());
-      expect(name, metric.of_b, b, net.get());
+    for (auto name = names.begin(); name != names.end(); ++name) {
+      if (std::find(names.begin(), name, *name) != name) fail("--metrics names {} twice", *name);
+      const Metric& metric = find(metrics(), *name, "metric").value;
+      expect(*name, metric.of_a, metric.fewest, a, net.get());
+      expect(*name, metric.of_b, metric.fewest, b, net.get());
       keep_a = keep_a | metric.of_a;
       keep_b = keep_b | metric.of_b;
     }
@@ -128,8 +127,12 @@ struct FidCommand {
       for (MetricValue& value : find(metrics(), name, "metric").value.compute(*a.set, *b.set, seed))
         values.push_back(std::move(value));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    as_json() ? print_as_json(values, used, a, b, seconds) : print_as_text(values, used, a, b);
-    if (!explain.empty()) write_pairs(explain, a, b);
+    std::optional<FrechetParts> parts;
+    if (!explain.empty()) {
+      parts = frechet_parts(a.set->moments, b.set->moments);
+      write_pairs(explain, a, b);
+    }
+    as_json() ? print_as_json(values, used, a, b, parts, seconds) : print_as_text(values, used, a, b, parts);
   }
 
  private:
@@ -152,7 +155,10 @@ struct FidCommand {
   }
 
   // Before any work: whether a side can have what the metric needs.
-  static void expect(const std::string& metric, const Keep& needs, const Side& side, const FeatureNet* net) {
+  static void expect(const std::string& metric, const Keep& needs, int64_t fewest, const Side& side,
+                     const FeatureNet* net) {
+    if ((needs.features || needs.logits || needs.spatial) && side.count > 0 && side.count < fewest)
+      fail("--metrics {} needs {} images, {} has {}", metric, fewest, side.text, side.count);
     if (side.form == Form::kStatistics && (needs.features || needs.logits || needs.spatial))
       fail(
           "--metrics {} looks at every image, and {} holds a mean and a covariance only: give the images or a .feats "
@@ -169,20 +175,21 @@ struct FidCommand {
       fail("--metrics {} needs spatial features, which {} has not; use --features inception-fid", metric, net->name());
   }
 
-  void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b) const {
+  void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
+                     const std::optional<FrechetParts>& parts) const {
     std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
     if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + protocol;
     for (const MetricValue& value : values)
-      fmt::print("{}{}\n", to_text(value, used, a.set->moments.n), values.size() == 1 ? "   " + sides : std::string());
+      fmt::print("{}{}\n", to_text(value, used, a.set->moments.n > 0 ? a.set->moments.n : b.set->moments.n),
+                 values.size() == 1 ? "   " + sides : std::string());
     if (values.size() > 1) fmt::print("{}\n", sides);
-    if (explain.empty()) return;
-    const FrechetParts parts = frechet_parts(a.set->moments, b.set->moments);
-    fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
-               parts.means, parts.covariances, explain);
+    if (parts)
+      fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
+                 parts->means, parts->covariances, explain);
   }
 
   void print_as_json(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
-                     double seconds) const {
+                     const std::optional<FrechetParts>& parts, double seconds) const {
     nlohmann::ordered_json all = nlohmann::ordered_json::object();
     for (const MetricValue& value : values) all[value.name] = to_json(value);
     nlohmann::ordered_json json{{"value", values.front().value},
@@ -195,10 +202,7 @@ struct FidCommand {
                                 {"a", to_json(a)},
                                 {"b", to_json(b)},
                                 {"seconds", seconds}};
-    if (!explain.empty()) {
-      const FrechetParts parts = frechet_parts(a.set->moments, b.set->moments);
-      json["explain"] = {{"means", parts.means}, {"covariances", parts.covariances}, {"picture", explain}};
-    }
+    if (parts) json["explain"] = {{"means", parts->means}, {"covariances", parts->covariances}, {"picture", explain}};
     print_json(json);
   }
 };

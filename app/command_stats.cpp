@@ -1,20 +1,25 @@
 // uvic stats
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/feature_cache.h"
 #include "app/json_lines.h"
 #include "app/score_side.h"
 #include "app/writable.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
-#include "eval/feats.h"
 #include "eval/scoring.h"
 
 namespace uvic {
 namespace {
+
+// With U+FFFD for what is not UTF-8: names of files can be anything, notes of a .feats file cannot.
+std::string as_utf8(const std::string& text) {
+  using nlohmann::json;
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
 
 struct StatsCommand {
   Scoring scoring;
@@ -36,7 +41,7 @@ struct StatsCommand {
     if (side.has_images()) net = scoring.load_net({&side});
     expect_writable(fs::path(out).parent_path());
     auto notes = net ? notes_of(*net) : side.notes;
-    if (net) notes["label"] = net->label();
+    notes.erase("unfinished");
     if (const std::string protocol = note(side, "protocol"); !protocol.empty()) notes["protocol"] = protocol;
     notes["version"] = "uvic " UVIC_VERSION;
     if (extension == ".npz") {
@@ -44,9 +49,10 @@ struct StatsCommand {
       notes["source"] = describe(side);
       write_gaussian(out, side.set->moments, notes);
     } else {
-      notes["source"] = text;
-      notes["identity"] = side.images.identity;
-      write_features(side, *net, notes);
+      notes["source"] = as_utf8(text);
+      FeatureSet set;
+      set.moments.n = write_features(side, *net, notes);
+      side.set = set;
     }
     if (as_json()) {
       nlohmann::ordered_json json = to_json(side);
@@ -59,50 +65,34 @@ struct StatsCommand {
   }
 
  private:
-  // Goes on behind the images that the file has already, be it that it was interrupted or that more are wanted now.
-  // After Ctrl-C what there is is written.
-  void write_features(Side& side, const FeatureNet& net, const std::map<std::string, std::string>& notes) const {
-    std::vector<Activations> parts;
-    int64_t read = 0, rows = 0;  // images looked at; those that could be read
-    if (fs::exists(out) && !force) {
-      const FeatsFile before = read_feats(out);
-      for (const auto& [name, text] : notes)
-        if (const auto found = before.notes.find(name);
-            name != "version" && (found == before.notes.end() || found->second != text))
-          fail("{} exists, with {} '{}' instead of '{}': give --force to overwrite it", out, name,
-               found == before.notes.end() ? "" : found->second, text);
-      parts.push_back(before.activations);
-      rows = before.activations.features.size(0);
-      read = rows;
-      if (const auto noted = before.notes.find("read"); noted != before.notes.end())
-        std::from_chars(noted->second.data(), noted->second.data() + noted->second.size(), read);
-      if (read > 0) log_line(fmt::format("{} has {} images already", out, read));
+  // Computes what the file has not yet, be it that it was interrupted or that there are more or other images now. After
+  // Ctrl-C what there is is written.
+  int64_t write_features(Side& side, const FeatureNet& net, const std::map<std::string, std::string>& notes) const {
+    FeatureCache cache(out, notes, side.count, force);
+    if (cache.rows() > 0) {
+      bool any = false;
+      side.images.read(
+          side.count,
+          [&](int64_t, std::string_view content) {
+            any = any || cache.has(content);
+            return false;
+          },
+          [](std::span<const PendingImage>) {}, [](int64_t) { stop_if_interrupted(); });
+      if (!any) fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
     }
-    const auto write = [&] {
-      auto all = notes;
-      all["read"] = std::to_string(read);
-      write_feats(out, {concatenate(parts), all});
-    };
     try {
-      if (read < side.count)
-        run_network(
-            net, side.images, read, side.count, text,
-            [&](const Activations& batch, auto) {
-              parts.push_back(batch);
-              rows += batch.features.size(0);
-            },
-            // Files that cannot be read have no row. A model tells of images before their batch is done.
-            [&](int64_t done) { read = side.form == Form::kFiles ? done : rows; });
+      run_network(
+          net, side.images, side.count, text,
+          [&](const Activations& batch, std::span<const int64_t> indices) {
+            cache.add(batch, indices);
+            cache.save_now_and_then();
+          },
+          [&](int64_t index, std::string_view content) { return cache.needs(index, content); });
     } catch (const Interrupted&) {
-      read = std::max(read, rows);
-      if (rows > 0) write();
+      cache.save();
       throw;
     }
-    read = std::max(read, side.count);
-    write();
-    FeatureSet set;
-    set.moments.n = rows;
-    side.set = set;
+    return cache.finish();
   }
 };
 
@@ -115,7 +105,7 @@ void add_stats_command(CLI::App& app) {
   sub->add_option("SOURCE", stats->text,
                   "folder or archive of images, data SPEC, images (.npz), run folder or model file")
       ->required();
-  sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; a .feats file of the same images is gone on with")
+  sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; of a .feats file what it has already is kept")
       ->required();
   sub->add_flag("--force", stats->force, "overwrite an existing file");
   stats->scoring.add_options(*sub);

@@ -1,8 +1,13 @@
 #include "app/doctor.h"
 
-#include <algorithm>
+#include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <mutex>
+
+#include "core/error.h"
 #include "core/files.h"
+#include "core/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -21,10 +26,11 @@ std::string text_of(const Size& size) {
   return fmt::format("{} x {}", size.second, size.first);  // width first, as people say it
 }
 
-std::string format_of(const Side& side) {
+// That of most files; "" if there are none.
+std::string format_of(const Survey& survey) {
   std::string most;
-  for (const auto& [format, count] : side.images.formats)
-    if (most.empty() || count > side.images.formats.at(most)) most = format;
+  for (const auto& [format, count] : survey.formats)
+    if (most.empty() || count > survey.formats.at(most)) most = format;
   return most;
 }
 
@@ -43,22 +49,25 @@ void look_at(const char* name, const Side& side, const Survey& survey, std::vect
         fmt::format("{} has {} images: below {} distances are biased upward", name, side.count, kEnoughImages));
   if (side.form == Form::kStatistics && note(side, "features").empty())
     found.push_back(fmt::format("{}: statistics that do not say which network and resizing they come from", name));
+  if (const std::string part = note(side, "unfinished"); !part.empty())
+    found.push_back(fmt::format("{} is unfinished: it has {}", name, part));
+  if (survey.damaged > 0) found.push_back(fmt::format("{}: {} files cannot be read", name, survey.damaged));
   if (survey.images == 0) return;
   if (survey.sizes.size() > 1)
     found.push_back(fmt::format("{} mixes {} sizes, {} in {:.0f}% of the images", name, survey.sizes.size(),
                                 text_of(usual_size(survey)),
                                 share(survey.sizes.at(usual_size(survey)), survey.images)));
-  if (side.images.formats.size() > 1)
-    found.push_back(fmt::format("{} mixes file formats, most are {}", name, format_of(side)));
+  if (survey.formats.size() > 1)
+    found.push_back(fmt::format("{} mixes file formats, most are {}", name, format_of(survey)));
   if (const int64_t repeated = survey.images - static_cast<int64_t>(survey.copies.size()); repeated > 0)
     found.push_back(fmt::format("{}: {} of {} images repeat another", name, repeated, survey.images));
 }
 
-void compare(const Side& a, const Survey& of_a, const Side& b, const Survey& of_b, std::vector<std::string>& found) {
+void compare(const Survey& of_a, const Survey& of_b, std::vector<std::string>& found) {
   if (usual_size(of_a) != usual_size(of_b))
     found.push_back(fmt::format("A is {} and B is {}: resizing alone sets them apart", text_of(usual_size(of_a)),
                                 text_of(usual_size(of_b))));
-  if (const std::string fa = format_of(a), fb = format_of(b);
+  if (const std::string fa = format_of(of_a), fb = format_of(of_b);
       !fa.empty() && !fb.empty() && is_lossy(fa) != is_lossy(fb))
     found.push_back(fmt::format("A is {} and B is {}: compression alone sets them apart", fa, fb));
   const double grey_a = share(of_a.grey, of_a.images), grey_b = share(of_b.grey, of_b.images);
@@ -79,18 +88,37 @@ Survey survey(const Side& side, const std::string& task) {
   Survey result;
   if (side.form != Form::kFiles && side.form != Form::kData) return result;
   Progress progress(task, side.count, "image");
+  std::mutex mutex;
+  const auto look = [&](const PendingImage& picture) {
+    Tensor pixels;
+    try {
+      pixels = picture.pixels().contiguous();
+    } catch (const Error&) {
+      const std::lock_guard lock(mutex);
+      ++result.damaged;
+      return;
+    }
+    const bool grey = (pixels == pixels.narrow(0, 0, 1)).all().item<bool>();
+    const Size size{pixels.size(1), pixels.size(2)};
+    const std::string hash =
+        sha256_of_bytes({static_cast<const char*>(pixels.data_ptr()), pixels.nbytes()}) + text_of(size);
+    const std::lock_guard lock(mutex);
+    ++result.images;
+    ++result.sizes[size];
+    ++result.copies[hash];
+    result.grey += grey;
+  };
   side.images.read(
-      0, side.count,
-      [&](const Tensor& images, std::span<const int64_t>) {
-        result.images += images.size(0);
-        result.sizes[{images.size(2), images.size(3)}] += images.size(0);
-        const Tensor grey = (images == images.narrow(1, 0, 1)).flatten(1).all(1);
-        result.grey += grey.sum().item<int64_t>();
-        for (const Tensor& image : images.unbind()) {
-          const Tensor pixels = image.contiguous();
-          ++result.copies[sha256_of_bytes({static_cast<const char*>(pixels.data_ptr()), pixels.nbytes()}) +
-                          text_of({pixels.size(1), pixels.size(2)})];
-        }
+      side.count,
+      [&](int64_t, std::string_view content) {
+        if (side.form == Form::kFiles)
+          if (const auto format = image_format(content); !format.empty()) ++result.formats[std::string(format)];
+        return true;
+      },
+      [&](std::span<const PendingImage> pictures) {
+        at::parallel_for(0, static_cast<int64_t>(pictures.size()), 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) look(pictures[i]);
+        });
       },
       [&](int64_t done) {
         stop_if_interrupted();
@@ -103,11 +131,15 @@ std::vector<std::string> diagnose(const Side& a, const Survey& of_a, const Side&
   std::vector<std::string> found;
   look_at("A", a, of_a, found);
   look_at("B", b, of_b, found);
-  if (of_a.images > 0 && of_b.images > 0) compare(a, of_a, b, of_b, found);
+  if (of_a.images > 0 && of_b.images > 0) compare(of_a, of_b, found);
   if (a.count > 0 && b.count > 0 && std::max(a.count, b.count) > 2 * std::min(a.count, b.count) &&
       std::min(a.count, b.count) < 10 * kEnoughImages)
     found.push_back(
         fmt::format("A has {} images and B {}: compare the number only with others of as many", a.count, b.count));
+  if (!a.has_images() && !b.has_images() && a.dims() != b.dims())
+    found.push_back(fmt::format("A has {} features and B {}: they come from different networks", a.dims(), b.dims()));
+  if (const auto x = known_protocol(a), y = known_protocol(b); x && y && *x != *y)
+    found.push_back(fmt::format("A is of {} and B of {}", x->empty() ? "no protocol" : *x, y->empty() ? "none" : *y));
   for (const char* name : {"features", "weights", "resize"})
     if (const std::string x = note(a, name), y = note(b, name); !x.empty() && !y.empty() && x != y)
       found.push_back(fmt::format("A comes from {} '{}', B from '{}': they cannot be compared", name, x, y));
@@ -118,7 +150,7 @@ std::string summary(const char* name, const Side& side, const Survey& survey) {
   std::string text = fmt::format("{}: {}", name, side.text);
   if (side.count > 0) text += fmt::format(", {} images", side.count);
   if (survey.images > 0) text += fmt::format(" of {}", text_of(usual_size(survey)));
-  if (const std::string format = format_of(side); !format.empty()) text += ", " + format;
+  if (const std::string format = format_of(survey); !format.empty()) text += ", " + format;
   return text;
 }
 

@@ -12,7 +12,9 @@ namespace uvic {
 
 // What the pixels of one side say; empty for statistics, features and models.
 struct Survey {
-  int64_t images = 0, grey = 0;                          // grey: equal in all three channels
+  int64_t images = 0, grey = 0;                          // that can be read; equal in all three channels
+  int64_t damaged = 0;                                   // files
+  std::map<std::string, int64_t> formats;                // files by what they are ("jpg"), whatever their names say
   std::map<std::pair<int64_t, int64_t>, int64_t> sizes;  // images by (height, width)
   std::unordered_map<std::string, int64_t> copies;       // images by a hash of their pixels
 };

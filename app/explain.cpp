@@ -1,6 +1,7 @@
 #include "app/explain.h"
 
 #include <limits>
+#include <set>
 
 #include "core/error.h"
 #include "core/image.h"
@@ -13,13 +14,9 @@ namespace {
 constexpr int64_t kPairs = 8, kColumns = 4;  // of each kind; images in a row of the picture
 constexpr int64_t kTile = 128;
 
-// Image `row` of the features, as a square of kTile.
-Tensor picture(const Side& side, int64_t row) {
-  const int64_t image = side.image_of_row.at(static_cast<size_t>(row));
-  Tensor result;
-  side.images.read(
-      image, image + 1, [&](const Tensor& images, std::span<const int64_t>) { result = images[0]; }, [](int64_t) {});
-  const Tensor pixels = result.permute({1, 2, 0}).contiguous();
+// [3, H, W] -> a square of kTile
+Tensor tile_of(const Tensor& image) {
+  const Tensor pixels = image.permute({1, 2, 0}).contiguous();
   // Small images grow by whole pixels, so that they are seen as they are.
   return resize_like_pillow(pixels, kTile, kTile, pixels.size(0) < kTile ? Filter::kBox : Filter::kBicubic);
 }
@@ -50,18 +47,31 @@ void write_pairs(const std::filesystem::path& file, const Side& a, const Side& b
   const Nearest nearest = nearest_images(a.set->activations.features, b.set->activations.features);
   const Tensor order = nearest.distance.argsort();
   const int64_t count = order.size(0), each = std::min(kPairs, count / 2);
-  std::vector<Tensor> tiles;
-  std::vector<std::string> captions;
+  struct Pair {
+    int64_t of_a, of_b;  // images
+    const char* kind;
+    double distance;
+  };
+  std::vector<Pair> pairs;
+  std::set<int64_t> of_a, of_b;
   const auto add = [&](const char* kind, int64_t rank) {
     const int64_t row = order[rank].item<int64_t>(), other = nearest.index[row].item<int64_t>();
-    tiles.push_back(picture(a, row));
-    tiles.push_back(picture(b, other));
-    captions.push_back(fmt::format("A {}", a.image_of_row.at(row)));
-    captions.push_back(
-        fmt::format("B {} {} at {:.3g}", b.image_of_row.at(other), kind, nearest.distance[row].item<double>()));
+    pairs.push_back({a.image_of_row.at(row), b.image_of_row.at(other), kind, nearest.distance[row].item<double>()});
+    of_a.insert(pairs.back().of_a);
+    of_b.insert(pairs.back().of_b);
   };
   for (int64_t i = 0; i < each; ++i) add("nearest", i);
   for (int64_t i = 0; i < each; ++i) add("far", count - 1 - i);
+
+  const auto images_a = read_images(a.images, of_a), images_b = read_images(b.images, of_b);
+  std::vector<Tensor> tiles;
+  std::vector<std::string> captions;
+  for (const Pair& pair : pairs) {
+    tiles.push_back(tile_of(images_a.at(pair.of_a)));
+    tiles.push_back(tile_of(images_b.at(pair.of_b)));
+    captions.push_back(fmt::format("A {}", pair.of_a));
+    captions.push_back(fmt::format("B {} {} at {:.3g}", pair.of_b, pair.kind, pair.distance));
+  }
   write_png(file, make_grid(tiles, captions, {.columns = kColumns, .pad = 4, .min_tile = kTile}));
 }
 

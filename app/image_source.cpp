@@ -1,6 +1,5 @@
 #include "app/image_source.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,37 +7,27 @@
 #include <numeric>
 #include <regex>
 
+#include "app/options.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/image.h"
-#include "core/left_out.h"
+#include "core/interrupt.h"
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/zip.h"
 #include "datasets/file_tree.h"
+#include "encoders/fingerprint.h"
 
 namespace uvic {
 namespace {
 
-constexpr int64_t kAtOnce = 64;  // images in memory at a time
+constexpr int64_t kAtOnce = 64;                    // images in memory at a time
+constexpr size_t kBytesAtOnce = size_t{64} << 20;  // of encoded files
 
 // What PictureFiles::write_named calls its files.
 bool is_collage(const std::string& name) {
   static const std::regex pattern("(.*/)?(grid|strip)-[0-9]{3,}\\.png");
   return std::regex_match(name, pattern);
-}
-
-struct File {
-  int64_t index;
-  std::string name, bytes, problem;
-  Tensor image;  // [3, H, W]
-};
-
-// "jpg" of a.JPEG
-std::string format_of(const std::string& name) {
-  std::string format = std::filesystem::path(name).extension().string().substr(1);
-  for (char& c : format) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return format == "jpeg" ? "jpg" : format == "tiff" ? "tif" : format;
 }
 
 std::vector<int64_t> range(int64_t begin, int64_t length) {
@@ -47,31 +36,34 @@ std::vector<int64_t> range(int64_t begin, int64_t length) {
   return indices;
 }
 
-void decode(std::vector<File>& files) {
-  at::parallel_for(0, static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      try {
-        files[i].image = decode_image(files[i].bytes, files[i].name).permute({2, 0, 1});
-      } catch (const Error& error) {
-        files[i].problem = error.what();
-      }
-    }
-  });
+// Images [n, 3, H, W] uint8 that are in memory, or are soon: `images` gives `length` of them from `begin`.
+ImageSource images_in_memory(int64_t size, const std::function<Tensor(int64_t begin, int64_t length)>& images) {
+  return {size, [images](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
+                         const ImageSource::Tick& tick) {
+            for (int64_t begin = 0; begin < count; begin += kAtOnce) {
+              const int64_t length = std::min(kAtOnce, count - begin);
+              const Tensor batch = images(begin, length).contiguous();
+              std::vector<PendingImage> pictures;
+              for (int64_t i = 0; i < length; ++i) {
+                const Tensor image = batch[i];
+                if (wanted(begin + i, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
+                  pictures.push_back({begin + i, [image] { return image; }});
+              }
+              if (!pictures.empty()) visit(pictures);
+              tick(begin + length);
+            }
+          }};
 }
 
-void visit_by_size(const std::vector<File>& files, const ImageSource::Visit& visit) {
-  struct Group {
-    std::vector<Tensor> images;
-    std::vector<int64_t> indices;
-  };
-  std::map<std::pair<int64_t, int64_t>, Group> by_size;
-  for (const File& file : files) {
-    if (!file.image.defined()) continue;
-    Group& group = by_size[{file.image.size(1), file.image.size(2)}];
-    group.images.push_back(file.image);
-    group.indices.push_back(file.index);
-  }
-  for (const auto& [size, group] : by_size) visit(at::stack(group.images), group.indices);
+// All that a drawn image depends on, beside what is asked for.
+std::string drawn_by(const Model& model, const GenerateOptions& how) {
+  std::string text = fmt::format("weights {}\nsampler {} steps {} eta {} clip {}\nguidance {}\nprecision {}\n{}\n",
+                                 model.hash, how.sampler.kind, how.sampler.steps, how.sampler.eta, how.sampler.clip_x0,
+                                 how.cfg_scale, at::toString(model.precision), print_run_config(model.card.config));
+  if (model.text) text += "text encoder " + fingerprint(*model.text) + '\n';
+  if (model.autoencoder)
+    text += fmt::format("autoencoder {} scale {}\n", fingerprint(*model.autoencoder), model.latent_scale);
+  return text;
 }
 
 bool fits(const Model& model, const Dataset& data) {
@@ -82,18 +74,25 @@ bool fits(const Model& model, const Dataset& data) {
 
 }  // namespace
 
+bool all_images(int64_t, std::string_view) {
+  return true;
+}
+
+std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which) {
+  std::map<int64_t, Tensor> images;
+  if (which.empty()) return images;
+  source.read(
+      *which.rbegin() + 1, [&](int64_t index, std::string_view) { return which.contains(index); },
+      [&](std::span<const PendingImage> pictures) {
+        for (const PendingImage& picture : pictures) images[picture.index] = picture.pixels();
+      },
+      [](int64_t) { stop_if_interrupted(); });
+  return images;
+}
+
 ImageSource dataset_images(std::shared_ptr<const Dataset> data) {
-  const int64_t size = data->size();
-  return {size,
-          data->description(),
-          {},
-          [data](int64_t first, int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
-            for (int64_t begin = first; begin < count; begin += kAtOnce) {
-              const auto indices = range(begin, std::min(kAtOnce, count - begin));
-              visit(data->images(indices), indices);
-              tick(begin + static_cast<int64_t>(indices.size()));
-            }
-          }};
+  return images_in_memory(data->size(),
+                          [data](int64_t begin, int64_t length) { return data->images(range(begin, length)); });
 }
 
 ImageSource file_images(const std::filesystem::path& path) {
@@ -115,36 +114,31 @@ ImageSource file_images(const std::filesystem::path& path) {
   if (collages > 0) log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
 
   const auto size = static_cast<int64_t>(names.size());
-  std::string list;
-  std::map<std::string, int64_t> formats;
-  for (const std::string& name : names) {
-    list += name + '\n';
-    ++formats[format_of(name)];
-  }
-  return {size, sha256_of_bytes(list), formats,
-          [tree, names, path](int64_t first, int64_t count, const ImageSource::Visit& visit,
+  return {size, [tree, names](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
                               const ImageSource::Tick& tick) {
-            std::vector<File> files;
-            int64_t done = first;
-            LeftOut left_out(path.string());
+            std::vector<PendingImage> pictures;
+            int64_t done = 0;
+            size_t bytes_held = 0;
             const auto flush = [&] {
-              decode(files);
-              for (const File& file : files)
-                if (!file.problem.empty()) left_out.add(file.problem);
-              visit_by_size(files, visit);
-              done += static_cast<int64_t>(files.size());
+              if (!pictures.empty()) visit(pictures);
               tick(done);
-              files.clear();
+              pictures.clear();
+              bytes_held = 0;
             };
-            const auto wanted = std::span(names).subspan(first, count - first);
-            tree.read(wanted, [&](size_t i, std::string_view bytes) {
-              files.push_back({first + static_cast<int64_t>(i), wanted[i], std::string(bytes), "", {}});
-              if (static_cast<int64_t>(files.size()) == kAtOnce) flush();
+            const auto first = std::span(names).first(static_cast<size_t>(count));
+            tree.read(first, [&](size_t i, std::string_view bytes) {
+              ++done;
+              const auto index = static_cast<int64_t>(i);
+              if (wanted(index, bytes)) {
+                bytes_held += bytes.size();
+                pictures.push_back({index, [bytes = std::string(bytes), name = names[i]] {
+                                      return decode_image(bytes, name).permute({2, 0, 1});
+                                    }});
+              }
+              if (static_cast<int64_t>(pictures.size()) == kAtOnce || bytes_held > kBytesAtOnce || done % kAtOnce == 0)
+                flush();
             });
-            if (!files.empty()) flush();
-            left_out.finish();
-            if (const int64_t good = count - left_out.count(); good < 2 && count - first > 1)
-              fail("{}: only {} of its images can be read, a score needs 2", path.string(), good);
+            flush();
           }};
 }
 
@@ -158,16 +152,11 @@ ImageSource array_images(const std::filesystem::path& npz) {
   if (array.dim() != 4 || array.size(3) != 3 || array.scalar_type() != at::kByte)
     fail("{}: arr_0 is [{}] of {}, expected images: [N, H, W, 3] of uint8", npz.string(),
          fmt::join(array.sizes(), ", "), at::toString(array.scalar_type()));
-  return {array.size(0),
-          fmt::format("arr_0 [{}]", fmt::join(array.sizes(), ", ")),
-          {},
-          [array](int64_t first, int64_t count, const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
-            for (int64_t begin = first; begin < count; begin += kAtOnce) {
-              const int64_t length = std::min(kAtOnce, count - begin);
-              visit(array.narrow(0, begin, length).permute({0, 3, 1, 2}).contiguous(), range(begin, length));
-              tick(begin + length);
-            }
-          }};
+  if (array.size(1) == 0 || array.size(2) == 0)
+    fail("{}: arr_0 is [{}], images without pixels", npz.string(), fmt::join(array.sizes(), ", "));
+  return images_in_memory(array.size(0), [array](int64_t begin, int64_t length) {
+    return array.narrow(0, begin, length).permute({0, 3, 1, 2});
+  });
 }
 
 ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> conditions, const GenerateOptions& how) {
@@ -183,22 +172,33 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
       if (const auto captions = conditions->captions(like); !captions.empty()) request.prompt = captions.front();
     return request;
   };
+  const std::string what = drawn_by(model, how);
   return {std::numeric_limits<int64_t>::max(),
-          fmt::format("{} {} steps {} guidance {}", model.hash, how.sampler.kind, how.sampler.steps, how.cfg_scale),
-          {},
-          [&model, request, how](int64_t first, int64_t count, const ImageSource::Visit& visit,
-                                 const ImageSource::Tick& tick) {
-            for (int64_t begin = first; begin < count; begin += how.batch) {
-              const int64_t length = std::min(how.batch, count - begin);
-              std::vector<Request> requests;
-              for (int64_t i = begin; i < begin + length; ++i) requests.push_back(request(i));
-              std::vector<Tensor> images;
+          [&model, request, how, what](int64_t count, const ImageSource::Wanted& wanted,
+                                       const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+            std::vector<int64_t> indices;
+            std::vector<Request> requests;
+            for (int64_t i = 0; i < count; ++i) {
+              const Request one = request(i);
+              if (wanted(i, fmt::format("{}seed {}\nclass {}\nprompt {}", what, one.seed, one.label.value_or(-1),
+                                        one.prompt))) {
+                indices.push_back(i);
+                requests.push_back(one);
+              }
+              const auto length = static_cast<int64_t>(requests.size());
+              if (length == 0 || (length < how.batch && i + 1 < count)) continue;
+              std::vector<PendingImage> pictures;
               for (const Drawing& drawing : generate(model, requests, how, [&](int64_t done, int64_t total) {
-                     tick(begin + done * length / total);
+                     tick(i + 1 - length + done * length / total);
                      return true;
                    }))
-                images.push_back(drawing.image.permute({2, 0, 1}));
-              visit(at::stack(images), range(begin, length));
+                pictures.push_back({indices[pictures.size()], [image = drawing.image] {
+                                      return image.permute({2, 0, 1});
+                                    }});
+              visit(pictures);
+              tick(i + 1);
+              indices.clear();
+              requests.clear();
             }
           }};
 }

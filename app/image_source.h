@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 
 #include "app/pipeline.h"
@@ -12,23 +13,33 @@
 
 namespace uvic {
 
-struct ImageSource {
-  // Images [n, 3, H, W] uint8 and which they are; the size may change between calls.
-  using Visit = std::function<void(const Tensor& images, std::span<const int64_t> indices)>;
-  using Tick = std::function<void(int64_t done)>;  // images done so far; may throw to stop
-
-  int64_t size = 0;                        // images there are
-  std::string identity;                    // another text, other images, as far as it shows without reading them
-  std::map<std::string, int64_t> formats;  // of image files: how many there are of each ("jpg", "png")
-  // Visits the images from `first` up to `count`, in any order, but between two ticks those in between alone.
-  std::function<void(int64_t first, int64_t count, const Visit& visit, const Tick& tick)> read;
+// An image that need not be decoded yet.
+struct PendingImage {
+  int64_t index;
+  std::function<Tensor()> pixels;  // [3, H, W] uint8, from any thread; Error, naming the file, if it is damaged
 };
+
+struct ImageSource {
+  // Whether to visit an image. `content` is what it is made from, such as the bytes of its file: of equal content come
+  // equal images.
+  using Wanted = std::function<bool(int64_t index, std::string_view content)>;
+  using Visit = std::function<void(std::span<const PendingImage> pictures)>;
+  using Tick = std::function<void(int64_t done)>;  // images gone through so far; may throw to stop
+
+  int64_t size = 0;  // images there are
+  // Goes through the first `count` images, in any order, and visits those wanted, several at a time.
+  std::function<void(int64_t count, const Wanted& wanted, const Visit& visit, const Tick& tick)> read;
+};
+
+bool all_images(int64_t index, std::string_view content);  // a Wanted
+
+// The images of those indices; Error if one is damaged.
+std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which);
 
 ImageSource dataset_images(std::shared_ptr<const Dataset> data);
 
 // Every image file in a folder and the folders below it, or in an archive, at its own size. The collages that `sample`
-// writes beside its images (grid-000.png, strip-000.png) do not count; a corrupt file is left out with a warning.
-// Error if there are no images.
+// writes beside its images (grid-000.png, strip-000.png) do not count. Error if there are no images.
 ImageSource file_images(const std::filesystem::path& path);
 
 // Images as ADM and its successors exchange them: an .npz with arr_0 uint8 [N, H, W, 3]. What else it holds (arr_1,

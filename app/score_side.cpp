@@ -77,8 +77,11 @@ void Scoring::add_options(CLI::App& app) {
           ->check(device_name())
           ->capture_default_str(),
   };
+  const size_t others = app.get_options().size();
   source.add_options(app);
   options = std::make_unique<RunOptions>(app, config, RunOptions::kModelOnly);
+  const auto all = static_cast<const CLI::App&>(app).get_options();
+  for_models.insert(for_models.end(), all.begin() + static_cast<std::ptrdiff_t>(others), all.end());
 }
 
 const Entry<Protocol>* Scoring::rule() const {
@@ -121,6 +124,9 @@ void Scoring::open_features(Side& side) const {
   const int64_t rows = side.stored.features.size(0);
   side.count = num > 0 ? std::min(num, rows) : rows;
   if (side.count < 2) fail("{} holds the features of {} images; a score needs at least 2", side.text, rows);
+  if (const std::string part = note(side, "unfinished"); !part.empty())
+    warn(
+        fmt::format("{} is unfinished, it has {}: go on with the `uvic stats` command that wrote it", side.text, part));
   for (const auto member : {&Activations::features, &Activations::logits, &Activations::spatial})
     if ((side.stored.*member).defined()) side.stored.*member = (side.stored.*member).narrow(0, 0, side.count);
 }
@@ -164,7 +170,7 @@ Side Scoring::open(const std::string& text) const {
   if (side.form == Form::kFiles || side.form == Form::kData) {
     const bool all = num == 0 || (rule() && side.data);
     side.count = all ? side.images.size : std::min(num, side.images.size);
-    if (side.count < 2) fail("{} holds 1 image; a score needs at least 2", text);
+    if (side.count < 2) fail("{} holds {}; a score needs at least 2", text, side.count == 1 ? "1 image" : "no images");
   }
   return side;
 }
@@ -173,11 +179,22 @@ void Scoring::check_flags(std::initializer_list<const Side*> sides) const {
   const auto any = [&](const auto& holds) { return std::any_of(sides.begin(), sides.end(), holds); };
   if (num > 0 && !any([](const Side* side) { return side->form != Form::kStatistics; }))
     fail("--num {} does not apply: statistics stand for the images they were computed from", num);
+  if (!any([](const Side* side) { return side->has_images(); })) check_features_flags(sides);
   if (any([](const Side* side) { return side->form == Form::kModel; })) return;
   if (rule() && !any([](const Side* side) { return side->form == Form::kData; }))
     fail("--protocol applies to models and data SPECs, and none is given");
   for (const CLI::Option* option : for_models)
     if (option->count() > 0) fail("{} applies to models only, and none is given", option->get_name());
+}
+
+// Statistics and features are what they are: flags can only say the same.
+void Scoring::check_features_flags(std::initializer_list<const Side*> sides) const {
+  if (!weights.empty()) fail("--weights {} does not apply: no images are given", weights);
+  for (const Side* side : sides)
+    for (const auto& [flag, value] : {std::pair("features", features), std::pair("resize", resize)})
+      if (const std::string noted = note(*side, flag); !value.empty() && noted != value)
+        fail("--{} {} does not apply: {} comes from {}", flag, value, side->text,
+             noted.empty() ? "something that it does not say" : noted);
 }
 
 void Scoring::plan(Side& side, const Side* other) const {
@@ -233,11 +250,10 @@ void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::str
   if (side.set) return;
   if (side.form != Form::kFeatures) {
     FeatureCollector collector(keep);
-    run_network(*net, side.images, 0, side.count, task,
-                [&](const Activations& batch, std::span<const int64_t> indices) {
-                  collector.add(batch);
-                  side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
-                });
+    run_network(*net, side.images, side.count, task, [&](const Activations& batch, std::span<const int64_t> indices) {
+      collector.add(batch);
+      side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
+    });
     side.set = collector.finish();
     return;
   }
@@ -256,6 +272,12 @@ void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::str
 std::string note(const Side& side, const std::string& name) {
   const auto found = side.notes.find(name);
   return found == side.notes.end() ? "" : found->second;
+}
+
+// What files in folders and archives are is not known, nor statistics that uvic did not write.
+std::optional<std::string> known_protocol(const Side& side) {
+  const bool known = side.model || side.data || !note(side, "features").empty();
+  return known ? std::optional(note(side, "protocol")) : std::nullopt;
 }
 
 std::string describe(const Side& side) {

@@ -60,6 +60,7 @@ struct Scoring {
   std::unique_ptr<FeatureNet> load_net(std::initializer_list<const Side*> sides) const;
 
  private:
+  void check_features_flags(std::initializer_list<const Side*> sides) const;
   void open_model(Side& side) const;
   void open_features(Side& side) const;
   void open_data(Side& side) const;
@@ -71,6 +72,7 @@ struct Scoring {
 void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task);
 
 std::string note(const Side& side, const std::string& name);  // "" if there is none
+std::optional<std::string> known_protocol(const Side& side);  // "": none; nullopt: nobody knows
 
 std::string describe(const Side& side);  // "shapes (500 images)"; once measured
 nlohmann::json to_json(const Side& side);

@@ -100,18 +100,29 @@ Tensor decode_with_opencv(std::string_view bytes, const std::string& name) {
 Tensor decode_image(std::string_view bytes, const std::string& name) {
   if (bytes.empty()) fail("{}: the file is empty", name);
   if (bytes.size() > INT32_MAX) fail("{}: {} bytes are too many for an image", name, bytes.size());
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name);
+  const std::string_view format = image_format(bytes);
+  if (format == "jpg") return decode_jpeg(bytes, name);
   // stb_image compares no checksums and fills what is missing with black, so that is looked at before.
-  if (is_png(bytes)) {
+  if (format == "png") {
     for_each_png_chunk(bytes, name, [](std::string_view, std::string_view) {});
     return decode_with_stb(bytes, name);
   }
-  const bool is_gif = bytes.starts_with("GIF8");
-  if (is_gif || bytes.starts_with("BM")) {
-    if (!(is_gif ? is_whole_gif(bytes) : is_whole_bmp(bytes))) fail("{}: the image is truncated", name);
+  if (format == "gif" || format == "bmp") {
+    if (!(format == "gif" ? is_whole_gif(bytes) : is_whole_bmp(bytes))) fail("{}: the image is truncated", name);
     return decode_with_stb(bytes, name);
   }
   return decode_with_opencv(bytes, name);
+}
+
+std::string_view image_format(std::string_view bytes) {
+  if (bytes.starts_with("\xff\xd8\xff")) return "jpg";
+  if (is_png(bytes)) return "png";
+  if (bytes.starts_with("GIF8")) return "gif";
+  if (bytes.starts_with("BM")) return "bmp";
+  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "webp";
+  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "tif";
+  if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6') return "pnm";
+  return "";
 }
 
 Tensor read_image(const std::filesystem::path& path) {

@@ -20,6 +20,9 @@ Tensor decode_image(std::string_view bytes, const std::string& name);
 Tensor read_image(const std::filesystem::path& path);
 bool has_image_extension(const std::filesystem::path& path);
 
+// By its first bytes: "jpg", "png", "gif", "bmp", "webp", "tif", "pnm", or "" if it is none of these.
+std::string_view image_format(std::string_view bytes);
+
 enum class Filter { kBox, kBilinear, kBicubic, kLanczos };
 
 // Pillow's Image.resize on uint8, bit for bit: antialiased, 22-bit fixed-point weights, rounding between the passes.

@@ -20,12 +20,21 @@ std::string normal(std::string_view name) {
   return fs::path(name).lexically_normal().generic_string();
 }
 
+// Whether an entry is a link to a folder that it lies in.
+bool leads_back(const fs::directory_entry& entry) {
+  if (!entry.is_symlink() || !entry.is_directory()) return false;
+  const fs::path target = fs::canonical(entry.path()), place = fs::canonical(entry.path().parent_path());
+  return std::mismatch(target.begin(), target.end(), place.begin(), place.end()).first == target.end();
+}
+
 std::vector<std::string> names_in_folder(const fs::path& folder) {
   std::vector<std::string> names;
   try {
-    for (const auto& item : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink)) {
+    fs::recursive_directory_iterator walk(folder, fs::directory_options::follow_directory_symlink);
+    for (; walk != fs::recursive_directory_iterator(); ++walk) {
       stop_if_interrupted();
-      if (item.is_regular_file()) names.push_back(item.path().lexically_relative(folder).generic_string());
+      if (leads_back(*walk)) walk.disable_recursion_pending();
+      if (walk->is_regular_file()) names.push_back(walk->path().lexically_relative(folder).generic_string());
     }
   } catch (const fs::filesystem_error& e) {
     fail("cannot list the folder '{}': {}", folder.string(), e.code().message());

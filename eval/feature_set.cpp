@@ -12,8 +12,7 @@ void FeatureCollector::add(const Activations& batch) {
   if (keep_.spatial) spatial_stats_.add(batch.spatial);
   sample_from(batch.features);
   if (!keep_.features && !keep_.logits) return;
-  kept_.push_back({keep_.features ? batch.features : Tensor(), keep_.logits ? batch.logits : Tensor(),
-                   keep_.features && keep_.spatial ? batch.spatial : Tensor()});
+  kept_.push_back({keep_.features ? batch.features : Tensor(), keep_.logits ? batch.logits : Tensor(), {}});
 }
 
 // Vitter (1985), algorithm R.

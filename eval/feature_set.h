@@ -13,7 +13,7 @@ namespace uvic {
 // What is kept for every image.
 struct Keep {
   bool features = false, logits = false;
-  bool spatial = false;  // moments of the spatial features; with `features` the features too
+  bool spatial = false;  // moments of the spatial features
 };
 Keep operator|(const Keep& a, const Keep& b);
 

@@ -1,7 +1,5 @@
 #include "eval/features.h"
 
-#include <ATen/Parallel.h>
-
 #include "core/files.h"
 #include "core/pth.h"
 #include "eval/dinov2.h"
@@ -11,10 +9,6 @@
 
 namespace uvic {
 namespace {
-
-// Images that one thread takes through a network at a time. More would leave the processor's caches and be slower; and
-// with each piece on one thread, the numbers do not depend on how many there are.
-constexpr int64_t kPiece = 4;
 
 constexpr const char* kInceptionFile = "pt_inception-2015-12-05-6726825d.pth";
 constexpr const char* kInceptionSha = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
@@ -26,6 +20,8 @@ constexpr const char* kDinoUrl = "https://dl.fbaipublicfiles.com/dinov2/dinov2_v
 constexpr const char* kEfficientNetFile = "efficientnet-lite0-57934424.pth";
 constexpr const char* kEfficientNetSha = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
 
+constexpr size_t kWeightsDigits = 8;  // of a SHA-256 that are kept and shown
+
 fs::path cached(const char* file) {
   return cache_folder() / "weights" / file;
 }
@@ -36,25 +32,23 @@ class LoadedNet : public FeatureNet {
  public:
   LoadedNet(const fs::path& file, Net net) : sha256_(sha256_of_file(file)), net_(std::move(net)) {}
 
-  Activations activations(const Tensor& images) const override {
-    TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.scalar_type() == at::kByte,
-                "feature networks take [B, 3, H, W] uint8 images");
-    const int64_t count = images.size(0), pieces = (count + kPiece - 1) / kPiece;
-    std::vector<Activations> parts(static_cast<size_t>(pieces));
-    at::parallel_for(0, pieces, 1, [&](int64_t first, int64_t last) {
-      const at::NoGradGuard no_grad;
-      for (int64_t piece = first; piece < last; ++piece) {
-        const int64_t begin = piece * kPiece;
-        parts[piece] = run(images.narrow(0, begin, std::min(kPiece, count - begin)).cpu());
-      }
-    });
-    return parts.empty() ? Activations{at::empty({0, dims()}), {}, {}} : concatenate(parts);
+  Activations activations(const std::vector<Tensor>& images) const override {
+    if (images.empty()) return {at::empty({0, dims()}), {}, {}};
+    const at::NoGradGuard no_grad;
+    std::vector<Tensor> inputs;
+    for (const Tensor& image : images) {
+      TORCH_CHECK(image.dim() == 3 && image.size(0) == 3 && image.scalar_type() == at::kByte,
+                  "feature networks take [3, H, W] uint8 images");
+      inputs.push_back(resized(image.cpu().unsqueeze(0)));
+    }
+    return run(at::cat(inputs));
   }
 
-  std::string weights_sha256() const override { return sha256_.substr(0, 8); }
+  std::string weights_sha256() const override { return sha256_.substr(0, kWeightsDigits); }
 
  protected:
-  virtual Activations run(const Tensor& images) const = 0;
+  virtual Tensor resized(const Tensor& image) const = 0;  // [1, 3, H, W] uint8
+  virtual Activations run(const Tensor& resized) const = 0;
 
   std::string sha256_;
   Net net_;
@@ -71,16 +65,11 @@ class InceptionNet : public LoadedNet<Inception> {
   std::string name() const override { return "inception-fid"; }
   std::string resize() const override { return std::string(resize_.name); }
 
-  // Other weights than the two published files (which hold the same network) are named, lest the number be mistaken.
-  std::string label() const override {
-    if (sha256_ == kInceptionSha || sha256_ == kTorchScriptSha) return "FID";
-    return fmt::format("FD(inception-fid, weights {})", weights_sha256());
-  }
-
  private:
-  Activations run(const Tensor& images) const override {
+  Tensor resized(const Tensor& image) const override { return resize_.value(image); }
+  Activations run(const Tensor& x) const override {
     Activations result;
-    result.features = net_.pools(resize_.value(images), &result.spatial).back();
+    result.features = net_.pools(x, &result.spatial).back();
     result.logits = net_.logits(result.features, /*with_bias=*/false);
     return result;
   }
@@ -97,11 +86,11 @@ class EfficientNet : public LoadedNet<EfficientNetLite0> {
   bool has_spatial() const override { return false; }
   std::string name() const override { return "efficientnet-lite0"; }
   std::string resize() const override { return ""; }
-  std::string label() const override { return "FD(efficientnet-lite0)"; }
 
  private:
-  Activations run(const Tensor& images) const override {
-    const Tensor features = net_.features(EfficientNetLite0::resize(images));
+  Tensor resized(const Tensor& image) const override { return EfficientNetLite0::resize(image); }
+  Activations run(const Tensor& x) const override {
+    const Tensor features = net_.features(x);
     return {features, net_.logits(features), {}};
   }
 };
@@ -115,10 +104,10 @@ class DinoNet : public LoadedNet<DinoV2> {
   bool has_spatial() const override { return false; }
   std::string name() const override { return "dinov2"; }
   std::string resize() const override { return ""; }
-  std::string label() const override { return fmt::format("FD(dinov2, weights {})", weights_sha256()); }
 
  private:
-  Activations run(const Tensor& images) const override { return {net_.features(DinoV2::resize(images)), {}, {}}; }
+  Tensor resized(const Tensor& image) const override { return DinoV2::resize(image); }
+  Activations run(const Tensor& x) const override { return {net_.features(x), {}, {}}; }
 };
 
 void expect_no_resize(const std::string& resize, const char* network) {
@@ -179,6 +168,19 @@ Activations concatenate(const std::vector<Activations>& batches) {
 
 std::span<const Entry<LoadFeatureNet>> feature_nets() {
   return kTable;
+}
+
+std::string distance_label(std::string_view network, std::string_view weights) {
+  struct Published {
+    std::string_view network, sha;
+    const char* label;
+  };
+  constexpr Published kPublished[] = {{"inception-fid", kInceptionSha, "FID"},
+                                      {"inception-fid", kTorchScriptSha, "FID"},  // the same network
+                                      {"efficientnet-lite0", kEfficientNetSha, "FD(efficientnet-lite0)"}};
+  for (const Published& known : kPublished)
+    if (network == known.network && weights == known.sha.substr(0, kWeightsDigits)) return known.label;
+  return fmt::format("FD({}, weights {})", network, weights);
 }
 
 std::string default_feature_net() {

@@ -25,19 +25,21 @@ Activations concatenate(const std::vector<Activations>& batches);
 class FeatureNet {
  public:
   virtual ~FeatureNet() = default;
-  virtual Activations activations(const Tensor& images) const = 0;  // of [B, 3, H, W] uint8
-  Tensor features(const Tensor& images) const { return activations(images).features; }
+  // Of images [3, H, W] uint8 of any sizes, as one batch. May be called from several threads at a time.
+  virtual Activations activations(const std::vector<Tensor>& images) const = 0;
+  Tensor features(const Tensor& images) const { return activations(images.unbind()).features; }  // of [B, 3, H, W]
   virtual int64_t dims() const = 0;
   virtual bool has_logits() const = 0;
   virtual bool has_spatial() const = 0;
   virtual std::string name() const = 0;            // the registry row
   virtual std::string weights_sha256() const = 0;  // of the weights file, its first 8 digits
   virtual std::string resize() const = 0;          // a row of resize_modes(); empty: there is only one way
-
-  // How a distance in these features is printed: "FID" for the published Inception weights (pytorch-fid's .pth, the
-  // TorchScript .pt) and for nothing else, "FD(efficientnet-lite0)", "FD(inception-fid, weights 1a2b3c4d)".
-  virtual std::string label() const = 0;
 };
+
+// How a distance in the features of a network (a row of feature_nets()) with these weights (the first 8 digits of their
+// SHA-256) is printed: "FID" for the published Inception weights (pytorch-fid's .pth, the TorchScript .pt) and for
+// nothing else, "FD(efficientnet-lite0)" for its published weights, "FD(inception-fid, weights 1a2b3c4d)" for others.
+std::string distance_label(std::string_view network, std::string_view weights);
 
 // `weights` empty: the place where scripts/setup or the user put them (cache_folder()/weights); Error says which file
 // is missing, its SHA-256, where to get it, and names the other networks that need no download. `resize`: a row of

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "core/error.h"
 
@@ -24,14 +25,16 @@ Tensor factor_of_any_rank(const Tensor& sigma) {
   return vectors.narrow(1, dims - rank, rank) * values.narrow(0, dims - rank, rank).sqrt();
 }
 
-// F [D, rank] with F F^T = sigma, which is known to have at most that rank: the Cholesky factorisation whose next pivot
-// is always the largest variance left. It ends when all is explained but rounding. What
-// kPanel columns explain is taken off the whole matrix at once, by a matrix product: O(D^2 rank) of the fastest kind.
-Tensor factor_of_rank(const Tensor& sigma, int64_t rank) {
+// F [D, rank] with F F^T = sigma, if sigma has at most that rank: the Cholesky factorisation whose next pivot is always
+// the largest variance left. It ends when all is explained but rounding. What kPanel columns explain is taken off the
+// whole matrix at once, by a matrix product: O(D^2 rank) of the fastest kind. nullopt if more than kRounding of the
+// variance is left over: the rank is larger.
+std::optional<Tensor> factor_of_rank(const Tensor& sigma, int64_t rank) {
   constexpr int64_t kPanel = 64;
+  constexpr double kRounding = 1e-10;
   const Tensor columns = at::empty({rank, sigma.size(0)}, at::kDouble);  // F^T
   const Tensor left = sigma.clone(), variances = sigma.diagonal().clone();
-  const double floor = variances.sum().item<double>() * kEpsilon;
+  const double total = variances.sum().item<double>();
   for (int64_t begin = 0; begin < rank; begin += kPanel) {
     const int64_t end = std::min(begin + kPanel, rank);
     if (begin > 0) {
@@ -41,23 +44,25 @@ Tensor factor_of_rank(const Tensor& sigma, int64_t rank) {
     for (int64_t k = begin; k < end; ++k) {
       const int64_t pivot = variances.argmax().item<int64_t>();
       const double variance = variances[pivot].item<double>();
-      if (variance <= floor) return columns.narrow(0, 0, k).t();
+      if (variance <= total * kEpsilon) return columns.narrow(0, 0, k).t();
       const Tensor panel = columns.narrow(0, begin, k - begin);
       const Tensor column = (left[pivot] - at::mv(panel.t(), panel.select(1, pivot))) / std::sqrt(variance);
       columns[k].copy_(column);
       variances.sub_(column.square());
     }
   }
+  if (variances.clamp_min(0).sum().item<double>() > total * kRounding) return std::nullopt;
   return columns.t();
 }
 
 }  // namespace
 
-// The covariance of n samples has at most the rank n - 1.
+// The covariance of n samples has at most the rank n - 1. But n can be wrong in a file.
 Tensor covariance_factor(const Gaussian& gaussian) {
   check(gaussian);
   const bool is_deficient = gaussian.n > 0 && gaussian.n <= gaussian.mu.size(0);
-  return is_deficient ? factor_of_rank(gaussian.sigma, gaussian.n - 1) : factor_of_any_rank(gaussian.sigma);
+  const auto factor = is_deficient ? factor_of_rank(gaussian.sigma, gaussian.n - 1) : std::nullopt;
+  return factor ? *factor : factor_of_any_rank(gaussian.sigma);
 }
 
 double frechet_distance(const Gaussian& a, const Gaussian& b) {

@@ -6,8 +6,9 @@
 namespace uvic {
 
 // tr (S1 S2)^(1/2) is the sum of the singular values of F1^T F2 with F F^T = S, so the result is real, finite and not
-// negative for any n >= 2. F has n - 1 columns if that is known to be the rank (fewer samples than features), and then
-// takes little time; else it comes from a symmetric eigen-decomposition whose rounding is cut off. All in float64.
+// negative for any n >= 2. F has n - 1 columns if that is the rank (fewer samples than features), and then takes little
+// time; else, or if n turns out wrong, it comes from a symmetric eigen-decomposition whose rounding is cut off. All in
+// float64.
 // Error if the dimensions differ or an entry is not finite.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 

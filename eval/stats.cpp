@@ -1,5 +1,7 @@
 #include "eval/stats.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/npz.h"
 
@@ -90,8 +92,12 @@ Gaussian read_gaussian(const std::filesystem::path& path, std::map<std::string, 
     fail("{}: sigma is not symmetric (entries differ from their mirror image by up to {:.3g}), so it is no covariance",
          file, asymmetry);
   if (gaussian.sigma.diagonal().min().item<double>() < 0) fail("{}: sigma has a negative variance", file);
-  if (const auto n = arrays.find("n"); n != arrays.end() && n->second.numel() == 1)
-    gaussian.n = n->second.to(at::kLong).item<int64_t>();
+  if (const auto n = arrays.find("n"); n != arrays.end() && n->second.numel() == 1) {
+    const double images = n->second.to(at::kDouble).item<double>();
+    if (!(images >= 2 && images < 1e15 && images == std::floor(images)))
+      fail("{}: n is {}, expected the number of images, at least 2", file, images);
+    gaussian.n = static_cast<int64_t>(images);
+  }
   if (notes) {
     notes->clear();
     for (const auto& [name, array] : arrays)

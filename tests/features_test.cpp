@@ -102,7 +102,7 @@ TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
   const fs::path file = folder_ / "filled.safetensors";
   write_safetensors(file, {formula_weights(), {}});
   const auto net = find(feature_nets(), "inception-fid", "feature network").value(file, "");
-  EXPECT_EQ(net->label(), fmt::format("FD(inception-fid, weights {})", sha256_of_file(file).substr(0, 8)));
+  EXPECT_EQ(net->weights_sha256(), sha256_of_file(file).substr(0, 8));
   EXPECT_EQ(net->dims(), 2048);
 
   // Its own preprocessing, in pieces: the same as the network by hand.
@@ -113,10 +113,18 @@ TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
   EXPECT_LE(relmax(features, known.at("out.pool2048").repeat({2, 1})), 1e-5);
   EXPECT_EQ(net->resize(), "pytorch-fid");
   const Activations all =
-      find(feature_nets(), "inception-fid", "feature network").value(file, "tf")->activations(image);
+      find(feature_nets(), "inception-fid", "feature network").value(file, "tf")->activations(image.unbind());
   EXPECT_EQ(all.logits.size(1), 1008);
   EXPECT_EQ(all.spatial.size(1), 7 * 17 * 17);
   EXPECT_GT(relmax(all.features, known.at("out.pool2048")), 1e-4);  // another resize, other features
+}
+
+TEST(Registry, OnlyPublishedWeightsGiveTheirLabel) {
+  EXPECT_EQ(distance_label("inception-fid", "6726825d"), "FID");
+  EXPECT_EQ(distance_label("inception-fid", "f58cb9b6"), "FID");
+  EXPECT_EQ(distance_label("efficientnet-lite0", "57934424"), "FD(efficientnet-lite0)");
+  EXPECT_EQ(distance_label("efficientnet-lite0", "6726825d"), "FD(efficientnet-lite0, weights 6726825d)");
+  EXPECT_EQ(distance_label("inception-fid", "1a2b3c4d"), "FD(inception-fid, weights 1a2b3c4d)");
 }
 
 TEST(Registry, NamesAndUnknownNetwork) {
@@ -203,11 +211,10 @@ TEST(EfficientNet, KnownAnswers) {
   const fs::path file = cache_folder() / "weights" / "efficientnet-lite0-57934424.pth";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is not there; scripts/setup installs it";
   const auto net = find(feature_nets(), "efficientnet-lite0", "feature network").value({}, "");
-  EXPECT_EQ(net->label(), "FD(efficientnet-lite0)");
   EXPECT_EQ(net->weights_sha256(), "57934424");
   EXPECT_EQ(net->dims(), 1280);
   const TensorMap known = read_safetensors(kData / "efficientnet.safetensors").tensors;
-  const Tensor images = known.at("in.image").repeat({17, 1, 1, 1});  // more than the network takes at once
+  const Tensor images = known.at("in.image").repeat({17, 1, 1, 1});
   EXPECT_LE(relmax(net->features(images), known.at("out.features").repeat({17, 1})), 2e-5);
   EXPECT_EQ(net->features(images.narrow(0, 0, 0)).size(0), 0);
 
@@ -250,12 +257,13 @@ TEST(ResizeModes, AreRefusedByANetworkThatHasOne) {
 // Features that can be computed by hand: the mean of each channel.
 class ChannelMeans : public FeatureNet {
  public:
-  Activations activations(const Tensor& images) const override { return {images.to(at::kFloat).mean({2, 3}), {}, {}}; }
+  Activations activations(const std::vector<Tensor>& images) const override {
+    return {at::stack(images).to(at::kFloat).mean({2, 3}), {}, {}};
+  }
   bool has_logits() const override { return false; }
   bool has_spatial() const override { return false; }
   std::string resize() const override { return ""; }
   int64_t dims() const override { return 3; }
-  std::string label() const override { return "FD(means)"; }
   std::string name() const override { return "means"; }
   std::string weights_sha256() const override { return "00000000"; }
 };

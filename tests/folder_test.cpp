@@ -211,5 +211,14 @@ TEST(PictureSet, GivesTheSameWithAndWithoutMemory) {
   expect_mentions(error_of([&] { read.images(indices); }), {"3.png"});
 }
 
+TEST(FileTree, LinksBackAreNotFollowed) {
+  const TemporaryFolder folder;
+  folder.put("a/b/1.png", "1");
+  folder.put("elsewhere/2.png", "2");
+  fs::create_directory_symlink(folder.path(), folder / "a/b/up");
+  fs::create_directory_symlink(folder / "elsewhere", folder / "a/there");
+  EXPECT_EQ(FileTree(folder / "a").names(), (std::vector<std::string>{"b/1.png", "there/2.png"}));
+}
+
 }  // namespace
 }  // namespace uvic

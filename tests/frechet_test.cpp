@@ -73,6 +73,16 @@ TEST(Frechet, IsSymmetric) {
   EXPECT_NEAR(frechet_distance(a, b), frechet_distance(b, a), 1e-11);
 }
 
+// n in a file can be wrong, and then says nothing of the rank.
+TEST(Frechet, AWrongNumberOfSamplesDoesNotMatter) {
+  Gaussian a = fitted(randn({200, 32}, 7)), b = fitted(randn({20, 32}, 8) * 2 + 1);
+  const double want = frechet_distance(a, b);
+  for (const int64_t n : {2, 5, 32, 1000}) {
+    a.n = n;
+    EXPECT_NEAR(frechet_distance(a, b), want, 1e-9 * want) << n;
+  }
+}
+
 TEST(Frechet, FewerSamplesThanFeatures) {
   for (const int64_t n : {2, 3, 10, 31}) {
     const Tensor x = randn({n, 32}, 9) * 50, y = randn({n + 3, 32}, 10) + 3;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "app/explain.h"
+#include "app/feature_cache.h"
 #include "app/image_source.h"
 #include "core/npz.h"
 #include "eval/feats.h"
@@ -47,7 +48,10 @@ TEST_F(FidCommandTest, AllMetricsComeFromOnePassAndFromKeptFeatures) {
   run({"stats", fa, "--out", statistics});
   EXPECT_NEAR(run_json({"fid", statistics, fa})["value"].get<double>(), 0, 1e-6);
   expect_mentions(error_of([&] { run({"fid", fa, statistics, "--metrics", "kid"}); }), {statistics, "kid", ".feats"});
+  expect_mentions(run({"fid", statistics, fb}), {"(95%, n=12, "});
   expect_mentions(error_of([&] { run({"fid", fa, fb, "--metrics", "sfid"}); }), {fa, "spatial"});
+  expect_mentions(error_of([&] { run({"fid", fa, fb, "--metrics", "kid,kid"}); }), {"kid", "twice"});
+  expect_mentions(error_of([&] { run({"fid", fa, fb, "--metrics", "prdc", "--num", "5"}); }), {"prdc", "6", fa, "5"});
   expect_mentions(error_of([&] { run({"fid", a, fb, "--metrics", "sfid"}); }), {"sfid", "inception-fid"});
   EXPECT_THROW(run({"fid", fa, fb, "--metrics", "fid,lpips"}), CLI::ValidationError);
 }
@@ -65,9 +69,77 @@ TEST_F(FidCommandTest, KeptFeaturesAreGoneOnWith) {
   EXPECT_TRUE(read_feats(part).activations.features.equal(read_feats(whole).activations.features));
   EXPECT_TRUE(read_feats(part).activations.logits.equal(read_feats(whole).activations.logits));
   EXPECT_EQ(read_feats(part).notes, read_feats(whole).notes);
-  const std::string others = write_images(folder_, "others", shapes(8, 32));
-  expect_mentions(error_of([&] { stats(others, part, "8"); }), {part, "exists", "--force"});
+  EXPECT_TRUE(read_feats(part).keys.equal(read_feats(whole).keys));
+  at::manual_seed(1);
+  const std::string others =
+      write_images(folder_, "others", {at::randint(256, {8, 8, 3}, at::kByte), at::randint(256, {8, 8, 3}, at::kByte)});
+  expect_mentions(error_of([&] { stats(others, part, "2"); }), {part, "exists", "other images", "--force"});
   EXPECT_EQ(read_feats(part).notes, read_feats(whole).notes);
+}
+
+// What of a set has changed is computed again, what is new is added, what is gone is left out; where it lies and what
+// its files are called does not matter.
+TEST_F(FidCommandTest, KeptFeaturesFollowTheImages) {
+  NEEDS_WEIGHTS();
+  const std::string file = (folder_ / "x.feats").string();
+  std::vector<Tensor> images = shapes(6, 32);
+  const auto stats = [&](const std::string& source, const std::string& out) {
+    run({"stats", source, "--out", out, "--features", "efficientnet-lite0"});
+    return read_feats(out);
+  };
+  const Tensor before = stats(write_images(folder_, "images", images), file).activations.features;
+  std::swap(images[0], images[5]);
+  images[2] = shapes(9, 32)[8];
+  const std::string moved = write_images(folder_, "moved", images);
+  const FeatsFile after = stats(moved, file), fresh = stats(moved, (folder_ / "fresh.feats").string());
+  EXPECT_TRUE(after.keys.equal(fresh.keys));
+  EXPECT_LT((after.activations.features - fresh.activations.features).abs().max().item<float>(), 1e-4);
+  EXPECT_TRUE(after.activations.features[0].equal(before[5]));
+  EXPECT_GT((after.activations.features[2] - before[2]).abs().max().item<float>(), 0.01);
+
+  // An archive goes by its own order, a file by that of the names.
+  folder_.put("moved.tar", "");
+  ASSERT_EQ(std::system(fmt::format("cd {} && tar -cf ../moved.tar 000003.png 000000.png 000005.png 000001.png "
+                                    "000004.png 000002.png",
+                                    moved)
+                            .c_str()),
+            0);
+  const FeatsFile packed = stats((folder_ / "moved.tar").string(), (folder_ / "packed.feats").string());
+  EXPECT_TRUE(packed.keys.equal(fresh.keys));
+  EXPECT_LT((packed.activations.features - fresh.activations.features).abs().max().item<float>(), 1e-4);
+}
+
+TEST_F(FidCommandTest, UnfinishedFeaturesSaySo) {
+  Activations four{at::arange(12).to(at::kFloat).view({4, 3}), {}, {}};
+  const fs::path file = folder_ / "part.feats";
+  const std::map<std::string, std::string> notes = {{"features", "x"}, {"weights", "0"}};
+  FeatureCache cache(file, notes, 6, false);
+  const auto content = [](int64_t i) { return "image " + std::to_string(i); };
+  for (const int64_t i : {3, 1, 0, 4}) EXPECT_TRUE(cache.needs(i, content(i)));
+  cache.add(four, std::vector<int64_t>{3, 1, 0, 4});
+  cache.save();
+  EXPECT_EQ(read_feats(file).notes.at("unfinished"), "4 of 6 images");
+  testing::internal::CaptureStderr();
+  run({"fid", file.string(), file.string()});
+  expect_mentions(testing::internal::GetCapturedStderr(), {file.string(), "unfinished", "4 of 6 images"});
+
+  FeatureCache again(file, notes, 6, false);
+  EXPECT_EQ(again.rows(), 4);
+  std::vector<int64_t> missing;
+  for (int64_t i = 0; i < 6; ++i)
+    if (again.needs(i, content(i))) missing.push_back(i);
+  EXPECT_EQ(missing, (std::vector<int64_t>{2, 5}));
+  again.add({at::full({1, 3}, 7.0f), {}, {}}, std::vector<int64_t>{5});  // 2 cannot be read
+  EXPECT_EQ(again.finish(), 5);
+  const FeatsFile whole = read_feats(file);
+  EXPECT_FALSE(whole.notes.contains("unfinished"));
+  EXPECT_TRUE(whole.activations.features.equal(
+      at::cat({four.features.index_select(0, at::tensor({2, 1, 0, 3}, at::kLong)), at::full({1, 3}, 7.0f)})));
+  expect_mentions(error_of([&] {
+                    FeatureCache(file, {{"features", "y"}, {"weights", "0"}}, 6, false);
+                  }),
+                  {file.string(), "'x'", "'y'", "--force"});
+  EXPECT_EQ(FeatureCache(file, {{"features", "y"}}, 6, true).rows(), 0);
 }
 
 TEST_F(FidCommandTest, DamagedFeaturesAreNamed) {
@@ -78,6 +150,9 @@ TEST_F(FidCommandTest, DamagedFeaturesAreNamed) {
   expect_mentions(error("none.feats", {{"x", at::ones({2, 2})}}), {"none.feats", "features", "uvic stats"});
   expect_mentions(error("type.feats", {{"features", at::ones({2, 2}, at::kDouble)}}), {"type.feats", "float32"});
   expect_mentions(error("rows.feats", {{"features", at::ones({2, 2})}, {"logits", at::ones({3, 2})}}), {"3 rows", "2"});
+  expect_mentions(error("empty.feats", {{"features", at::ones({2, 0})}}), {"empty.feats", "[2, 0]"});
+  expect_mentions(error("keys.feats", {{"features", at::ones({2, 2})}, {"keys", at::ones({3}, at::kLong)}}),
+                  {"keys", "[2] int64"});
   expect_mentions(error("nan.feats", {{"features", at::full({2, 2}, std::nan(""))}}), {"nan.feats", "non-finite"});
   const std::string text = folder_.put("text.feats", "no features").string();
   expect_mentions(error_of([&] { run({"fid", text, text}); }), {text, "safetensors"});
@@ -87,11 +162,9 @@ TEST_F(FidCommandTest, AnArrayOfImagesIsAsGoodAsFiles) {
   const std::vector<Tensor> images = shapes(5, 32);
   write_npz(folder_ / "set.npz", {{"arr_0", at::stack(images)}, {"arr_1", at::arange(5)}});
   EXPECT_TRUE(is_image_array(folder_ / "set.npz"));
-  std::vector<Tensor> seen;
-  array_images(folder_ / "set.npz")
-      .read(
-          1, 5, [&](const Tensor& batch, std::span<const int64_t>) { seen.push_back(batch); }, [](int64_t) {});
-  EXPECT_TRUE(at::cat(seen).equal(at::stack(images).narrow(0, 1, 4).permute({0, 3, 1, 2})));
+  const auto seen = read_images(array_images(folder_ / "set.npz"), {1, 4});
+  ASSERT_EQ(seen.size(), 2);
+  for (const auto& [i, image] : seen) EXPECT_TRUE(image.equal(images[i].permute({2, 0, 1})));
   write_npz(folder_ / "grey.npz", {{"arr_0", at::zeros({5, 8, 8}, at::kByte)}});
   expect_mentions(error_of([&] {
                     run({"fid", (folder_ / "grey.npz").string(), "shapes?count=4"});
@@ -111,6 +184,9 @@ TEST_F(FidCommandTest, TheDoctorSeesWhatIsWrongWithTwoSets) {
                    "A is 32 x 32 and B is 16 x 16", "1 images are in A and in B", "A has 7 images and B 21"});
   EXPECT_EQ(found["a"], "A: " + a + ", 7 images of 32 x 32, png");
 
+  folder_.put("b/broken.png", "no picture");
+  folder_.put("b/jpeg.png", read_file(fs::path(UVIC_TEST_DATA) / "images" / "grey.jpg", "test data"));
+  expect_mentions(run({"fid", a, b, "--doctor"}), {"B: 1 files cannot be read", "B mixes file formats, most are png"});
   const std::string grey = read_file(fs::path(UVIC_TEST_DATA) / "images" / "grey.jpg", "test data");
   for (int i = 0; i < 4; ++i) folder_.put(fmt::format("grey/{}.jpg", i), grey);
   const std::string text = run({"fid", a, (folder_ / "grey").string(), "--doctor"});
@@ -129,6 +205,8 @@ TEST_F(FidCommandTest, TheDoctorFindsNothingInTwoSoundSetsButTheirSize) {
   EXPECT_EQ(run_json({"fid", known, known, "--doctor"})["found"].size(), 0);
   expect_mentions(run({"fid", known, other, "--doctor"}), {"A comes from resize 'clean', B from 'tf'"});
   expect_mentions(run({"fid", known, bare, "--doctor"}), {"B: statistics that do not say"});
+  const std::string protocol = statistics("d.npz", {{"features", "x"}, {"resize", "clean"}, {"protocol", "p"}});
+  expect_mentions(run({"fid", known, protocol, "--doctor"}), {"A is of no protocol and B of p"});
 }
 
 TEST(Explain, PartsAndNeighbours) {

@@ -41,14 +41,50 @@ TEST_F(FidCommandTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
   EXPECT_EQ(source.size, 7);
   std::map<std::vector<int64_t>, int64_t> sizes;
   int64_t done = 0;
-  testing::internal::CaptureStderr();
+  std::vector<std::string> damaged;
   source.read(
-      0, source.size,
-      [&](const Tensor& batch, std::span<const int64_t>) { sizes[batch.sizes().slice(1).vec()] += batch.size(0); },
+      source.size, all_images,
+      [&](std::span<const PendingImage> pictures) {
+        for (const PendingImage& picture : pictures) {
+          try {
+            ++sizes[picture.pixels().sizes().vec()];
+          } catch (const Error& error) {
+            damaged.push_back(error.what());
+          }
+        }
+      },
       [&](int64_t now) { done = now; });
-  expect_mentions(testing::internal::GetCapturedStderr(), {"broken.jpg", "left out"});
+  ASSERT_EQ(damaged.size(), 1);
+  expect_mentions(damaged[0], {"broken.jpg"});
   EXPECT_EQ(done, 7);
   EXPECT_EQ(sizes, (std::map<std::vector<int64_t>, int64_t>{{{3, 32, 32}, 4}, {{3, 40, 48}, 2}}));
+
+  // Only those that are wanted, by what they are made from.
+  std::vector<int64_t> seen;
+  source.read(
+      4, [](int64_t index, std::string_view content) { return index != 1 && image_format(content) == "png"; },
+      [&](std::span<const PendingImage> pictures) {
+        for (const PendingImage& picture : pictures) seen.push_back(picture.index);
+      },
+      [](int64_t) {});
+  EXPECT_EQ(seen, (std::vector<int64_t>{0, 2, 3}));
+}
+
+// Damaged files and those of other sizes share a batch with the others.
+TEST_F(FidCommandTest, DamagedFilesAreLeftOutOfAScore) {
+  NEEDS_WEIGHTS();
+  std::vector<Tensor> images = shapes(5, 32);
+  for (const Tensor& image : shapes(2, 48)) images.push_back(image.narrow(0, 0, 40));
+  const std::string whole = write_images(folder_, "whole", images), part = write_images(folder_, "part", images);
+  folder_.put("part/000000a.jpg", "no picture");
+  testing::internal::CaptureStderr();
+  const auto score = run_json({"fid", part, whole, "--features", "efficientnet-lite0"});
+  expect_mentions(testing::internal::GetCapturedStderr(), {"000000a.jpg", "left out"});
+  EXPECT_EQ(score["a"]["images"], 7);
+  EXPECT_NEAR(score["value"].get<double>(), 0, 1e-6);
+  const std::string one = write_images(folder_, "one", shapes(1, 32));
+  folder_.put("one/b.png", "no picture");
+  expect_mentions(error_of([&] { run({"fid", one, whole}); }), {one, "only 1 of its images"});
 }
 
 TEST_F(FidCommandTest, AModelDrawsWhatTheOtherSideShows) {
@@ -130,17 +166,25 @@ TEST_F(FidCommandTest, TwoStatisticsNeedNoNetwork) {
   const auto write = [&](const std::string& name, double mean, int64_t dims, const std::string& features) {
     const Tensor mu = at::full({dims}, mean, at::kDouble);
     std::map<std::string, std::string> notes;
-    if (!features.empty()) notes = {{"features", features}, {"weights", "0"}, {"label", "FD(" + features + ")"}};
+    if (!features.empty()) notes = {{"features", features}, {"weights", "01234567"}};
     write_gaussian(folder_ / name, {mu, at::eye(dims, at::kDouble), 5000}, notes);
     return (folder_ / name).string();
   };
-  const std::string a = write("a.npz", 0, 4, "x"), b = write("b.npz", 0.5, 4, "x"), bare = write("c.npz", 1, 4, "");
+  const std::string a = write("a.npz", 0, 4, "dinov2"), b = write("b.npz", 0.5, 4, "dinov2");
+  const std::string bare = write("c.npz", 1, 4, ""), strange = write("f.npz", 0, 4, "x");
   // Equal covariances: the squared distance of the means.
-  EXPECT_EQ(run({"fid", a, b}), fmt::format("FD(x) 1.0000   A: {} (5000 images)  B: {} (5000 images)\n", a, b));
+  EXPECT_EQ(run({"fid", a, b}),
+            fmt::format("FD(dinov2, weights 01234567) 1.0000   A: {} (5000 images)  B: {} (5000 images)\n", a, b));
   expect_mentions(run({"fid", a, bare}), {"FD(4 features) 4.0000"});
-  expect_mentions(error_of([&] { run({"fid", a, write("d.npz", 0, 4, "y")}); }), {a, "d.npz", "'x'", "'y'"});
-  expect_mentions(error_of([&] { run({"fid", a, write("e.npz", 0, 5, "x")}); }), {"e.npz", "4", "5"});
+  expect_mentions(run({"fid", strange, strange}), {"FD(4 features) 0.0000"});  // no network of ours
+  expect_mentions(error_of([&] { run({"fid", a, write("d.npz", 0, 4, "y")}); }), {a, "d.npz", "'dinov2'", "'y'"});
+  expect_mentions(error_of([&] { run({"fid", a, write("e.npz", 0, 5, "dinov2")}); }), {"e.npz", "4", "5"});
   expect_mentions(error_of([&] { run({"fid", a, b, "--num", "3"}); }), {"--num"});
+  EXPECT_EQ(run({"fid", a, b, "--features", "dinov2"}), run({"fid", a, b}));
+  for (const auto& [flag, value] :
+       {std::pair("--features", "inception-fid"), std::pair("--weights", "w.pth"), std::pair("--resize", "clean"),
+        std::pair("--preset", "shapes"), std::pair("--model.depth", "4")})
+    expect_mentions(error_of([&] { run({"fid", a, b, flag, value}); }), {flag});
 }
 
 TEST_F(FidCommandTest, MistakesAreNamed) {

@@ -137,5 +137,15 @@ TEST_F(StatsFile, ErrorsNameTheFileAndTheFault) {
   }
 }
 
+TEST_F(StatsFile, TheNumberOfImagesIsOne) {
+  const auto with = [&](const Tensor& n) {
+    write_npz(path(), {{"mu", at::zeros({2}, at::kDouble)}, {"sigma", at::eye(2, at::kDouble)}, {"n", n}});
+    return read_gaussian(path()).n;
+  };
+  EXPECT_EQ(with(at::scalar_tensor(50000.0, at::kDouble)), 50000);
+  for (const double n : {-5.0, 0.0, 1.0, 2.5, std::nan("")})
+    expect_mentions(error_of([&] { with(at::scalar_tensor(n, at::kDouble)); }), {path().string(), "n is"});
+}
+
 }  // namespace
 }  // namespace uvic

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "core/error.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
 
 namespace uvic {
 namespace {
 
 constexpr int64_t kRows = 1024, kColumns = 4096;  // 32 MiB of distances
+constexpr int64_t kManyPairs = 100'000'000;       // take seconds
 
 // Rounding in float64, with room to spare, as a part of the squares that cancel.
 constexpr double kRounding = 1e-12;
@@ -27,17 +31,21 @@ Tensor mean_of(const Tensor& x) {
 
 void for_each_distance_block(const Tensor& x, const Tensor& y, const std::function<void(const DistanceBlock&)>& visit) {
   const Tensor shift = mean_of(y);
+  std::optional<Progress> progress;
+  if (x.size(0) * y.size(0) > kManyPairs) progress.emplace("distances", x.size(0), "image");
   int64_t i = 0;
   for (const Tensor& rows : chunks(x, kRows)) {
     const Tensor a = rows.to(at::kDouble) - shift, a_squares = a.square().sum(1, /*keepdim=*/true);
     int64_t j = 0;
     for (const Tensor& columns : chunks(y, kColumns)) {
+      stop_if_interrupted();
       const Tensor b = columns.to(at::kDouble) - shift, b_squares = b.square().sum(1);
       const Tensor d = at::mm(a, b.t()).mul_(-2).add_(a_squares).add_(b_squares).clamp_min_(0);
       visit({i, j, d, kRounding * (a_squares.max() + b_squares.max()).item<double>()});
       j += columns.size(0);
     }
     i += rows.size(0);
+    if (progress) progress->update(i);
   }
 }
 

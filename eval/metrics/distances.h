@@ -15,7 +15,8 @@ struct DistanceBlock {
   double error;
 };
 
-// Visits all blocks of x [N, D] and y [M, D], those of one row of blocks in order.
+// Visits all blocks of x [N, D] and y [M, D], those of one row of blocks in order. Shows progress where it takes long.
+// Interrupted after Ctrl-C.
 void for_each_distance_block(const Tensor& x, const Tensor& y, const std::function<void(const DistanceBlock&)>& visit);
 
 // Squared distances of the pairs x[i[p]], y[j[p]] from their differences in float64: equal for equal pairs, whichever

@@ -3,12 +3,6 @@
 #include "eval/metrics/numpy_random.h"
 
 namespace uvic {
-namespace {
-
-constexpr int64_t kSplits = 10;
-
-}  // namespace
-
 MeanStd inception_score(const Tensor& logits, int64_t splits) {
   const int64_t count = logits.size(0);
   if (count < splits)
@@ -29,8 +23,8 @@ MeanStd inception_score(const Tensor& logits, int64_t splits) {
 std::vector<MetricValue> inception_score_metric(const FeatureSet& a, const FeatureSet&, uint64_t seed) {
   const Tensor& logits = a.activations.logits;
   const Tensor order = NumpyRandom(static_cast<uint32_t>(seed)).permutation(logits.size(0));
-  const MeanStd score = inception_score(logits.index_select(0, order), kSplits);
-  return {{"IS", score.mean, score.std, fmt::format("std of {} parts", kSplits)}};
+  const MeanStd score = inception_score(logits.index_select(0, order), kScoreParts);
+  return {{"IS", score.mean, score.std, fmt::format("std of {} parts", kScoreParts)}};
 }
 
 }  // namespace uvic

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "eval/metrics/kinds.h"
 #include "eval/metrics/numpy_random.h"
 
@@ -41,6 +42,7 @@ Kid kernel_inception_distance(const Tensor& x, const Tensor& y, int64_t subsets,
   };
   std::vector<double> values;
   for (int64_t i = 0; i < subsets; ++i) {
+    stop_if_interrupted();
     const Tensor of_x = subset(x);  // before that of y, as numpy draws them
     values.push_back(kernel_distance(of_x, subset(y)));
   }

@@ -12,6 +12,10 @@ std::vector<MetricValue> kid_metric(const FeatureSet& a, const FeatureSet& b, ui
 std::vector<MetricValue> inception_score_metric(const FeatureSet& a, const FeatureSet& b, uint64_t seed);
 std::vector<MetricValue> prdc_metric(const FeatureSet& a, const FeatureSet& b, uint64_t seed);
 
+constexpr int64_t kScoreParts = 10;          // of the images, for the deviation of the Inception Score
+constexpr int64_t kInfinitySizes = 15;       // of subsets, for the FID's extrapolation
+constexpr int64_t kReach = 3, kDensity = 5;  // neighbours: what the authors' programs, torch-fidelity and prdc take
+
 struct MeanStd {
   double mean = 0, std = 0;  // std divided by n, as numpy's
 };

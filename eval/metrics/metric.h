@@ -22,6 +22,7 @@ struct MetricValue {
 // Set A is the generated one and B the real one where a metric tells them apart. `seed` chooses random subsets.
 struct Metric {
   Keep of_a, of_b;  // what it needs beside moments
+  int64_t fewest;   // images of a set of which it needs more than moments
   std::vector<MetricValue> (*compute)(const FeatureSet& a, const FeatureSet& b, uint64_t seed);
 };
 

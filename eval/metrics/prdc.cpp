@@ -5,9 +5,6 @@
 namespace uvic {
 namespace {
 
-// What the authors' programs (and torch-fidelity, prdc) take.
-constexpr int64_t kReach = 3, kDensity = 5;
-
 // Computes those distances again, exactly, that are too close to a radius to be told from it. `radii`: [n, 1] or [m].
 void settle(const DistanceBlock& block, const Tensor& radii, const Tensor& x, const Tensor& y) {
   const Tensor near = ((block.d - radii).abs() <= block.error).nonzero();
