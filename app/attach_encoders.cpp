@@ -1,5 +1,6 @@
 #include "app/model.h"
 #include "core/error.h"
+#include "encoders/fingerprint.h"
 
 namespace uvic {
 namespace {
@@ -9,13 +10,20 @@ void attach_text(Model& model, const std::string& folder) {
   if (!reads_text_states(config))
     fail("{} {}: --text does not apply to it", model.path.string(),
          config.context_tokens > 0 ? "knows words of its own" : "was trained without text");
-  auto text = std::make_unique<TextEncoder>(load_text_encoder(folder));
-  const ClipTextConfig& clip = text->net.config();
-  if (clip.hidden_size != config.context_dim || clip.max_position_embeddings != config.context_tokens)
+  auto text = load_text_encoder(folder);
+  // Latents' captions were read at the encoder's full length, a picture model's at the length it was given.
+  const bool own_length = model.card.config.data.text_encoder.empty();
+  const int64_t most = text->most_tokens();
+  if (text->width() != config.context_dim ||
+      (own_length ? most != config.context_tokens : most < config.context_tokens))
     fail("{} gives {} states of width {}, {} was trained on {} of width {}: it needs another text encoder", folder,
-         clip.max_position_embeddings, clip.hidden_size, model.path.string(), config.context_tokens,
+         most, text->width(), model.path.string(), config.context_tokens,
          config.context_dim);
-  text->net.to(model.device);
+  if (const std::string& wanted = model.card.text_encoder; !wanted.empty())
+    if (const std::string hash = fingerprint(*text); hash != wanted)
+      fail("{} was trained with the text encoder {} ({}), {} is {}: give that one with --text", model.path.string(),
+           model.card.config.data.text_encoder, wanted.substr(0, 10), folder, hash.substr(0, 10));
+  text->to(model.device);
   model.text = std::move(text);
 }
 
@@ -45,7 +53,10 @@ bool reads_text_states(const UVitConfig& config) {
 }
 
 void attach_encoders(Model& model, const EncoderFiles& files) {
-  if (!files.text.empty()) attach_text(model, files.text);
+  if (!files.text.empty())
+    attach_text(model, files.text);
+  else if (!model.text && !model.card.config.data.text_encoder.empty() && reads_text_states(model.net.config()))
+    attach_text(model, model.card.config.data.text_encoder);
   if (!files.autoencoder.empty()) {
     attach_autoencoder(model, files.autoencoder, files.latent_scale);
   } else if (files.latent_scale > 0) {

@@ -67,7 +67,10 @@ void write_vae(const fs::path& folder, const Model& model) {
                                 {"scaling_factor", model.latent_scale}});
 }
 
-void write_text(const fs::path& folder, const TextEncoder& text) {
+void write_text(const fs::path& folder, const TextEncoder& encoder) {
+  const auto* clip = dynamic_cast<const ClipTextEncoder*>(&encoder);
+  if (!clip) fail("only a CLIP text encoder can be bundled: keep this one in its folder");
+  const ClipTextEncoder& text = *clip;
   write_weights(folder / kText / kTextWeights, text.net.parameters());
   ordered_json network = to_json(text.net.config());
   network["bos_token_id"] = text.tokenizer.start_of_text();

@@ -22,22 +22,24 @@ struct EncodeCommand {
   int run() const {
     const at::Device where = parse_device(device);
     AutoencoderKl images = load_autoencoder(autoencoder);
-    TextEncoder captions = load_text_encoder(text);
+    const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
+    if (!dynamic_cast<const ClipTextEncoder*>(captions.get()))
+      fail("{} is no CLIP: `uvic encode` writes states of CLIP only; others read captions in `uvic train`", text);
     Spec parsed = Spec::parse(spec);
     parsed.options.try_emplace("size", kSize);
     const auto data = open_dataset(parsed);
-    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, captions, shard_images));
+    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, *captions, shard_images));
     images.to(where);
-    captions.net.to(where);
+    captions->to(where);
     const int64_t done = std::min(std::ssize(index.shards) * index.shard_images, index.images);
     if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, index.images));
     try {
       Progress progress("encode", index.images, "image", done);
       const int64_t cut =
-          encode_rest(*data, {images, captions, where}, out, index, [&](int64_t count) { progress.update(count); });
+          encode_rest(*data, {images, *captions, where}, out, index, [&](int64_t count) { progress.update(count); });
       if (cut > 0)
         warn(fmt::format("{} captions are longer than the {} tokens that the text encoder reads", cut,
-                         captions.net.config().max_position_embeddings));
+                         captions->most_tokens()));
     } catch (const Interrupted&) {
       log_line("interrupted: the same command goes on");
       return kExitInterrupted;

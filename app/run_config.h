@@ -17,6 +17,7 @@ struct DataConfig {
   double drop_condition = 0.1;
   bool flip = false;
   int64_t max_vocabulary = 4096;
+  std::string text_encoder;  // folder of a frozen one that reads captions of pictures; "": learned words
   double latent_scale = 0;  // > 0: x is an autoencoder's latents times this; 0: pixels
 };
 

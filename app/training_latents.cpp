@@ -47,6 +47,8 @@ void fit_latents(RunConfig& config, const LatentDataset& data) {
     fail("the latents of {} have {} channels, the model takes {}: set --model.channels {}", config.data.spec,
          data.channels(), config.model.channels, data.channels());
   if (config.data.condition == "class") fail("data.condition is class, but latents have none: {}", data.description());
+  if (!config.data.text_encoder.empty())
+    fail("data.text_encoder: the captions of {} are states already, leave it empty", config.data.spec);
   if (config.data.flip)
     fail("data.flip: the latent of a mirrored picture is not the mirrored latent: encode mirrored pictures instead");
   if (config.eval.every > 0)

@@ -17,6 +17,7 @@
 #include "core/progress.h"
 #include "core/train.h"
 #include "datasets/stream.h"
+#include "encoders/fingerprint.h"
 
 namespace uvic {
 namespace {
@@ -29,6 +30,18 @@ Vocabulary build_vocabulary(const Dataset& data, int64_t max_size) {
   return Vocabulary::build(captions, max_size);
 }
 
+void read_captions(RunConfig& config, TrainingData& data) {
+  const std::unique_ptr<TextEncoder> text = load_text_encoder(config.data.text_encoder);
+  UVitConfig& model = config.model;
+  if (text->width() != model.context_dim || text->most_tokens() < model.context_tokens)
+    fail("{} gives up to {} states of width {}, the model takes {} of width {}: set --model.context_dim {}",
+         config.data.text_encoder, text->most_tokens(), text->width(), model.context_tokens, model.context_dim,
+         text->width());
+  model.vocabulary = 0;
+  data.text_encoder = fingerprint(*text);
+  data.states = std::make_shared<CaptionStates>(*data.images, *text, model.context_tokens);
+}
+
 BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
   const StreamConfig stream{.seed = config.train.seed,
                             .batch = config.train.batch,
@@ -36,6 +49,7 @@ BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
                             .drop_condition = config.data.drop_condition,
                             .num_classes = config.model.classes,
                             .context_tokens = config.model.context_tokens};
+  if (data.states) return prefetch(make_caption_stream(data.images, data.states, stream));
   return prefetch(data.latents ? make_latent_stream(data.latents, stream, config.data.latent_scale)
                                : make_stream(data.images, data.vocabulary, stream));
 }
@@ -55,14 +69,14 @@ class Run {
         ema_model_{.path = folder_.path(),
                    .name = folder_.path().filename().string(),
                    .hash = "",
-                   .card = {.config = config, .step = 0, .classes = data.images->classes(), .vocabulary = data.vocabulary},
+                   .card = {.config = config, .step = 0, .classes = data.images->classes(), .vocabulary = data.vocabulary, .text_encoder = data.text_encoder},
                    .net = UVit(config.model),
                    .schedule = make_schedule(config.schedule),
                    .device = device} {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
     if (config_.model.classes == 0) ema_model_.card.classes.clear();
-    if (data_.latents) attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = ""});
+    if (data_.latents || data_.states) attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = ""});
   }
 
   int train() {
@@ -107,6 +121,8 @@ class Run {
     const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
     if (card && text(card->vocabulary) != text(data_.vocabulary))
       fail("the captions of {} are not those this run was trained on: their words differ", config_.data.spec);
+    if (card && card->text_encoder != data_.text_encoder)
+      fail("the text encoder {} is not the one this run was trained with", config_.data.text_encoder);
   }
 
   bool after_step(const StepStats& stats) {
@@ -153,7 +169,10 @@ class Run {
     for (int64_t i = 0; i < side * side; ++i) {
       Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
       if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
-      if (data_.vocabulary) request.prompt = data_.images->captions(i % data_.images->size()).front();
+      if (data_.vocabulary || data_.states) {
+        const std::vector<std::string> texts = data_.images->captions(i % data_.images->size());
+        if (!texts.empty()) request.prompt = texts.front();
+      }
       if (data_.latents && config_.model.context_tokens > 0) request_caption(*data_.latents, i, request);
       captions.push_back(request.prompt);
       requests.push_back(request);
@@ -231,7 +250,7 @@ TrainingData open_training_data(RunConfig& config) {
   Spec spec = Spec::parse(config.data.spec);
   spec.options.try_emplace("size", std::to_string(config.model.image_size));
   config.data.spec = spec.text();
-  TrainingData data{.images = open_dataset(spec), .latents = {}, .vocabulary = {}, .scorer = nullptr};
+  TrainingData data{.images = open_dataset(spec), .latents = {}, .vocabulary = {}, .text_encoder = {}, .states = {}, .scorer = nullptr};
   data.latents = std::dynamic_pointer_cast<const LatentDataset>(data.images);
   if (data.images->image_size() != config.model.image_size)
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
@@ -249,8 +268,12 @@ TrainingData open_training_data(RunConfig& config) {
     config.model.vocabulary = 0;  // the states are there
   } else if (condition == "text") {
     if (config.model.context_tokens == 0) fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
+    if (!config.data.text_encoder.empty()) {
+      read_captions(config, data);
+    } else {
     data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
     config.model.vocabulary = data.vocabulary->size();
+    }
   } else {
     config.model.context_tokens = config.model.vocabulary = 0;
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/caption_states.h"
 #include "app/run_config.h"
 #include "app/score.h"
 #include "core/run_folder.h"
@@ -19,6 +20,8 @@ struct TrainingData {
   std::shared_ptr<const Dataset> images;
   std::shared_ptr<const LatentDataset> latents;  // the same, if they are latents
   std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
+  std::string text_encoder;               // fingerprint of data.text_encoder, if that reads the captions
+  std::shared_ptr<const CaptionStates> states;  // what it reads
   std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
 };
 

@@ -26,12 +26,17 @@ std::string fingerprint(const AutoencoderKl& autoencoder) {
 }
 
 std::string fingerprint(const TextEncoder& text) {
-  const BytePairs& pairs = text.tokenizer.pairs();
   std::string words;
+  if (const auto* bert = dynamic_cast<const BertTextEncoder*>(&text)) {
+    for (const std::string& token : bert->tokenizer.tokens()) words += token + "\n";
+    return sha256_of_bytes(to_json(bert->net.config()).dump() + words + describe(bert->net.parameters()));
+  }
+  const auto& clip = dynamic_cast<const ClipTextEncoder&>(text);
+  const BytePairs& pairs = clip.tokenizer.pairs();
   for (const auto& [token, id] : std::map(pairs.vocabulary.begin(), pairs.vocabulary.end()))
     words += fmt::format("{} {}\n", token, id);
   for (const auto& [left, right] : pairs.merges) words += fmt::format("{} {}\n", left, right);
-  return sha256_of_bytes(to_json(text.net.config()).dump() + words + describe(text.net.parameters()));
+  return sha256_of_bytes(to_json(clip.net.config()).dump() + words + describe(clip.net.parameters()));
 }
 
 }  // namespace uvic

@@ -15,12 +15,14 @@ int main(int argc, char** argv) {
   try {
     const at::NoGradGuard no_grad;
     const TensorFile in = read_safetensors(argv[2]);
-    const TextEncoder text = load_text_encoder(argv[1]);
+    const std::unique_ptr<TextEncoder> text = load_text_encoder(argv[1]);
     const AutoencoderKl autoencoder = load_autoencoder(argv[1]);
     const std::string& words = in.metadata.at("text");
-    const auto tokens = text.tokenizer.encode(words, text.net.config().max_position_embeddings);
+    const auto* clip = dynamic_cast<const ClipTextEncoder*>(text.get());
+    if (!clip) fail("{} is no CLIP", argv[1]);
+    const auto tokens = clip->tokenizer.encode(words, text->most_tokens());
     write_safetensors(argv[3], {{{"ids", at::tensor(tokens.ids, at::kLong)},
-                                 {"states", text(words)},
+                                 {"states", (*text)(words, text->most_tokens())},
                                  {"moments", autoencoder.encode(in.tensors.at("images"))},
                                  {"decoded", autoencoder.decode(in.tensors.at("latents"))}},
                                 {}});

@@ -1,0 +1,54 @@
+#include "app/caption_states.h"
+
+#include "app/one_by_one.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "datasets/stream_draws.h"
+
+namespace uvic {
+
+CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64_t length) {
+  std::vector<std::string> texts{""};
+  places_[""] = 0;
+  for (int64_t i = 0; i < data.size(); ++i)
+    for (const std::string& caption : data.captions(i))
+      if (places_.emplace(caption, std::ssize(texts)).second) texts.push_back(caption);
+  if (texts.size() == 1) fail("data.condition is text, but the data has no captions: {}", data.description());
+  const int64_t count = std::ssize(texts);
+  states_ = at::empty({count, length, text.width()}, at::kHalf);
+  Progress progress("read captions", count, "caption");
+  constexpr int64_t kPart = 64;
+  for (int64_t begin = 0; begin < count; begin += kPart) {
+    stop_if_interrupted();
+    const int64_t part = std::min(kPart, count - begin);
+    states_.narrow(0, begin, part)
+        .copy_(each_apart(at::kCPU, part, [&](int64_t i) { return text(texts[begin + i], length); }));
+    progress.update(begin + part);
+  }
+}
+
+Tensor CaptionStates::operator()(const std::string& caption) const {
+  const auto found = places_.find(caption);
+  TORCH_CHECK(found != places_.end(), "a caption that was not read: ", caption);
+  return states_[found->second];
+}
+
+BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr<const CaptionStates> states,
+                            StreamConfig config) {
+  config.context_tokens = 0;  // of words
+  const BatchAt pictures = make_stream(data, std::nullopt, config);
+  return [=](int64_t step) {
+    Batch batch = pictures(step);
+    std::vector<Tensor> contexts;
+    for (const auto& [item, index] : items_of_step(config, data->size(), step)) {
+      const std::vector<std::string> captions = data->captions(index);
+      const bool none = captions.empty() || is_dropped(config, item);
+      contexts.push_back((*states)(none ? "" : captions[draw_caption(config, item, std::ssize(captions))]));
+    }
+    batch.condition.context = at::stack(contexts).to(at::kFloat);
+    return batch;
+  };
+}
+
+}  // namespace uvic
