@@ -22,8 +22,9 @@ CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64
   for (int64_t begin = 0; begin < count; begin += kPart) {
     stop_if_interrupted();
     const int64_t part = std::min(kPart, count - begin);
-    states_.narrow(0, begin, part)
-        .copy_(each_apart(at::kCPU, part, [&](int64_t i) { return text(texts[begin + i], length); }));
+    states_.narrow(0, begin, part).copy_(each_apart(at::kCPU, part, [&](int64_t i) {
+      return text(texts[begin + i], length);
+    }));
     progress.update(begin + part);
   }
 }

@@ -123,7 +123,8 @@ Tensor Bert::operator()(const Tensor& ids, const Tensor& real) const {
   const Tensor seen = real.unsqueeze(1).unsqueeze(1);
   Tensor x = norm_(at::embedding(tokens_, ids).to(at::kFloat) + types_[0] + positions_.narrow(0, 0, ids.size(1)));
   for (const Layer& layer : layers_) {
-    const Tensor mixed = at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)), seen);
+    const Tensor mixed =
+        at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)), seen);
     x = layer.norm1(x + layer.out(mixed.transpose(1, 2).flatten(2)));
     x = layer.norm2(x + layer.down(at::gelu(layer.up(x))));
   }

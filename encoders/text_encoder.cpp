@@ -13,8 +13,10 @@ constexpr const char *kNetwork = "text_encoder", *kTokenizer = "tokenizer", *kCo
 fs::path find_network(const fs::path& given) {
   const fs::path cached = cache_folder() / "weights" / given, folder = fs::is_directory(given) ? given : cached;
   if (!fs::is_directory(folder))
-    fail("no text encoder at '{}' (nor in {}): expected a folder with its {}; scripts/setup --minilm installs "
-         "all-MiniLM-L6-v2", given.string(), cached.string(), kConfig);
+    fail(
+        "no text encoder at '{}' (nor in {}): expected a folder with its {}; scripts/setup --minilm installs "
+        "all-MiniLM-L6-v2",
+        given.string(), cached.string(), kConfig);
   for (const fs::path& place : {folder, folder / kNetwork})
     if (fs::exists(place / kConfig)) return place;
   fail("no text encoder in {}: expected {} there or in {}", folder.string(), kConfig, (folder / kNetwork).string());

@@ -36,8 +36,7 @@ bool is_ideograph(UChar32 c) {
 
 // Also the symbols of ASCII.
 bool is_punctuation(UChar32 c) {
-  return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126) ||
-         u_ispunct(c);
+  return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126) || u_ispunct(c);
 }
 
 bool is_space(UChar32 c) {
@@ -127,8 +126,7 @@ void WordPieces::append(const std::string& word, std::vector<int64_t>& ids) cons
 WordPieces::Tokens WordPieces::encode(std::string_view text, int64_t length) const {
   TORCH_CHECK(length >= 2, "no room for a text");
   Tokens tokens{{start_}, 0, 0};
-  for (const icu::UnicodeString& word :
-       split(decode(text))) {
+  for (const icu::UnicodeString& word : split(decode(text))) {
     std::string utf8;
     if (word.countChar32() > kLongestWord)
       tokens.ids.push_back(unknown_);
