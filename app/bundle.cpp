@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
 #include "core/pth.h"
 
 namespace uvic {
@@ -42,8 +45,8 @@ void write_transformer(const fs::path& folder, const Model& model) {
                                 {"attention", c.attention}});
 }
 
-void write_vae(const fs::path& folder, const Model& model) {
-  write_weights(folder / kDiffusionWeights, model.autoencoder->parameters());
+// Error if diffusers has no config for such an autoencoder.
+ordered_json vae_config(const Model& model) {
   const AutoencoderConfig& c = model.autoencoder->config();
   for (const bool attention : c.attention)
     if (attention)
@@ -51,20 +54,19 @@ void write_vae(const fs::path& folder, const Model& model) {
   if (!c.double_z || c.stem != c.channels.front() || c.z_channels != c.embed_dim)
     fail(
         "an autoencoder without variances, or with widths of its own for stem or latents, has no config in diffusers: "
-        "it "
-        "cannot be bundled");
-  write_json(folder / kConfig, {{"_class_name", "AutoencoderKL"},
-                                {"act_fn", "silu"},
-                                {"in_channels", c.in_channels},
-                                {"out_channels", c.out_channels},
-                                {"latent_channels", c.z_channels},
-                                {"block_out_channels", c.channels},
-                                {"down_block_types", std::vector<std::string>(c.channels.size(), "DownEncoderBlock2D")},
-                                {"up_block_types", std::vector<std::string>(c.channels.size(), "UpDecoderBlock2D")},
-                                {"layers_per_block", c.res_blocks},
-                                {"norm_num_groups", c.groups},
-                                {"sample_size", picture_size(model)},
-                                {"scaling_factor", model.latent_scale}});
+        "it cannot be bundled");
+  return {{"_class_name", "AutoencoderKL"},
+          {"act_fn", "silu"},
+          {"in_channels", c.in_channels},
+          {"out_channels", c.out_channels},
+          {"latent_channels", c.z_channels},
+          {"block_out_channels", c.channels},
+          {"down_block_types", std::vector<std::string>(c.channels.size(), "DownEncoderBlock2D")},
+          {"up_block_types", std::vector<std::string>(c.channels.size(), "UpDecoderBlock2D")},
+          {"layers_per_block", c.res_blocks},
+          {"norm_num_groups", c.groups},
+          {"sample_size", picture_size(model)},
+          {"scaling_factor", model.latent_scale}};
 }
 
 void write_text(const fs::path& folder, const TextEncoder& encoder) {
@@ -98,23 +100,31 @@ constexpr Renamed kSchedules[] = {
     {"scaled-linear", "scaled_linear"}, {"linear", "linear"}, {"cosine", "squaredcos_cap_v2"}};
 constexpr Renamed kPredictions[] = {{"eps", "epsilon"}, {"x0", "sample"}, {"v", "v_prediction"}};
 
-std::string renamed(std::span<const Renamed> table, const std::string& name) {
+std::optional<std::string> renamed(std::span<const Renamed> table, const std::string& name) {
   for (const auto& [here, there] : table)
     if (here == name) return std::string(there);
-  fail("diffusers has no '{}': the model cannot be bundled", name);
+  return std::nullopt;
 }
 
-void write_scheduler(const fs::path& folder, const RunConfig& config) {
-  const auto of = [&](double own, double usual) { return own > 0 ? own : usual; };
-  const bool linear = config.schedule.kind == "linear";
-  write_json(folder / "scheduler_config.json", {{"_class_name", "DPMSolverSinglestepScheduler"},
-                                                {"num_train_timesteps", 1000},
-                                                {"beta_schedule", renamed(kSchedules, config.schedule.kind)},
-                                                {"beta_start", of(config.schedule.beta_start, linear ? 1e-4 : 0.00085)},
-                                                {"beta_end", of(config.schedule.beta_end, linear ? 0.02 : 0.012)},
-                                                {"prediction_type", renamed(kPredictions, config.objective.prediction)},
-                                                {"algorithm_type", "dpmsolver++"},
-                                                {"solver_order", 3}});
+// Nothing if diffusers has no such schedule (continuous time) or prediction.
+std::optional<ordered_json> scheduler_config(const Model& model) {
+  const auto schedule = renamed(kSchedules, model.card.config.schedule.kind);
+  const auto prediction = renamed(kPredictions, model.card.config.objective.prediction);
+  if (!schedule || !prediction) return std::nullopt;
+  const int64_t steps = model.schedule->steps();
+  // Schedule::beta is a rate per unit of time, and multiplying it back leaves a last digit of rounding.
+  const auto beta = [&](int64_t step) {
+    const double n = static_cast<double>(steps);
+    return std::round(model.schedule->beta(static_cast<double>(step) / n) / n * 1e12) / 1e12;
+  };
+  return ordered_json{{"_class_name", "DPMSolverSinglestepScheduler"},
+                      {"num_train_timesteps", steps},
+                      {"beta_schedule", *schedule},
+                      {"beta_start", beta(1)},
+                      {"beta_end", beta(steps)},
+                      {"prediction_type", *prediction},
+                      {"algorithm_type", "dpmsolver++"},
+                      {"solver_order", 3}};
 }
 
 }  // namespace
@@ -141,23 +151,37 @@ void write_bundle(const fs::path& given, const Model& model) {
   fs::path folder = fs::absolute(given).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
   if (fs::exists(folder)) fail("'{}' exists: choose another name", given.string());
+  // What cannot be said in a config is known before the large files are written.
+  const auto vae = model.autoencoder ? std::optional(vae_config(model)) : std::nullopt;
+  const auto scheduler = scheduler_config(model);
   const fs::path unfinished = folder.string() + fmt::format(".tmp{}", ::getpid());
   try {
     ordered_json index = {{"_class_name", "UVicPipeline"}, {kTransformer, {"uvic", "UVit"}}};
     write_transformer(unfinished / kTransformer, model);
-    if (model.autoencoder) {
-      write_vae(unfinished / kVae, model);
+    stop_if_interrupted();
+    if (vae) {
+      write_weights(unfinished / kVae / kDiffusionWeights, model.autoencoder->parameters());
+      write_json(unfinished / kVae / kConfig, *vae);
       index[kVae] = {"diffusers", "AutoencoderKL"};
+      stop_if_interrupted();
     }
     if (model.text) {
       write_text(unfinished, *model.text);
       index[kText] = {"transformers", "CLIPTextModel"};
       index[kTokenizer] = {"transformers", "CLIPTokenizer"};
+      stop_if_interrupted();
     }
-    write_scheduler(unfinished / kScheduler, model.card.config);
-    index[kScheduler] = {"diffusers", "DPMSolverSinglestepScheduler"};
+    if (scheduler) {
+      write_json(unfinished / kScheduler / "scheduler_config.json", *scheduler);
+      index[kScheduler] = {"diffusers", "DPMSolverSinglestepScheduler"};
+    } else {
+      log_line(fmt::format("no {}/: diffusers has none for the {} schedule and {} prediction; uvic needs none",
+                           kScheduler, model.card.config.schedule.kind, model.card.config.objective.prediction));
+    }
     write_json(unfinished / kIndex, index);
-    fs::rename(unfinished, folder);
+    std::error_code error;
+    fs::rename(unfinished, folder, error);
+    if (error) fail("cannot rename {} to {}: {}", unfinished.string(), folder.string(), error.message());
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);

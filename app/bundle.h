@@ -12,7 +12,8 @@ bool is_bundle(const std::filesystem::path& path);
 std::filesystem::path bundled_model(const std::filesystem::path& bundle);  // the U-ViT's weights
 EncoderFiles bundled_encoders(const std::filesystem::path& bundle);        // those that are there
 
-// The weights keep their types. The folder appears when it is complete. Error if it exists already.
+// The weights keep their types. The folder appears when it is complete; scheduler/ is left out, with a message, where
+// diffusers has none. Error if the folder exists already; Interrupted after Ctrl-C.
 void write_bundle(const std::filesystem::path& folder, const Model& model);
 
 }  // namespace uvic

@@ -52,7 +52,7 @@ void add_bundle_command(CLI::App& app) {
   sub->add_option("--latent-scale", c.encoders.latent_scale,
                   "factor of the latents; default: the model's own, else the autoencoder's")
       ->check(number<double>())
-      ->check(at_least(1e-6));
+      ->check(at_least(kSmallestScale));
   c.source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
   sub->callback([command] { command->run(); });

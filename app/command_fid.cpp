@@ -71,6 +71,18 @@ std::string to_text(const MetricValue& value, const Features& features, int64_t 
   return text + ")";
 }
 
+// What files in folders and archives are is not known, nor statistics that uvic did not write.
+std::optional<std::string> known_protocol(const Side& side) {
+  const bool known = side.model || side.data || !note(side, "features").empty();
+  return known ? std::optional(note(side, "protocol")) : std::nullopt;
+}
+
+// The label of the drawn images says more than that of the real ones, since it has their number.
+std::string protocol_of(const Side& a, const Side& b) {
+  const std::string of_a = note(a, "protocol"), of_b = note(b, "protocol");
+  return of_a.size() > of_b.size() ? of_a : of_b;
+}
+
 nlohmann::ordered_json to_json(const MetricValue& value) {
   nlohmann::ordered_json json{{"value", value.value}};
   if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
@@ -87,12 +99,14 @@ struct FidCommand {
 
   void run() {
     const auto begin = std::chrono::steady_clock::now();
+    scoring.fix_by_protocol();
     Side a = scoring.open(text_a), b = scoring.open(text_b);
     scoring.check_flags({&a, &b});
     if (doctor) return examine(a, b);
     expect_explainable(a, b);
     scoring.plan(a, &b);
     scoring.plan(b, &a);
+    if (!force) expect_same_protocol(a.text, known_protocol(a), b.text, known_protocol(b));
     std::unique_ptr<FeatureNet> net;
     if (a.has_images() || b.has_images() || !scoring.features.empty()) net = scoring.load_net({&a, &b});
     const Features used = net ? features_of(*net) : features_of_statistics(a, b);
@@ -148,12 +162,16 @@ struct FidCommand {
         ((needs.logits && !side.stored.logits.defined()) || (needs.spatial && !side.stored.spatial.defined())))
       fail("--metrics {} needs {}, which {} does not hold", metric, needs.logits ? "logits" : "spatial features",
            side.text);
+    if (side.has_images() && needs.logits && !net->has_logits())
+      fail("--metrics {} needs a classifier's logits, which {} has not; use --features inception-fid", metric,
+           net->name());
     if (side.has_images() && needs.spatial && !net->has_spatial())
       fail("--metrics {} needs spatial features, which {} has not; use --features inception-fid", metric, net->name());
   }
 
   void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b) const {
-    const std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
+    std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
+    if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + protocol;
     for (const MetricValue& value : values)
       fmt::print("{}{}\n", to_text(value, used, a.set->moments.n), values.size() == 1 ? "   " + sides : std::string());
     if (values.size() > 1) fmt::print("{}\n", sides);
@@ -173,6 +191,7 @@ struct FidCommand {
                                 {"features", used.name},
                                 {"weights", used.weights},
                                 {"resize", used.resize},
+                                {"protocol", protocol_of(a, b)},
                                 {"a", to_json(a)},
                                 {"b", to_json(b)},
                                 {"seconds", seconds}};
@@ -209,7 +228,7 @@ void add_fid_command(CLI::App& app) {
       "--explain", fid->explain,
       "also tell means from covariances, and write to this PNG the pairs of images that are nearest (copies of "
       "training images would be among them) and farthest");
-  sub->add_flag("--force", fid->force, "overwrite the picture of --explain");
+  sub->add_flag("--force", fid->force, "overwrite the picture of --explain; compare across protocols");
   fid->scoring.add_options(*sub);
   sub->callback([fid] { fid->run(); });
 }

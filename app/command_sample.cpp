@@ -8,12 +8,14 @@
 #include "app/json_lines.h"
 #include "app/picture_files.h"
 #include "app/pipeline.h"
+#include "app/prompts.h"
 #include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/train.h"
+#include "encoders/tiled_decode.h"
 
 namespace uvic {
 namespace {
@@ -62,6 +64,7 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .clip_x0 = how.sampler.clip_x0,
                 .precision = std::string(name_of(precisions(), model.precision)),
                 .tile = how.tile,
+                .latent_scale = model.autoencoder ? model.latent_scale : 0,
                 .to_prompt = request.to_prompt,
                 .to_seed = request.to_seed,
                 .mix = request.mix,
@@ -84,15 +87,6 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
   if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
     recipe.label_name = model.card.classes[*request.label];
   return recipe;
-}
-
-std::vector<std::string> read_prompts(const std::string& file) {
-  std::vector<std::string> prompts;
-  std::istringstream lines(read_file(file, "prompts"));
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) prompts.push_back(line);
-  if (prompts.empty()) fail("{} holds no prompts: expected one a line", file);
-  return prompts;
 }
 
 // A prompt the model cannot follow is drawn all the same, but not silently.
@@ -172,6 +166,7 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (!cfg_scale) cfg_scale = recipe.cfg_scale;
   if (precision.empty()) precision = recipe.precision;
   if (!tile) tile = recipe.tile;
+  if (encoders.latent_scale == 0) encoders.latent_scale = recipe.latent_scale;
   if (!to_prompt) to_prompt = recipe.to_prompt;
   if (!to_seed) to_seed = recipe.to_seed;
   if (!frames && (recipe.to_prompt || recipe.to_seed)) mix = recipe.mix;
@@ -301,10 +296,10 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--latent-scale", c.encoders.latent_scale,
                   "factor of the latents; default: the model's own, else the autoencoder's")
       ->check(number<double>())
-      ->check(at_least(1e-6));
+      ->check(at_least(kSmallestScale));
   sub->add_option("--tile", c.tile, "decode latents in blended tiles of that side: less memory, seams hardly to be seen")
       ->check(number<int64_t>())
-      ->check(at_least(8));
+      ->check(at_least(kSmallestTile));
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
   sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
   sub->add_option("--class", c.label, "class name or number to draw");

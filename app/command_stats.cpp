@@ -26,6 +26,7 @@ struct StatsCommand {
     if (extension != ".npz" && extension != ".feats")
       fail("--out {}: statistics are an .npz file, the features of every image a .feats file", out);
     if (fs::exists(out) && !force && extension == ".npz") fail("{} exists: give --force to overwrite it", out);
+    scoring.fix_by_protocol();
     Side side = scoring.open(text);
     if (side.form == Form::kStatistics) fail("{} holds statistics already", text);
     if (side.form == Form::kFeatures && extension == ".feats") fail("{} holds features already", text);
@@ -36,6 +37,7 @@ struct StatsCommand {
     expect_writable(fs::path(out).parent_path());
     auto notes = net ? notes_of(*net) : side.notes;
     if (net) notes["label"] = net->label();
+    if (const std::string protocol = note(side, "protocol"); !protocol.empty()) notes["protocol"] = protocol;
     notes["version"] = "uvic " UVIC_VERSION;
     if (extension == ".npz") {
       measure(side, net.get(), {}, text);

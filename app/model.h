@@ -55,6 +55,8 @@ bool reads_text_states(const UVitConfig& config);
 Model load_model(const std::filesystem::path& path, at::Device device,
                  const std::optional<RunConfig>& fallback = std::nullopt);
 
+constexpr double kSmallestScale = 1e-6;  // of latents
+
 // The networks around a model of latents and text states, as options give them.
 struct EncoderFiles {
   std::string autoencoder, text;  // "": none

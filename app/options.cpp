@@ -159,6 +159,8 @@ void RunOptions::add_output(OutputConfig& c) {
   add("--output.sample_every", c.sample_every, "steps between sample grids; 0: none")->check(at_least(0));
   add("--output.grid", c.grid, "rows and columns of a sample grid")->check(between(1, 32));
   add("--output.autoencoder", c.autoencoder, "decodes the sample grids of a model of latents; without it there are none");
+  add("--output.prompts", c.prompts, "file of the grids' prompts, one a line; empty: captions of the data");
+  add("--output.text", c.text, "text encoder (folder) that reads output.prompts for a model of text states");
 }
 
 void RunOptions::apply_toml(const std::string& text, const std::string& origin) {

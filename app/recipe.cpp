@@ -4,7 +4,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "app/model.h"
 #include "core/error.h"
+#include "encoders/tiled_decode.h"
 
 namespace uvic {
 namespace {
@@ -101,6 +103,7 @@ std::string to_parameters(const Recipe& r) {
   if (r.clip_x0) text += ", Clip x0: true";
   if (r.precision != "fp32") text += fmt::format(", Precision: {}", quoted(r.precision));
   if (r.tile > 0) text += fmt::format(", Decoder tile: {}", r.tile);
+  if (r.latent_scale > 0) text += fmt::format(", Latent scale: {}", r.latent_scale);
   if (r.strength) text += fmt::format(", Denoising strength: {}", *r.strength);
   if (!r.image_hash.empty()) text += fmt::format(", Init image hash: {}", r.image_hash);
   if (!r.mask_hash.empty()) text += fmt::format(", Mask hash: {}", r.mask_hash);
@@ -135,6 +138,10 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
     if (fields.contains("CFG scale")) r.cfg_scale = parse_number<double>(get("CFG scale"), "CFG scale");
     if (fields.contains("Eta")) r.eta = parse_number<double>(get("Eta"), "Eta");
     if (fields.contains("Decoder tile")) r.tile = parse_number<int64_t>(get("Decoder tile"), "Decoder tile");
+    if (r.tile != 0 && r.tile < kSmallestTile) fail("Decoder tile {} is below {}", r.tile, kSmallestTile);
+    if (fields.contains("Latent scale")) r.latent_scale = parse_number<double>(get("Latent scale"), "Latent scale");
+    if (r.latent_scale != 0 && !(std::isfinite(r.latent_scale) && r.latent_scale >= kSmallestScale))
+      fail("Latent scale {} is no number from {} on", r.latent_scale, kSmallestScale);
     if (fields.contains("Denoising strength"))
       r.strength = parse_number<double>(get("Denoising strength"), "Denoising strength");
     if (fields.contains("To seed")) r.to_seed = parse_number<uint64_t>(get("To seed"), "To seed");

@@ -15,7 +15,8 @@ struct Recipe {
   double cfg_scale = 1, eta = 0;
   bool clip_x0 = false;
   std::string precision = "fp32";
-  int64_t tile = 0;  // latents were decoded in tiles of that side
+  int64_t tile = 0;                      // latents were decoded in tiles of that side; 0: whole
+  double latent_scale = 0;               // of a model of latents
   std::optional<std::string> to_prompt;  // drawn on the way to another prompt or seed,
   std::optional<uint64_t> to_seed;
   double mix = 0;                     // so far

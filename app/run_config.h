@@ -29,6 +29,8 @@ struct OutputConfig {
   int64_t sample_every = 1000;   // 0: no grids
   int64_t grid = 6;              // rows and columns of the sample grid
   std::string autoencoder;       // makes pictures of latents for the grid; "": no grids of latents
+  std::string prompts;           // file of the grid's prompts, one a line; "": captions of the data
+  std::string text;              // folder of the text encoder that reads them for a model of text states
 };
 
 struct EvalConfig {

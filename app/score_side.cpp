@@ -8,6 +8,7 @@
 #include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/progress.h"
 #include "core/run_folder.h"
 #include "eval/feats.h"
 #include "eval/inception_input.h"
@@ -27,7 +28,8 @@ Form form_of(const std::string& text) {
   if (extension == ".npz" && exists) return is_image_array(path) ? Form::kFiles : Form::kStatistics;
   if (extension == ".feats" && exists) return Form::kFeatures;
   if (fs::is_directory(path)) {
-    if (is_bundle(path) || RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") || fs::exists(path / "nnet_ema.pth"))
+    if (is_bundle(path) || RunFolder::is_run(path) || fs::exists(path / "model_ema.safetensors") ||
+        fs::exists(path / "nnet_ema.pth"))
       return Form::kModel;
     return Form::kFiles;
   }
@@ -58,6 +60,10 @@ void Scoring::add_options(CLI::App& app) {
       ->check(one_of(resize_modes()).description(""));
   app.add_option("--num", num, "at most so many images; default: all, and of a model as many as of the other side")
       ->check(CLI::Range(int64_t{2}, int64_t{100'000'000}));
+  std::string rules;
+  for (const auto& rule : protocols()) rules += fmt::format("\n  {:15} {}", rule.name, rule.summary);
+  app.add_option("--protocol", protocol, "how the score is made, fixed under a name; noted and compared" + rules)
+      ->check(one_of(protocols()).description(""));
   for_models = {
       app.add_option("-b,--batch", batch, "images drawn at a time; does not change them")->check(CLI::Range(1, 4096)),
       app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own")
@@ -73,6 +79,25 @@ void Scoring::add_options(CLI::App& app) {
   };
   source.add_options(app);
   options = std::make_unique<RunOptions>(app, config, RunOptions::kModelOnly);
+}
+
+const Entry<Protocol>* Scoring::rule() const {
+  return protocol.empty() ? nullptr : &find(protocols(), protocol, "protocol");
+}
+
+void Scoring::fix_by_protocol() {
+  if (!rule()) return;
+  const Protocol& p = rule()->value;
+  const auto expect = [&](const char* flag, bool agrees, const std::string& fixed) {
+    if (!agrees) fail("{} contradicts --protocol {}, which has {}", flag, protocol, fixed);
+  };
+  expect("--sampler", sampler.empty() || sampler == p.sampler, std::string(p.sampler));
+  expect("--steps", steps.value_or(p.steps) == p.steps, fmt::format("{} steps", p.steps));
+  expect("--cfg-scale", cfg_scale.value_or(p.cfg_scale) == p.cfg_scale, fmt::format("guidance {}", p.cfg_scale));
+  expect("--resize", resize.empty() || resize == p.resize, fmt::format("the {} resize", p.resize));
+  sampler = p.sampler;
+  steps = p.steps;
+  cfg_scale = p.cfg_scale;
 }
 
 void Scoring::open_model(Side& side) const {
@@ -101,6 +126,20 @@ void Scoring::open_features(Side& side) const {
     if ((side.stored.*member).defined()) side.stored.*member = (side.stored.*member).narrow(0, 0, side.count);
 }
 
+void Scoring::open_data(Side& side) const {
+  Spec spec = Spec::parse(side.text);
+  if (rule()) {
+    side.data = open_dataset(protocol_data(*rule(), spec));
+    side.notes["protocol"] = protocol_label(*rule(), side.data->image_size(), 0);
+  } else {
+    // Some kinds read every image on opening.
+    const int64_t limit = spec.get_int("limit", 0);
+    if (num > 0) spec.options["limit"] = std::to_string(limit > 0 ? std::min(limit, num) : num);
+    side.data = open_dataset(spec);
+  }
+  side.images = dataset_images(side.data);
+}
+
 Side Scoring::open(const std::string& text) const {
   Side side;
   side.text = text;
@@ -120,17 +159,12 @@ Side Scoring::open(const std::string& text) const {
     case Form::kFiles:
       side.images = fs::path(text).extension() == ".npz" ? array_images(text) : file_images(text);
       break;
-    case Form::kData: {
-      Spec spec = Spec::parse(text);
-      // Some kinds read every image on opening.
-      const int64_t limit = spec.get_int("limit", 0);
-      if (num > 0) spec.options["limit"] = std::to_string(limit > 0 ? std::min(limit, num) : num);
-      side.data = open_dataset(spec);
-      side.images = dataset_images(side.data);
-    }
+    case Form::kData:
+      open_data(side);
   }
   if (side.form == Form::kFiles || side.form == Form::kData) {
-    side.count = num > 0 ? std::min(num, side.images.size) : side.images.size;
+    const bool all = num == 0 || (rule() && side.data);
+    side.count = all ? side.images.size : std::min(num, side.images.size);
     if (side.count < 2) fail("{} holds 1 image; a score needs at least 2", text);
   }
   return side;
@@ -141,23 +175,50 @@ void Scoring::check_flags(std::initializer_list<const Side*> sides) const {
   if (num > 0 && !any([](const Side* side) { return side->form != Form::kStatistics; }))
     fail("--num {} does not apply: statistics stand for the images they were computed from", num);
   if (any([](const Side* side) { return side->form == Form::kModel; })) return;
+  if (rule() && !any([](const Side* side) { return side->form == Form::kData; }))
+    fail("--protocol applies to models and data SPECs, and none is given");
   for (const CLI::Option* option : for_models)
     if (option->count() > 0) fail("{} applies to models only, and none is given", option->get_name());
 }
 
 void Scoring::plan(Side& side, const Side* other) const {
   if (!side.model) return;
+  if (rule()) return plan_by_protocol(side, other);
   side.count = num > 0 ? num : other && other->count > 0 ? other->count : side.model->card.config.eval.num;
   side.images =
       model_images(*side.model, conditions_for(*side.model, other ? other->data : nullptr, side.count), side.how);
+}
+
+void Scoring::plan_by_protocol(Side& side, const Side* other) const {
+  const Model& model = *side.model;
+  if (model.card.config.model.context_tokens == 0)
+    fail("--protocol {}: {} was trained without captions", protocol, side.text);
+  if (!other || !other->data)
+    fail("--protocol {}: the captions for {} come from the images it is compared with; use `uvic fid {} {}:PATH`",
+         protocol, side.text, side.text, rule()->value.data);
+  if (const int64_t size = picture_size(model); size != other->data->image_size())
+    fail("{} draws {} pixels, {} has {}: add size={} to it", side.text, size, other->text, other->data->image_size(),
+         size);
+  side.count = num > 0 ? num : rule()->value.images;
+  const auto chosen = chosen_captions(other->data, side.count);
+  side.images = model_images(model, chosen, side.how);
+  side.notes["protocol"] = protocol_label(*rule(), chosen->image_size(), side.count);
+
+  std::string name = side.notes["protocol"], list;
+  std::replace(name.begin(), name.end(), '/', '-');
+  for (int64_t i = 0; i < side.count; ++i) list += chosen->captions(i).front() + '\n';
+  const fs::path path(side.text), file = (fs::is_directory(path) ? path : path.parent_path()) / (name + ".txt");
+  write_atomically(file, list);
+  log_line(fmt::format("the captions are in {}", file.string()));
 }
 
 // What they were computed with counts, unless flags say otherwise.
 std::unique_ptr<FeatureNet> Scoring::load_net(std::initializer_list<const Side*> sides) const {
   std::string name = features, mode = resize;
   for (const Side* side : sides) {
-    if (name.empty() && weights.empty()) name = note(*side, "features");
-    if (mode.empty()) mode = note(*side, "resize");
+    const std::string noted = note(*side, "features");
+    if (name.empty() && weights.empty()) name = noted;
+    if (mode.empty() && (name.empty() || name == noted)) mode = note(*side, "resize");
   }
   auto net = load_feature_net(name, weights, mode);
   for (const Side* side : sides)

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "app/config_source.h"
+#include "app/protocol.h"
 #include "app/score.h"
 #include "eval/feature_set.h"
 
@@ -36,7 +37,7 @@ struct Side {
 
 // The flags that `fid` and `stats` share, and what they make of an argument.
 struct Scoring {
-  std::string features, weights, resize, device = "cpu", sampler;
+  std::string features, weights, resize, device = "cpu", sampler, protocol;
   int64_t num = 0;
   std::optional<int64_t> batch, steps;
   std::optional<double> cfg_scale;
@@ -46,11 +47,14 @@ struct Scoring {
   std::vector<const CLI::Option*> for_models;
 
   void add_options(CLI::App& app);
+  // Before anything is opened: what a protocol fixes takes the place of flags. Error for a flag that says otherwise.
+  void fix_by_protocol();
   // Error naming `text` and the forms if it is none of them, and for an empty set or a single image.
   Side open(const std::string& text) const;
   // Error for flags that none of the sides heeds.
   void check_flags(std::initializer_list<const Side*> sides) const;
-  // Decides how many images of `side` count, and where a model's conditions come from.
+  // Decides how many images of `side` count, and where a model's conditions come from. A protocol's captions are also
+  // written beside the model.
   void plan(Side& side, const Side* other) const;
   // Error if a side that is no images was computed otherwise. What is not said by flags, such a side says.
   std::unique_ptr<FeatureNet> load_net(std::initializer_list<const Side*> sides) const;
@@ -58,6 +62,9 @@ struct Scoring {
  private:
   void open_model(Side& side) const;
   void open_features(Side& side) const;
+  void open_data(Side& side) const;
+  void plan_by_protocol(Side& side, const Side* other) const;
+  const Entry<Protocol>* rule() const;  // null without --protocol
 };
 
 // Sets side.set, with what `keep` asks for; `net` may be null if the side has no images.

@@ -40,6 +40,19 @@ void check_autoencoder(const RunConfig& config, const LatentDataset& data) {
          data.autoencoder().substr(0, 10), path, hash.substr(0, 10));
 }
 
+// Another encoder than that of the captions says something else of the empty prompt.
+void check_text(const OutputConfig& config, const LatentDataset& data) {
+  if (config.prompts.empty() != config.text.empty())
+    fail("output.prompts and output.text go together: the prompts of the grids, and the text encoder that reads them");
+  if (config.text.empty()) return;
+  if (config.autoencoder.empty())
+    fail("output.prompts are for sample grids, which latents have with output.autoencoder only");
+  constexpr double kRounding = 1e-3;
+  const Tensor own = load_text_encoder(config.text)("")[0], of_data = data.null_context();
+  if (own.sizes() != of_data.sizes() || !at::allclose(own, of_data, kRounding, kRounding))
+    fail("output.text {} is not the text encoder that {} was made with", config.text, data.description());
+}
+
 }  // namespace
 
 void fit_latents(RunConfig& config, const LatentDataset& data) {
@@ -56,6 +69,7 @@ void fit_latents(RunConfig& config, const LatentDataset& data) {
   fit_scale(config.data, data);
   if (config.data.condition == "text") expect_fit(config.model, data);
   check_autoencoder(config, data);
+  check_text(config.output, data);
 }
 
 void fit_pictures(const RunConfig& config) {
@@ -65,6 +79,8 @@ void fit_pictures(const RunConfig& config) {
          config.data.latent_scale, config.data.spec);
   if (!config.output.autoencoder.empty())
     fail("output.autoencoder: {} holds pictures, which need none", config.data.spec);
+  if (!config.output.text.empty())
+    fail("output.text: a model of pictures learns words of its own, so {} is not needed", config.output.text);
 }
 
 void request_caption(const LatentDataset& data, int64_t place, Request& request) {

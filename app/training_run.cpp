@@ -10,6 +10,7 @@
 #include "app/latent_stream.h"
 #include "app/model.h"
 #include "app/pipeline.h"
+#include "app/prompts.h"
 #include "app/training_latents.h"
 #include "app/training_loss.h"
 #include "core/image.h"
@@ -76,7 +77,8 @@ class Run {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
     if (config_.model.classes == 0) ema_model_.card.classes.clear();
-    if (data_.latents || data_.states) attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = ""});
+    if (data_.latents || data_.states)
+      attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
   }
 
   int train() {
@@ -169,11 +171,12 @@ class Run {
     for (int64_t i = 0; i < side * side; ++i) {
       Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
       if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
-      if (data_.vocabulary || data_.states) {
-        const std::vector<std::string> texts = data_.images->captions(i % data_.images->size());
-        if (!texts.empty()) request.prompt = texts.front();
-      }
-      if (data_.latents && config_.model.context_tokens > 0) request_caption(*data_.latents, i, request);
+      if (!data_.prompts.empty())
+        request.prompt = data_.prompts[static_cast<size_t>(i) % data_.prompts.size()];
+      else if (data_.latents && config_.model.context_tokens > 0)
+        request_caption(*data_.latents, i, request);
+      else if (data_.vocabulary || data_.states)
+        request.prompt = data_.images->captions(i % data_.images->size()).front();
       captions.push_back(request.prompt);
       requests.push_back(request);
     }
@@ -250,7 +253,13 @@ TrainingData open_training_data(RunConfig& config) {
   Spec spec = Spec::parse(config.data.spec);
   spec.options.try_emplace("size", std::to_string(config.model.image_size));
   config.data.spec = spec.text();
-  TrainingData data{.images = open_dataset(spec), .latents = {}, .vocabulary = {}, .text_encoder = {}, .states = {}, .scorer = nullptr};
+  TrainingData data{.images = open_dataset(spec),
+                    .latents = {},
+                    .vocabulary = {},
+                    .text_encoder = {},
+                    .states = {},
+                    .prompts = {},
+                    .scorer = nullptr};
   data.latents = std::dynamic_pointer_cast<const LatentDataset>(data.images);
   if (data.images->image_size() != config.model.image_size)
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
@@ -261,13 +270,18 @@ TrainingData open_training_data(RunConfig& config) {
   else
     fit_pictures(config);
   const std::string& condition = config.data.condition;
+  if (!config.output.prompts.empty()) {
+    if (condition != "text") fail("output.prompts: the model reads no text, since data.condition is {}", condition);
+    data.prompts = read_prompts(config.output.prompts);
+  }
   config.model.classes = condition == "class" ? static_cast<int64_t>(data.images->classes().size()) : 0;
   if (condition == "class" && config.model.classes == 0)
     fail("data.condition is class, but the data has no classes: {}", data.images->description());
   if (condition == "text" && data.latents) {
     config.model.vocabulary = 0;  // the states are there
   } else if (condition == "text") {
-    if (config.model.context_tokens == 0) fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
+    if (config.model.context_tokens == 0)
+      fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
     if (!config.data.text_encoder.empty()) {
       read_captions(config, data);
     } else {
@@ -278,7 +292,8 @@ TrainingData open_training_data(RunConfig& config) {
     config.model.context_tokens = config.model.vocabulary = 0;
   }
   if (config.output.name.empty())
-    config.output.name = fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
+    config.output.name =
+        fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
   if (config.eval.every > 0)
     data.scorer = std::make_shared<ModelScorer>(
         config.eval, config.eval.against.empty() ? data.images : open_dataset(config.eval.against));

@@ -20,8 +20,9 @@ struct TrainingData {
   std::shared_ptr<const Dataset> images;
   std::shared_ptr<const LatentDataset> latents;  // the same, if they are latents
   std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
-  std::string text_encoder;               // fingerprint of data.text_encoder, if that reads the captions
+  std::string text_encoder;                     // fingerprint of data.text_encoder, if that reads the captions
   std::shared_ptr<const CaptionStates> states;  // what it reads
+  std::vector<std::string> prompts;      // of the sample grids; empty: captions of the data
   std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
 };
 

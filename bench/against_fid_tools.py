@@ -1,4 +1,8 @@
-"""Runs uvic and the tools of fid_tools.py on the same two folders of images and prints what each says and takes."""
+"""Runs uvic and the tools of fid_tools.py on the same two folders of images and prints what each says and takes.
+
+Everything runs on one thread and times are CPU seconds, so that a busy machine changes little. uvic's are those of the
+whole program; of the others only the work itself counts, without the start of Python and the loading of the network.
+"""
 
 import json
 import os
@@ -6,24 +10,25 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 
 HERE = pathlib.Path(__file__).parent
 UVIC = "build/uvic"
+QUIET = ["--quiet", "--threads", "1"]
 # The tool whose resize each of uvic's modes follows.
 RESIZE_OF = {"pytorch-fid": "pytorch-fid", "clean-fid": "clean", "torch-fidelity": "tf"}
-FIELDS = ["fid", "kid", "is", "precision", "recall"]
+FIELDS = ["FID", "KID", "IS", "precision", "recall"]
 
 
 def run(command, **options):
-    """Standard output, seconds and peak MiB of a command, which must succeed."""
-    start = time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **options)
+    """Standard output, CPU seconds and peak MiB of a command, which must succeed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, env=environment,
+                               **options)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"failed: {' '.join(map(str, command))}")
-    return output, time.perf_counter() - start, usage.ru_maxrss / 1024
+    return output, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def flat(folder, to):
@@ -35,16 +40,20 @@ def flat(folder, to):
 
 
 def uvic(a, b, weights, resize, scratch):
-    """Features of each side into a file, then the metrics from the files."""
+    """The features of each side into a file, in one pass; then from the files the statistics and all metrics."""
     network = ["--weights", weights, "--resize", resize]
-    features_s, peaks = 0, []
+    features_s, peaks, files = 0, [], {}
     for name, folder in (("a", a), ("b", b)):
-        _, seconds, peak = run([UVIC, "stats", folder, "-o", scratch / f"{name}-{resize}.npz", *network, "--quiet"])
+        files[name] = scratch / f"{name}-{resize}.feats"
+        _, seconds, peak = run([UVIC, "stats", folder, "-o", files[name], *network, *QUIET])
         features_s += seconds
         peaks.append(peak)
-    _, frechet_s, peak = run([UVIC, "fid", scratch / f"a-{resize}.npz", scratch / f"b-{resize}.npz", *network, "--quiet"])
-    output, _, _ = run([UVIC, "fid", a, b, "--metrics", "fid,kid,is,prdc", "--json", *network, "--quiet"])
-    values = json.loads(output.splitlines()[-1])
+        run([UVIC, "stats", files[name], "-o", files[name].with_suffix(".npz"), *QUIET])
+    statistics = [file.with_suffix(".npz") for file in files.values()]
+    _, frechet_s, _ = run([UVIC, "fid", *statistics, *QUIET])
+    output, _, peak = run([UVIC, "fid", *files.values(), "--metrics", "fid,kid,is,prdc", "--json", *QUIET])
+    metrics = json.loads(output.splitlines()[-1])["metrics"]
+    values = {name: metrics[name]["value"] for name in FIELDS}
     return {**values, "features_s": features_s, "frechet_s": frechet_s, "peak_mib": max(*peaks, peak)}
 
 
@@ -56,12 +65,13 @@ def other(tool, a, b, scratch):
 def exchange_statistics(a, b, weights, scratch, expected):
     """uvic's statistics in pytorch-fid's command line, and pytorch-fid's in uvic."""
     cli = [sys.executable, "-m", "pytorch_fid", "--device", "cpu", "--num-workers", "0"]
-    environment = {"env": {**os.environ, "TORCH_HOME": str(scratch)}, "stderr": subprocess.DEVNULL}
+    environment = {"env": {"TORCH_HOME": str(scratch)}, "stderr": subprocess.DEVNULL}
     theirs, _, _ = run([*cli, scratch / "a-pytorch-fid.npz", scratch / "b-pytorch-fid.npz"], **environment)
     run([*cli, "--save-stats", a, scratch / "theirs.npz"], **environment)
-    ours, _, _ = run([UVIC, "fid", scratch / "theirs.npz", b, "--weights", weights, "--json", "--quiet"])
+    ours, _, _ = run([UVIC, "fid", scratch / "theirs.npz", b, "--weights", weights, "--resize", "pytorch-fid",
+                       "--json", *QUIET])
     for name, value in (("pytorch-fid on uvic's statistics", float(re.search(r"FID:\s*(\S+)", theirs).group(1))),
-                        ("uvic on pytorch-fid's statistics", json.loads(ours.splitlines()[-1])["fid"])):
+                        ("uvic on pytorch-fid's statistics", json.loads(ours.splitlines()[-1])["value"])):
         print(f"{name}: {value:.6f}, {abs(value / expected - 1):.1e} from {expected:.6f}")
 
 
@@ -71,7 +81,7 @@ def main():
     run([sys.executable, HERE / "fid_tools.py", "weights", scratch])
     weights = next(scratch.glob("pt_inception*.pth"))
     images = sum(len(list(folder.iterdir())) for folder in (a, b))
-    print("| program | " + " | ".join(FIELDS) + " | images/s | Fréchet s | peak MiB |\n|" + " --- |" * (len(FIELDS) + 4))
+    print("| program | " + " | ".join(FIELDS) + " | images a CPU second | Fréchet, CPU s | peak MiB |\n|" + " --- |" * (len(FIELDS) + 4))
     for tool, resize in RESIZE_OF.items():
         rows = {f"uvic, {resize}": uvic(a, b, weights, resize, scratch), tool: other(tool, a, b, scratch)}
         for name, row in rows.items():
@@ -79,7 +89,7 @@ def main():
             print(f"| {name} | " + " | ".join(values) + f" | {images / row['features_s']:.1f} | {row['frechet_s']:.2f} |"
                   f" {row['peak_mib']:.0f} |", flush=True)
         if tool == "pytorch-fid":
-            exchange_statistics(a, b, weights, scratch, rows[tool]["fid"])
+            exchange_statistics(a, b, weights, scratch, rows[tool]["FID"])
 
 
 main()

@@ -1,7 +1,7 @@
 """pytorch-fid, clean-fid and torch-fidelity on two folders of images with Inception weights from a file of ours.
 
 fid_tools.py weights FOLDER            write the weights in the formats of all tools
-fid_tools.py TOOL A B FOLDER           one JSON object: values, seconds of the features and of the Fréchet distance
+fid_tools.py TOOL A B FOLDER           one JSON object: values, CPU seconds of the features and of the Fréchet distance
 """
 
 import json
@@ -79,7 +79,7 @@ def write_weights(folder):
 
 
 class Stopwatch:
-    """Adds up the seconds inside the functions that it wraps."""
+    """Adds up the CPU seconds inside the functions that it wraps."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -88,9 +88,9 @@ class Stopwatch:
         function = getattr(module, name)
 
         def timed(*args, **options):
-            start = time.perf_counter()
+            start = time.process_time()
             result = function(*args, **options)
-            self.seconds += time.perf_counter() - start
+            self.seconds += time.process_time() - start
             return result
 
         setattr(module, name, timed)
@@ -103,7 +103,7 @@ def pytorch_fid(a, b, folder):
     features.wrap(fid_score, "get_activations")
     distance.wrap(fid_score, "calculate_frechet_distance")
     value = fid_score.calculate_fid_given_paths([a, b], BATCH, DEVICE, 2048, num_workers=0)
-    return {"fid": float(value)}, features, distance
+    return {"FID": float(value)}, features, distance
 
 
 def clean_fid(a, b, folder):
@@ -114,7 +114,7 @@ def clean_fid(a, b, folder):
     distance.wrap(fid, "frechet_distance")
     net = InceptionV3W(str(folder), download=False)
     value = fid.compare_folders(a, b, lambda x: net(x), mode="clean", num_workers=0, batch_size=BATCH, device=DEVICE)
-    return {"fid": float(value)}, features, distance
+    return {"FID": float(value)}, features, distance
 
 
 def torch_fidelity(a, b, folder):
@@ -125,9 +125,10 @@ def torch_fidelity(a, b, folder):
     distance.wrap(metric_fid, "fid_statistics_to_metric")
     values = torch_fidelity.calculate_metrics(
         input1=a, input2=b, cuda=False, cache=False, batch_size=BATCH, fid=True, kid=True, isc=True, prc=True,
+        feature_extractor="inception-v3-compat",  # also for prc, which takes VGG16 by default
         feature_extractor_weights_path=str(folder / PYTORCH_FID_NAME), verbose=False)
-    names = {"frechet_inception_distance": "fid", "kernel_inception_distance_mean": "kid",
-             "inception_score_mean": "is", "precision": "precision", "recall": "recall"}
+    names = {"frechet_inception_distance": "FID", "kernel_inception_distance_mean": "KID",
+             "inception_score_mean": "IS", "precision": "precision", "recall": "recall"}
     return {short: float(values[name]) for name, short in names.items()}, features, distance
 
 

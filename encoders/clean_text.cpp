@@ -48,7 +48,7 @@ UChar32 entity(const std::string& name) {
     const char *begin = name.data() + 1 + hex, *end = name.data() + name.size();
     uint32_t code = 0;
     const auto [stop, error] = std::from_chars(begin, end, code, hex ? 16 : 10);
-    if (stop != end) return -1;
+    if (stop != end || begin == end) return -1;  // "&#x;" has no digits
     const bool valid = error == std::errc() && code != 0 && code <= 0x10FFFF && !U_IS_SURROGATE(code);
     return valid ? static_cast<UChar32>(code) : 0xFFFD;
   }
@@ -103,13 +103,15 @@ bool is_removed_control(UChar32 c) {
 }
 
 UnicodeString fix_characters(const UnicodeString& text, const icu::Normalizer2& compatible) {
+  Status status;
   UnicodeString out, form;
   for (int32_t at = 0; at < text.length(); at = text.moveIndex32(at, 1)) {
     UChar32 c = text.char32At(at);
     if (c >= 0x80 && c <= 0x9F) c = from_windows_1252(static_cast<unsigned char>(c));
-    // One step of decomposition: the ligature of long s and t keeps its long s.
-    if ((is_ligature(c) || is_full_or_half_width(c)) && compatible.getRawDecomposition(c, form))
-      out.append(form);
+    if (is_full_or_half_width(c))
+      out.append(compatible.normalize(UnicodeString(c), status));
+    else if (is_ligature(c) && compatible.getRawDecomposition(c, form))
+      out.append(form);  // one step of decomposition: the ligature of long s and t keeps its long s
     else if (c == 0x2BC || (c >= 0x2018 && c <= 0x201B))
       out.append(u'\'');
     else if (c >= 0x201C && c <= 0x201F)
@@ -117,6 +119,7 @@ UnicodeString fix_characters(const UnicodeString& text, const icu::Normalizer2& 
     else if (!is_removed_control(c))
       out.append(c);
   }
+  status.check();
   return out;
 }
 

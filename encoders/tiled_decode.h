@@ -5,6 +5,8 @@
 
 namespace uvic {
 
+constexpr int64_t kSmallestTile = 8;  // latents; smaller squares would be mostly overlap
+
 // As autoencoder.decode(latents), in squares of `tile` latents that overlap by a quarter and fade into each other, so
 // that the memory is that of one square. Not the same picture to the bit: the attention in the middle sees one square
 // at a time. tile 0, or one that covers the latents: decoded as a whole.

@@ -1,6 +1,7 @@
 #include "eval/efficientnet.h"
 
 #include "core/image.h"
+#include "eval/imagenet.h"
 
 namespace uvic {
 namespace {
@@ -67,9 +68,8 @@ Tensor EfficientNetLite0::resize(const Tensor& images) {
 }
 
 Tensor EfficientNetLite0::features(const Tensor& resized) const {
-  const Tensor mean = at::tensor({0.485f, 0.456f, 0.406f}).view({1, 3, 1, 1});
-  const Tensor std = at::tensor({0.229f, 0.224f, 0.225f}).view({1, 3, 1, 1});
-  Tensor x = resized.to(at::kFloat).div_(255).sub_(mean).div_(std).contiguous(at::MemoryFormat::ChannelsLast);
+  Tensor pixels = resized.to(at::kFloat);
+  Tensor x = normalize_imagenet(pixels).contiguous(at::MemoryFormat::ChannelsLast);
   x = clip6(run(stem_, x));
   for (const Block& block : blocks_) {
     Tensor y = x;

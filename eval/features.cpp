@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/pth.h"
+#include "eval/dinov2.h"
 #include "eval/efficientnet.h"
 #include "eval/inception.h"
 #include "eval/inception_input.h"
@@ -20,6 +21,8 @@ constexpr const char* kInceptionSha = "6726825d0af5f729cebd5821db510b11b1cfad8fa
 constexpr const char* kTorchScriptSha = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4";
 constexpr const char* kInceptionUrl =
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth";
+constexpr const char* kDinoFile = "dinov2_vitl14_pretrain.pth";
+constexpr const char* kDinoUrl = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth";
 constexpr const char* kEfficientNetFile = "efficientnet-lite0-57934424.pth";
 constexpr const char* kEfficientNetSha = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
 
@@ -63,6 +66,7 @@ class InceptionNet : public LoadedNet<Inception> {
       : LoadedNet(file, std::move(net)), resize_(resize) {}
 
   int64_t dims() const override { return 2048; }
+  bool has_logits() const override { return true; }
   bool has_spatial() const override { return true; }
   std::string name() const override { return "inception-fid"; }
   std::string resize() const override { return std::string(resize_.name); }
@@ -89,6 +93,7 @@ class EfficientNet : public LoadedNet<EfficientNetLite0> {
 
  public:
   int64_t dims() const override { return 1280; }
+  bool has_logits() const override { return true; }
   bool has_spatial() const override { return false; }
   std::string name() const override { return "efficientnet-lite0"; }
   std::string resize() const override { return ""; }
@@ -100,6 +105,25 @@ class EfficientNet : public LoadedNet<EfficientNetLite0> {
     return {features, net_.logits(features), {}};
   }
 };
+
+class DinoNet : public LoadedNet<DinoV2> {
+  using LoadedNet::LoadedNet;
+
+ public:
+  int64_t dims() const override { return net_.dims(); }
+  bool has_logits() const override { return false; }
+  bool has_spatial() const override { return false; }
+  std::string name() const override { return "dinov2"; }
+  std::string resize() const override { return ""; }
+  std::string label() const override { return fmt::format("FD(dinov2, weights {})", weights_sha256()); }
+
+ private:
+  Activations run(const Tensor& images) const override { return {net_.features(DinoV2::resize(images)), {}, {}}; }
+};
+
+void expect_no_resize(const std::string& resize, const char* network) {
+  if (!resize.empty()) fail("--resize {}: {} knows only its own; --resize is for inception-fid", resize, network);
+}
 
 std::unique_ptr<FeatureNet> load_inception(const fs::path& weights, const std::string& resize) {
   const auto& mode = find(resize_modes(), resize.empty() ? resize_modes().front().name : resize, "resize mode");
@@ -114,8 +138,7 @@ std::unique_ptr<FeatureNet> load_inception(const fs::path& weights, const std::s
 }
 
 std::unique_ptr<FeatureNet> load_efficientnet(const fs::path& weights, const std::string& resize) {
-  if (!resize.empty())
-    fail("resize mode '{}': efficientnet-lite0 knows only its own; --resize is for inception-fid", resize);
+  expect_no_resize(resize, "efficientnet-lite0");
   const fs::path file = weights.empty() ? cached(kEfficientNetFile) : weights;
   if (!fs::exists(file))
     fail(
@@ -125,9 +148,21 @@ std::unique_ptr<FeatureNet> load_efficientnet(const fs::path& weights, const std
   return std::make_unique<EfficientNet>(file, EfficientNetLite0(read_weights(file).tensors, file.string()));
 }
 
+std::unique_ptr<FeatureNet> load_dinov2(const fs::path& weights, const std::string& resize) {
+  expect_no_resize(resize, "dinov2");
+  const fs::path file = weights.empty() ? cached(kDinoFile) : weights;
+  if (!fs::exists(file))
+    fail(
+        "DINOv2 weights are missing: no {}; download {} (ViT-L/14, that of the published distances) to that place or "
+        "name your copy with --weights",
+        file.string(), kDinoUrl);
+  return std::make_unique<DinoNet>(file, DinoV2(read_weights(file).tensors, file.string()));
+}
+
 constexpr Entry<LoadFeatureNet> kTable[] = {
     {"inception-fid", load_inception, "the 2015 Inception network of the FID; needs its weights from the user"},
     {"efficientnet-lite0", load_efficientnet, "ImageNet features without a download; its distance is not the FID"},
+    {"dinov2", load_dinov2, "DINOv2's ViT (FD-DINOv2), nearer to what people see; needs its weights from the user"},
 };
 
 }  // namespace

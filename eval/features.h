@@ -15,7 +15,7 @@ namespace uvic {
 // What a network says of B images, float32.
 struct Activations {
   Tensor features;  // [B, D]
-  Tensor logits;    // [B, classes], as the Inception Score takes them
+  Tensor logits;    // [B, classes], as the Inception Score takes them; undefined if the network has none
   Tensor spatial;   // [B, S], features that tell one place from another; undefined if the network has none
 };
 
@@ -28,6 +28,7 @@ class FeatureNet {
   virtual Activations activations(const Tensor& images) const = 0;  // of [B, 3, H, W] uint8
   Tensor features(const Tensor& images) const { return activations(images).features; }
   virtual int64_t dims() const = 0;
+  virtual bool has_logits() const = 0;
   virtual bool has_spatial() const = 0;
   virtual std::string name() const = 0;            // the registry row
   virtual std::string weights_sha256() const = 0;  // of the weights file, its first 8 digits
@@ -42,7 +43,7 @@ class FeatureNet {
 // is missing, its SHA-256, where to get it, and names the other networks that need no download. `resize`: a row of
 // resize_modes(), empty: the network's default; Error if the network has no choice.
 using LoadFeatureNet = std::unique_ptr<FeatureNet> (*)(const std::filesystem::path& weights, const std::string& resize);
-std::span<const Entry<LoadFeatureNet>> feature_nets();  // inception-fid, efficientnet-lite0
+std::span<const Entry<LoadFeatureNet>> feature_nets();
 
 // The network used when none is named: inception-fid if its weights are there, else efficientnet-lite0.
 std::string default_feature_net();

@@ -25,19 +25,28 @@ Tensor factor_of_any_rank(const Tensor& sigma) {
 }
 
 // F [D, rank] with F F^T = sigma, which is known to have at most that rank: the Cholesky factorisation whose next pivot
-// is always the largest variance left. It ends when all is explained but rounding. Takes O(D rank^2), not O(D^3).
+// is always the largest variance left. It ends when all is explained but rounding. What
+// kPanel columns explain is taken off the whole matrix at once, by a matrix product: O(D^2 rank) of the fastest kind.
 Tensor factor_of_rank(const Tensor& sigma, int64_t rank) {
+  constexpr int64_t kPanel = 64;
   const Tensor columns = at::empty({rank, sigma.size(0)}, at::kDouble);  // F^T
-  const Tensor left = sigma.diagonal().clone();
-  const double floor = left.sum().item<double>() * kEpsilon;
-  for (int64_t k = 0; k < rank; ++k) {
-    const int64_t pivot = left.argmax().item<int64_t>();
-    const double variance = left[pivot].item<double>();
-    if (variance <= floor) return columns.narrow(0, 0, k).t();
-    const Tensor before = columns.narrow(0, 0, k);
-    const Tensor column = (sigma[pivot] - at::mv(before.t(), before.select(1, pivot))) / std::sqrt(variance);
-    columns[k].copy_(column);
-    left.sub_(column.square());
+  const Tensor left = sigma.clone(), variances = sigma.diagonal().clone();
+  const double floor = variances.sum().item<double>() * kEpsilon;
+  for (int64_t begin = 0; begin < rank; begin += kPanel) {
+    const int64_t end = std::min(begin + kPanel, rank);
+    if (begin > 0) {
+      const Tensor before = columns.narrow(0, begin - kPanel, kPanel);
+      left.addmm_(before.t(), before, 1, -1);
+    }
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t pivot = variances.argmax().item<int64_t>();
+      const double variance = variances[pivot].item<double>();
+      if (variance <= floor) return columns.narrow(0, 0, k).t();
+      const Tensor panel = columns.narrow(0, begin, k - begin);
+      const Tensor column = (left[pivot] - at::mv(panel.t(), panel.select(1, pivot))) / std::sqrt(variance);
+      columns[k].copy_(column);
+      variances.sub_(column.square());
+    }
   }
   return columns.t();
 }

@@ -120,7 +120,7 @@ TEST_F(EmptyCache, OtherInceptionWeightsAreNotCalledFid) {
 }
 
 TEST(Registry, NamesAndUnknownNetwork) {
-  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0");
+  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0, dinov2");
   expect_mentions(error_of([] { find(feature_nets(), "fid", "feature network"); }), {"expected one of inception-fid"});
 }
 
@@ -251,6 +251,7 @@ TEST(ResizeModes, AreRefusedByANetworkThatHasOne) {
 class ChannelMeans : public FeatureNet {
  public:
   Activations activations(const Tensor& images) const override { return {images.to(at::kFloat).mean({2, 3}), {}, {}}; }
+  bool has_logits() const override { return false; }
   bool has_spatial() const override { return false; }
   std::string resize() const override { return ""; }
   int64_t dims() const override { return 3; }

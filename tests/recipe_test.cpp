@@ -37,6 +37,7 @@ TEST(Recipe, EveryFieldComesBack) {
   r.clip_x0 = true;
   r.precision = "bf16";
   r.tile = 32;
+  r.latent_scale = 0.2301;
   r.to_prompt = "a blue square, Mix: 1";
   r.to_seed = 7;
   r.mix = 0.25;
@@ -123,6 +124,8 @@ TEST(Recipe, DamagedOnesAreRefused) {
   expect_mentions(error("x\nSteps: 3, Size: 8x8"), {"bad.png", "Seed"});
   expect_mentions(error("x\nSteps: 3, Seed: -1, Size: 8x8"), {"bad.png", "Seed", "-1"});
   expect_mentions(error("x\nSteps: 3, Seed: 1"), {"bad.png", "Size"});
+  expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, Decoder tile: 1"), {"bad.png", "Decoder tile 1"});
+  expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, Latent scale: -1"), {"bad.png", "Latent scale -1"});
   expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8"), {"bad.png", "Size"});
   expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, CFG scale: high"), {"bad.png", "CFG scale", "high"});
 }

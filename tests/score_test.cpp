@@ -7,34 +7,6 @@
 namespace uvic {
 namespace {
 
-RunConfig tiny_config() {
-  RunConfig config;
-  config.model = resolve({.depth = 2,
-                          .dim = 16,
-                          .heads = 2,
-                          .image_size = 16,
-                          .patch = 8,
-                          .context_tokens = 6,
-                          .vocabulary = 16,
-                          .attention = "softmax"});
-  config.data = {.spec = "shapes?size=16&count=16", .condition = "text"};
-  config.sample = {.sampler = {.kind = "ddim", .steps = 2}, .cfg_scale = 1};
-  return config;
-}
-
-// An untrained model as training would save it.
-fs::path write_tiny_model(const TemporaryFolder& folder) {
-  const RunConfig config = tiny_config();
-  const auto data = open_dataset(config.data.spec);
-  std::vector<std::string> captions;
-  for (int64_t i = 0; i < data->size(); ++i) captions.push_back(data->captions(i).front());
-  const ModelCard card{.config = config, .step = 3, .classes = {}, .vocabulary = Vocabulary::build(captions, 16)};
-  TensorFile file{.tensors = {}, .metadata = card.to_metadata()};
-  for (const auto& [name, value] : UVit(config.model, 1).parameters()) file.tensors[name] = value;
-  write_safetensors(folder / "tiny.safetensors", file);
-  return folder / "tiny.safetensors";
-}
-
 TEST_F(FidCommandTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
   NEEDS_WEIGHTS();
   at::manual_seed(1);

@@ -22,6 +22,8 @@ TEST(CleanText, IsThatOfFtfy) {
       {"", ""},
       {"  A\tphoto \r\n of\u3000a\u00a0CAT\u2028", "a photo of a cat"},
       {"&amp;amp; &lt;tag&gt; &EACUTE;&#39;&#x2019; &notreal;", "& <tag> é'' &notreal;"},
+      {"&#x; &#65; &#;", "&#x; a &#;"},  // no digits, no character
+      {"\uff76\uff9e \uffa1 \uff21", "\u30ac \u1100 a"},  // half-width letters, full-width ones
       {"a < b &amp; c", "a < b &amp; c"},  // no HTML behind a '<'
       {"schÃ¶n donâ€™t â€œhiâ€\u009d Ð¿Ñ€Ð¸Ð²ÐµÑ‚", "schön don't \"hi\" привет"},
       {"ÃƒÂ©", "é"},  // misread twice

@@ -56,14 +56,23 @@ refused 'multiples of 4' encode 'folder:pictures?size=66' "${networks[@]}" --out
 [ ! -e none ] || die 'a refused encoding left a folder'
 
 say 'training on it, resumed, is bit-exact'
+tiny=(train --preset mscoco-uvic --data latents:whole --model.size nano --model.image_size 16 --model.context_tokens 16
+  --model.context_dim 32)
 train() {
-  "$uvic" train --quiet --preset mscoco-uvic --data latents:whole --model.size nano --model.image_size 16 \
-    --model.context_tokens 16 --model.context_dim 32 --batch 4 --steps 3 --train.warmup 1 --data.drop_condition 0.5 \
+  "$uvic" "${tiny[@]}" --quiet --batch 4 --steps 3 --train.warmup 1 --data.drop_condition 0.5 \
     --sample.steps 2 --output.grid 2 --output.log_every 1 --output.save_every 1 --output.keep_last 3 --threads 2 "$@" > /dev/null
 }
 train --output.autoencoder autoencoder.safetensors --out straight
 straight=$(echo straight/*)
 [ -s "$straight/samples/0000003.png" ] || die 'no grid'
+printf 'a red bus\n\ntwo cats\r\n' > prompts.txt && : > none.txt
+prompted=(--output.autoencoder autoencoder.safetensors --output.prompts prompts.txt --output.text text)
+train "${prompted[@]}" --out prompted
+! cmp --silent {"$straight",prompted/*}/samples/0000003.png || die 'the prompts make no difference to the grid'
+refused 'go together' "${tiny[@]}" --output.text text --out refused.run
+refused 'is not the text encoder' "${tiny[@]}" "${prompted[@]}" --output.text other --out refused.run
+refused 'holds no prompts' "${tiny[@]}" "${prompted[@]}" --output.prompts none.txt --out refused.run
+[ ! -e refused.run ] || die 'a refused training left a folder'
 mkdir stopped && cp -r "$straight" stopped/ && resumed=$(echo stopped/*)
 ln -sfn checkpoint-1 "$resumed/latest" && rm -rf "$resumed"/checkpoint-[23] "$resumed"/samples
 train --resume "$resumed" --out stopped

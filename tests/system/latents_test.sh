@@ -38,6 +38,8 @@ verdict | grep -q identical || die 'not drawn again from its recipe'
 for change in '-n blue' '--latent-scale 0.5' '--tile 8' '--cfg-scale 1' '--steps 4'; do
   verdict $change | grep -q different || die "$change makes no difference"
 done
+pixels scaled --latent-scale 0.5
+"$uvic" sample --quiet --from scaled/000000.png "${files[@]}" --out verdicts | grep -q identical || die 'the recipe forgets --latent-scale'
 pixels tiled --tile 8
 "$uvic" sample --quiet --from tiled/000000.png "${files[@]}" --out verdicts | grep -q identical || die 'the recipe forgets --tile'
 
@@ -63,6 +65,11 @@ say 'one folder'
 for json in $(find whole -name '*.json'); do python3 -m json.tool $json > /dev/null; done
 "$uvic" sample --quiet --from alone/000000.png --model whole --out verdicts | grep -q identical || die 'the bundle draws another picture'
 "$uvic" info whole/transformer/diffusion_pytorch_model.safetensors | grep -q 'text, 16 states of width 32'
+grep -q '"beta_end": 0.012' whole/scheduler/scheduler_config.json && grep -q '"beta_start": 0.00085,' whole/scheduler/scheduler_config.json ||
+  die "scheduler $(cat whole/scheduler/scheduler_config.json)"
+sed 's/scaled-linear/vp/' uvit.toml > vp.toml
+"$uvic" bundle continuous --model uvit.pth --config vp.toml --autoencoder autoencoder.safetensors 2> message > /dev/null
+grep -q 'no scheduler/' message && [ ! -e continuous/scheduler ] && [ -s continuous/model_index.json ] || die 'a vp model is not bundled'
 refused "'whole' exists" bundle whole --model whole --autoencoder whole
 "$uvic" bundle slash/ --model whole --autoencoder whole | grep -q slash && [ -s slash/model_index.json ] || die 'a slash at the end is no name'
 "$uvic" info whole | grep -q 'text, 16 states of width 32' || die 'info does not know a bundle'
