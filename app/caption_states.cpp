@@ -5,10 +5,12 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "datasets/stream_draws.h"
+#include "encoders/fingerprint.h"
 
 namespace uvic {
 
-CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64_t length) {
+CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64_t length)
+    : encoder_(fingerprint(text)) {
   std::vector<std::string> texts{""};
   places_[""] = 0;
   for (int64_t i = 0; i < data.size(); ++i)
@@ -22,9 +24,7 @@ CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64
   for (int64_t begin = 0; begin < count; begin += kPart) {
     stop_if_interrupted();
     const int64_t part = std::min(kPart, count - begin);
-    states_.narrow(0, begin, part).copy_(each_apart(at::kCPU, part, [&](int64_t i) {
-      return text(texts[begin + i], length);
-    }));
+    states_.narrow(0, begin, part).copy_(one_by_one(part, [&](int64_t i) { return text(texts[begin + i], length); }));
     progress.update(begin + part);
   }
 }
@@ -33,6 +33,19 @@ Tensor CaptionStates::operator()(const std::string& caption) const {
   const auto found = places_.find(caption);
   TORCH_CHECK(found != places_.end(), "a caption that was not read: ", caption);
   return states_[found->second];
+}
+
+std::shared_ptr<const CaptionStates> read_captions(const Dataset& data, const RunConfig& config) {
+  const UVitConfig& model = config.model;
+  const std::string& folder = config.data.text_encoder;
+  const auto text = load_text_encoder(folder);
+  if (text->width() != model.context_dim)
+    fail("{} gives states of width {}, the model takes {}: set --model.context_dim {}", folder, text->width(),
+         model.context_dim, text->width());
+  if (model.context_tokens < 2 || model.context_tokens > text->most_tokens())
+    fail("{} reads 2 to {} tokens, the model takes {}: set --model.context_tokens", folder, text->most_tokens(),
+         model.context_tokens);
+  return std::make_shared<CaptionStates>(data, *text, model.context_tokens);
 }
 
 BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr<const CaptionStates> states,

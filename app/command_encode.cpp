@@ -23,8 +23,6 @@ struct EncodeCommand {
     const at::Device where = parse_device(device);
     AutoencoderKl images = load_autoencoder(autoencoder);
     const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
-    if (!dynamic_cast<const ClipTextEncoder*>(captions.get()))
-      fail("{} is no CLIP: `uvic encode` writes states of CLIP only; others read captions in `uvic train`", text);
     Spec parsed = Spec::parse(spec);
     parsed.options.try_emplace("size", kSize);
     const auto data = open_dataset(parsed);
@@ -65,7 +63,7 @@ void add_encode_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("SPEC", c.spec, "data SPEC with captions, such as coco:data or folder:PATH")->required();
   sub->add_option("--autoencoder", c.autoencoder, "autoencoder_kl.pth of U-ViT, or the vae folder of diffusers")
       ->required();
-  sub->add_option("--text", c.text, "the folder of a CLIP text encoder")->required();
+  sub->add_option("--text", c.text, "the folder of a text encoder, CLIP as a rule")->required();
   sub->add_option("-o,--out", c.out, "folder of the cache: new, or one to go on with")->required();
   sub->add_option("--shard", c.shard_images, "images a file")
       ->check(number<int64_t>())

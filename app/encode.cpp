@@ -73,7 +73,7 @@ class ShardEncoder {
     if (texts.empty()) return at::empty({0, length, encoders_.text.width()}, at::kFloat);
     return each_apart(encoders_.device, std::ssize(texts), [&](int64_t i) {
       stop_if_interrupted();
-      if (encoders_.text.left_out(texts[i], length) > 0) ++cut_;
+      if (encoders_.text.tokens(texts[i], length).left_out > 0) ++cut_;
       return context(texts[i]);
     });
   }

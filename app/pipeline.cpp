@@ -230,7 +230,7 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
 std::string not_followed(const Model& model, const std::string& prompt) {
   const int64_t room = model.card.config.model.context_tokens;
   if (model.text) {
-    const int64_t left_out = model.text->left_out(prompt, room);
+    const int64_t left_out = model.text->tokens(prompt, room).left_out;
     return left_out == 0 ? "" : fmt::format("reads {} tokens and not the last {} of these", room, left_out);
   }
   if (!model.card.vocabulary) return "";

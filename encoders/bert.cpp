@@ -1,11 +1,14 @@
 #include "encoders/bert.h"
 
 #include "core/error.h"
+#include "encoders/transformer_config.h"
 
 namespace uvic {
 namespace {
 
 constexpr std::string_view kPrefix = "bert.";
+constexpr std::pair<const char*, const char*> kFixed[] = {{"hidden_act", "gelu"},
+                                                          {"position_embedding_type", "absolute"}};
 
 // Without the prefix, the pooler and the table of places 0, 1, 2, ... that older files carry.
 TensorMap encoder_alone(const TensorMap& weights) {
@@ -22,45 +25,19 @@ TensorMap encoder_alone(const TensorMap& weights) {
 BertConfig parse_bert_config(const nlohmann::json& config, const std::string& origin) {
   if (!config.is_object()) fail("{} is not a JSON object", origin);
   BertConfig parsed;
-  const auto size = [&](const char* name, int64_t& value) {
-    if (!config.contains(name)) return;
-    constexpr int64_t kMost = 1 << 24;
-    const auto& given = config[name];
-    if (!given.is_number_integer() || given.get<int64_t>() < 1 || given.get<int64_t>() > kMost)
-      fail("{}: {} is {}, expected a whole number of 1 to {}", origin, name, given.dump(), kMost);
-    value = given;
-  };
-  size("vocab_size", parsed.vocab_size);
-  size("hidden_size", parsed.hidden_size);
-  size("intermediate_size", parsed.intermediate_size);
-  size("num_hidden_layers", parsed.num_hidden_layers);
-  size("num_attention_heads", parsed.num_attention_heads);
-  size("max_position_embeddings", parsed.max_position_embeddings);
-  size("type_vocab_size", parsed.type_vocab_size);
-  if (parsed.hidden_size % parsed.num_attention_heads != 0)
-    fail("{}: hidden_size {} is no multiple of num_attention_heads {}", origin, parsed.hidden_size,
-         parsed.num_attention_heads);
-  if (config.contains("layer_norm_eps")) {
-    if (!config["layer_norm_eps"].is_number()) fail("{}: layer_norm_eps is not a number", origin);
-    parsed.layer_norm_eps = config["layer_norm_eps"];
-  }
-  if (config.contains("hidden_act") && config["hidden_act"] != "gelu")
-    fail("{}: hidden_act is {}, expected \"gelu\"", origin, config["hidden_act"].dump());
+  read_transformer(config, parsed, origin);
+  read_size(config, "type_vocab_size", parsed.type_vocab_size, origin);
+  for (const auto& [name, value] : kFixed)
+    if (config.contains(name) && config[name] != value)
+      fail("{}: {} is {}, expected \"{}\"", origin, name, config[name].dump(), value);
   return parsed;
 }
 
 nlohmann::json to_json(const BertConfig& config) {
-  return {{"architectures", {"BertModel"}},
-          {"model_type", "bert"},
-          {"vocab_size", config.vocab_size},
-          {"hidden_size", config.hidden_size},
-          {"intermediate_size", config.intermediate_size},
-          {"num_hidden_layers", config.num_hidden_layers},
-          {"num_attention_heads", config.num_attention_heads},
-          {"max_position_embeddings", config.max_position_embeddings},
-          {"type_vocab_size", config.type_vocab_size},
-          {"hidden_act", "gelu"},
-          {"layer_norm_eps", config.layer_norm_eps}};
+  nlohmann::json json = transformer_json(config);
+  json.update({{"architectures", {"BertModel"}}, {"model_type", "bert"}, {"type_vocab_size", config.type_vocab_size}});
+  for (const auto& [name, value] : kFixed) json[name] = value;
+  return json;
 }
 
 Bert::Bert(const BertConfig& config) : config_(config) {
@@ -115,16 +92,14 @@ void Bert::to(at::Device device) {
   visit([&](const std::string&, Tensor& p) { p = p.to(device); });
 }
 
-Tensor Bert::operator()(const Tensor& ids, const Tensor& real) const {
+Tensor Bert::operator()(const Tensor& ids) const {
   TORCH_CHECK(ids.dim() == 2 && ids.size(1) <= config_.max_position_embeddings, "ids of shape ", ids.sizes());
   const auto heads = [&](const Tensor& y) {
     return y.unflatten(2, {config_.num_attention_heads, -1}).transpose(1, 2);  // [B, H, N, D / H]
   };
-  const Tensor seen = real.unsqueeze(1).unsqueeze(1);
   Tensor x = norm_(at::embedding(tokens_, ids).to(at::kFloat) + types_[0] + positions_.narrow(0, 0, ids.size(1)));
   for (const Layer& layer : layers_) {
-    const Tensor mixed =
-        at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)), seen);
+    const Tensor mixed = at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)));
     x = layer.norm1(x + layer.out(mixed.transpose(1, 2).flatten(2)));
     x = layer.norm2(x + layer.down(at::gelu(layer.up(x))));
   }

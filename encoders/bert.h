@@ -34,9 +34,9 @@ class Bert {
   // copied. Strict both ways; `origin` names them in errors.
   Bert(const BertConfig& config, const TensorMap& weights, const std::string& origin);
 
-  // [B, N] int64 ids and [B, N] bool, true where a token is no padding -> [B, N, hidden_size] float32, the states of
-  // the last layer. No token sees padding.
-  Tensor operator()(const Tensor& ids, const Tensor& real) const;
+  // [B, N] int64 ids without padding, N up to max_position_embeddings -> [B, N, hidden_size] float32, the states of the
+  // last layer. Every token sees all others.
+  Tensor operator()(const Tensor& ids) const;
 
   const BertConfig& config() const { return config_; }
   NamedTensors parameters() const;

@@ -2,8 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <map>
-
 #include "core/files.h"
 
 namespace uvic {
@@ -26,17 +24,7 @@ std::string fingerprint(const AutoencoderKl& autoencoder) {
 }
 
 std::string fingerprint(const TextEncoder& text) {
-  std::string words;
-  if (const auto* bert = dynamic_cast<const BertTextEncoder*>(&text)) {
-    for (const std::string& token : bert->tokenizer.tokens()) words += token + "\n";
-    return sha256_of_bytes(to_json(bert->net.config()).dump() + words + describe(bert->net.parameters()));
-  }
-  const auto& clip = dynamic_cast<const ClipTextEncoder&>(text);
-  const BytePairs& pairs = clip.tokenizer.pairs();
-  for (const auto& [token, id] : std::map(pairs.vocabulary.begin(), pairs.vocabulary.end()))
-    words += fmt::format("{} {}\n", token, id);
-  for (const auto& [left, right] : pairs.merges) words += fmt::format("{} {}\n", left, right);
-  return sha256_of_bytes(to_json(clip.net.config()).dump() + words + describe(clip.net.parameters()));
+  return sha256_of_bytes(text.settings() + describe(text.parameters()));
 }
 
 }  // namespace uvic

@@ -1,21 +1,26 @@
 #include "encoders/text_encoder.h"
 
-#include "core/error.h"
 #include "core/files.h"
 #include "core/json_file.h"
-#include "core/pth.h"
+#include "encoders/text_encoder_kinds.h"
 
 namespace uvic {
 namespace {
 
 constexpr const char *kNetwork = "text_encoder", *kTokenizer = "tokenizer", *kConfig = "config.json";
 
+constexpr Entry<LoadTextEncoder> kKinds[] = {
+    {"clip_text_model", load_clip, "the text transformer of CLIP"},
+    {"clip", load_clip, "a whole CLIP, of which the text transformer is read"},
+    {"bert", load_bert, "BERT, uncased; MiniLM is one"},
+};
+
 fs::path find_network(const fs::path& given) {
   const fs::path cached = cache_folder() / "weights" / given, folder = fs::is_directory(given) ? given : cached;
   if (!fs::is_directory(folder))
     fail(
-        "no text encoder at '{}' (nor in {}): expected a folder with its {}; scripts/setup --minilm installs "
-        "all-MiniLM-L6-v2",
+        "no text encoder at '{}', nor at {}: expected a folder with its {} (scripts/setup --minilm makes one of "
+        "all-MiniLM-L6-v2)",
         given.string(), cached.string(), kConfig);
   for (const fs::path& place : {folder, folder / kNetwork})
     if (fs::exists(place / kConfig)) return place;
@@ -33,60 +38,20 @@ fs::path find_tokenizer(const fs::path& network) {
   return network;
 }
 
-void expect_together(int64_t words, int64_t vocab_size, const fs::path& folder) {
-  if (words > vocab_size)
-    fail("the tokenizer in {} has {} tokens, the text encoder {}: they do not belong together", folder.string(), words,
-         vocab_size);
-}
-
-std::unique_ptr<TextEncoder> load_bert(const nlohmann::json& config, const fs::path& folder, const fs::path& network) {
-  const fs::path weights = frozen::find_weights(network, "text encoder");
-  WordPieces tokenizer = WordPieces::read(find_tokenizer(network) / "vocab.txt");
-  const BertConfig parsed = parse_bert_config(config, (network / kConfig).string());
-  expect_together(std::ssize(tokenizer.tokens()), parsed.vocab_size, folder);
-  return std::make_unique<BertTextEncoder>(std::move(tokenizer),
-                                           Bert(parsed, read_weights(weights).tensors, weights.string()));
-}
-
-std::unique_ptr<TextEncoder> load_clip(const nlohmann::json& config, const fs::path& folder, const fs::path& network) {
-  const fs::path weights = frozen::find_weights(network, "text encoder");
-  ClipTokenizer tokenizer(read_byte_pairs(find_tokenizer(network)));
-  const ClipTextConfig parsed = parse_clip_text_config(config, (network / kConfig).string());
-  expect_together(std::ssize(tokenizer.pairs().vocabulary), parsed.vocab_size, folder);
-  for (const auto& [token, id] : tokenizer.pairs().vocabulary)
-    if (id >= parsed.vocab_size)
-      fail("the tokenizer in {} has the id {} ('{}'), the text encoder {} tokens: they do not belong together",
-           folder.string(), id, token, parsed.vocab_size);
-  return std::make_unique<ClipTextEncoder>(std::move(tokenizer),
-                                           ClipText(parsed, read_weights(weights).tensors, weights.string()));
-}
-
 }  // namespace
 
-Tensor ClipTextEncoder::operator()(const std::string& text, int64_t length) const {
-  return net(at::tensor(tokenizer.encode(text, length).ids, at::kLong).unsqueeze(0).to(net.device()));
-}
-
-int64_t ClipTextEncoder::left_out(const std::string& text, int64_t length) const {
-  return tokenizer.encode(text, length).left_out;
-}
-
-Tensor BertTextEncoder::operator()(const std::string& text, int64_t length) const {
-  const auto tokens = tokenizer.encode(text, length);
-  const Tensor ids = at::tensor(tokens.ids, at::kLong).unsqueeze(0).to(net.device());
-  const Tensor real = (at::arange(length, ids.options()) < tokens.used).unsqueeze(0);
-  return net(ids, real) * real.unsqueeze(2);
-}
-
-int64_t BertTextEncoder::left_out(const std::string& text, int64_t length) const {
-  return tokenizer.encode(text, length).left_out;
+std::span<const Entry<LoadTextEncoder>> text_encoder_kinds() {
+  return kKinds;
 }
 
 std::unique_ptr<TextEncoder> load_text_encoder(const fs::path& folder) {
-  const fs::path network = find_network(folder);
-  const nlohmann::json config = read_json(network / kConfig, "config");
-  const bool is_bert = config.is_object() && config.contains("model_type") && config["model_type"] == "bert";
-  return is_bert ? load_bert(config, folder, network) : load_clip(config, folder, network);
+  const fs::path network = find_network(folder), file = network / kConfig;
+  const TextEncoderFiles files{
+      .network = network, .tokenizer = find_tokenizer(network), .config = read_json(file, "config")};
+  std::string kind = "clip_text_model";  // of configs that do not say, as older CLIPs' do
+  if (files.config.is_object() && files.config.contains("model_type") && files.config["model_type"].is_string())
+    kind = files.config["model_type"];
+  return find(text_encoder_kinds(), kind, "model_type in " + file.string()).value(files);
 }
 
 }  // namespace uvic

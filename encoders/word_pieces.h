@@ -2,36 +2,36 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
+
+#include "encoders/tokens.h"
 
 namespace uvic {
 
 class WordPieces {
  public:
-  // vocab.txt: one token a line, its id the line's number from 0. Error if it is missing, repeats a token, or lacks
-  // [PAD], [UNK], [CLS] or [SEP].
-  static WordPieces read(const std::filesystem::path& vocabulary);
+  // A token's id is its place. Error, which names `origin`, if one stands there twice, or [PAD], [UNK], [CLS] or [SEP]
+  // does not.
+  WordPieces(std::vector<std::string> tokens, const std::string& origin);
 
-  struct Tokens {
-    std::vector<int64_t> ids;  // [CLS], the text, [SEP], and as many [PAD] as fill `length`
-    int64_t used = 0;          // of them no padding
-    int64_t left_out = 0;      // tokens of the text that did not fit
-  };
-  // Error if `text` is not UTF-8.
+  // [CLS], the text, [SEP], and as many [PAD] as fill `length`. As in Hugging Face's tokenizers, "[SEP]" and the like
+  // in a text are those tokens, and a word of more than 100 letters is unknown. Error if `text` is not UTF-8.
   Tokens encode(std::string_view text, int64_t length) const;
 
   const std::vector<std::string>& tokens() const { return tokens_; }
 
  private:
-  int64_t special(const char* token, const std::string& origin) const;
   void append(const std::string& word, std::vector<int64_t>& ids) const;
 
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int64_t> ids_;
-  int64_t pad_ = 0, unknown_ = 0, start_ = 0, end_ = 0;
+  TokenIds ids_;
+  int64_t pad_, unknown_, start_, end_;
 };
+
+// From tokenizer.json, or vocab.txt (a token a line), in a folder. Error if neither is there, or it or
+// tokenizer_config.json asks for capitals or accents to be kept.
+WordPieces read_word_pieces(const std::filesystem::path& folder);
+// vocab.txt and tokenizer_config.json.
+void write_word_pieces(const std::filesystem::path& folder, const WordPieces& pieces);
 
 }  // namespace uvic

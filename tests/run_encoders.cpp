@@ -18,11 +18,9 @@ int main(int argc, char** argv) {
     const std::unique_ptr<TextEncoder> text = load_text_encoder(argv[1]);
     const AutoencoderKl autoencoder = load_autoencoder(argv[1]);
     const std::string& words = in.metadata.at("text");
-    const auto* clip = dynamic_cast<const ClipTextEncoder*>(text.get());
-    if (!clip) fail("{} is no CLIP", argv[1]);
-    const auto tokens = clip->tokenizer.encode(words, text->most_tokens());
+    const Tokens tokens = text->tokens(words, text->most_tokens());
     write_safetensors(argv[3], {{{"ids", at::tensor(tokens.ids, at::kLong)},
-                                 {"states", (*text)(words, text->most_tokens())},
+                                 {"states", text->states(tokens)},
                                  {"moments", autoencoder.encode(in.tensors.at("images"))},
                                  {"decoded", autoencoder.decode(in.tensors.at("latents"))}},
                                 {}});
