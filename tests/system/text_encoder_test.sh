@@ -24,7 +24,7 @@ run=runs/00000-shapes-uvic-nano
 "$uvic" train --quiet --resume $run --steps 4 > /dev/null
 for file in model model_ema optimizer; do same {whole/00000-shapes-uvic-nano,$run}/latest/$file.safetensors; done
 same {whole/00000-shapes-uvic-nano,$run}/samples/0000004.png
-"$uvic" info $run | grep -q 'states of width 16' && "$uvic" info $run | grep -q 'text encoder  *bert' || die "info $("$uvic" info $run)"
+"$uvic" info $run | grep -q 'states of width 16' && "$uvic" info $run | grep -q 'text_encoder  *bert' || die "info $("$uvic" info $run)"
 train --steps 4 --out words --data.text_encoder '' && differ {words,runs}/00000-shapes-uvic-nano/samples/0000004.png 'the encoder'
 
 say 'draw'
