@@ -19,9 +19,9 @@ fs::path find_network(const fs::path& given) {
   const fs::path cached = cache_folder() / "weights" / given, folder = fs::is_directory(given) ? given : cached;
   if (!fs::is_directory(folder))
     fail(
-        "no text encoder at '{}', nor at {}: expected a folder with its {} (scripts/setup --minilm makes one of "
-        "all-MiniLM-L6-v2)",
-        given.string(), cached.string(), kConfig);
+        "no text encoder at '{}'{}: expected a folder with its {}. Give it with --text (in training, "
+        "--data.text_encoder); scripts/setup --minilm installs all-MiniLM-L6-v2",
+        given.string(), cached == given ? "" : fmt::format(" nor at '{}'", cached.string()), kConfig);
   for (const fs::path& place : {folder, folder / kNetwork})
     if (fs::exists(place / kConfig)) return place;
   fail("no text encoder in {}: expected {} there or in {}", folder.string(), kConfig, (folder / kNetwork).string());

@@ -130,7 +130,8 @@ TEST_F(BertFolder, NamesWhatIsWrong) {
   fs::remove(folder_ / "model.safetensors");
   folder_.put("config.json", R"({"model_type": "bert"})");
   expect_mentions(problem(), {"no weights of the text encoder"});
-  expect_mentions(error_of([] { load_text_encoder("gone"); }), {"'gone'", "config.json", "scripts/setup --minilm"});
+  expect_mentions(error_of([] { load_text_encoder("gone"); }),
+                  {"'gone'", "config.json", "--text", "scripts/setup --minilm"});
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A model of pictures whose captions a frozen BERT reads, as a user trains it, draws with it, and moves its encoder.
-# usage: text_encoder_test.sh UVIC
+# Models whose captions a frozen BERT (or CLIP) reads, as a user trains them, draws with them, and moves their encoder.
+# usage: text_encoder_test.sh UVIC RANDOM_MODELS
 source "$(dirname "$0")/begin.sh"
 export OMP_NUM_THREADS=2
 cp -r "$tests/data/bert" bert
+"$(cd "$OLDPWD" && realpath "$2")" random --tiny
 
 same() { cmp --silent "$1" "$2" || die "$1 and $2 differ"; }
 differ() { ! cmp --silent "$1" "$2" || die "$1 and $2 are the same: $3 makes no difference"; }
@@ -49,11 +50,21 @@ refused "'other' is not the text encoder this run was trained with, bert" train 
 same $run/config.toml before.toml
 mv bert moved
 refused "no text encoder at 'bert'" sample --model $run --out none
+grep -q 'Give it with --text (in training, --data.text_encoder)' refused || die "no remedy: $(cat refused)"
 sample --model $run -p 'two giraffes' --text moved --out again && same again/000000.png drawn/000001.png
 sample --model bundle -p 'two giraffes' --out bundled
 "$uvic" sample --quiet --model bundle --from drawn/000001.png --out verdicts | grep -q identical || die 'the bundle draws another picture'
 refused "no text encoder at 'bert'" train --resume $run --steps 6
 "$uvic" train --quiet --resume $run --steps 6 --data.text_encoder moved > /dev/null
+
+say 'a CLIP in its place, and latents'
+train --steps 2 --out clip --data.text_encoder random/text --model.context_dim 32
+sample --model clip/00000-shapes-uvic-nano -p 'two giraffes' --out clip_drawn
+"$uvic" encode 'shapes?size=64&limit=8' --autoencoder random/autoencoder.safetensors --text moved --out cache --quiet > /dev/null
+train --steps 1 --batch 4 --out latents --data latents:cache --data.text_encoder '' --data.latent_scale 0.2 --model.image_size 16 --model.channels 4 \
+  --model.context_tokens 28
+sample --model latents/00000-latents-uvic-nano --autoencoder random/autoencoder.safetensors --text moved -p 'two giraffes' --out latents_drawn
+[ -s clip_drawn/000000.png ] && [ -s latents_drawn/000000.png ] || die 'nothing drawn'
 
 say 'what does not fit'
 fit=(train --preset smoke --steps 1 --data.text_encoder moved)
