@@ -1,21 +1,28 @@
 #include "app/model.h"
 #include "core/error.h"
+#include "encoders/fingerprint.h"
 
 namespace uvic {
 namespace {
 
 void attach_text(Model& model, const std::string& folder) {
   const UVitConfig& config = model.net.config();
+  const DataConfig& data = model.card.config.data;
   if (!reads_text_states(config))
     fail("{} {}: --text does not apply to it", model.path.string(),
          config.context_tokens > 0 ? "knows words of its own" : "was trained without text");
-  auto text = std::make_unique<TextEncoder>(load_text_encoder(folder));
-  const ClipTextConfig& clip = text->net.config();
-  if (clip.hidden_size != config.context_dim || clip.max_position_embeddings != config.context_tokens)
+  auto text = load_text_encoder(folder);
+  // Captions of latents were read at the encoder's full length, those of pictures at the length the model was given.
+  const bool fits = data.text_encoder.empty() ? text->most_tokens() == config.context_tokens
+                                              : text->most_tokens() >= config.context_tokens;
+  if (!fits || text->width() != config.context_dim)
     fail("{} gives {} states of width {}, {} was trained on {} of width {}: it needs another text encoder", folder,
-         clip.max_position_embeddings, clip.hidden_size, model.path.string(), config.context_tokens,
-         config.context_dim);
-  text->net.to(model.device);
+         text->most_tokens(), text->width(), model.path.string(), config.context_tokens, config.context_dim);
+  const std::string& wanted = model.card.text_encoder;
+  if (!wanted.empty() && fingerprint(*text) != wanted)
+    fail("{} was trained with another text encoder than {}: give the folder of its own, {}, with --text",
+         model.path.string(), folder, data.text_encoder);
+  text->to(model.device);
   model.text = std::move(text);
 }
 
@@ -45,7 +52,11 @@ bool reads_text_states(const UVitConfig& config) {
 }
 
 void attach_encoders(Model& model, const EncoderFiles& files) {
-  if (!files.text.empty()) attach_text(model, files.text);
+  const std::string& own_text = model.card.config.data.text_encoder;
+  if (!files.text.empty())
+    attach_text(model, files.text);
+  else if (!own_text.empty() && !model.text && reads_text_states(model.net.config()))
+    attach_text(model, own_text);
   if (!files.autoencoder.empty()) {
     attach_autoencoder(model, files.autoencoder, files.latent_scale);
   } else if (files.latent_scale > 0) {

@@ -69,26 +69,6 @@ ordered_json vae_config(const Model& model) {
           {"scaling_factor", model.latent_scale}};
 }
 
-void write_text(const fs::path& folder, const TextEncoder& text) {
-  write_weights(folder / kText / kTextWeights, text.net.parameters());
-  ordered_json network = to_json(text.net.config());
-  network["bos_token_id"] = text.tokenizer.start_of_text();
-  network["eos_token_id"] = network["pad_token_id"] = text.tokenizer.end_of_text();
-  write_json(folder / kText / kConfig, network);
-  const fs::path tokenizer = folder / kTokenizer;
-  write_byte_pairs(tokenizer, text.tokenizer.pairs());
-  const ordered_json special = {{"bos_token", "<|startoftext|>"},
-                                {"eos_token", "<|endoftext|>"},
-                                {"pad_token", "<|endoftext|>"},
-                                {"unk_token", "<|endoftext|>"}};
-  write_json(tokenizer / "special_tokens_map.json", special);
-  ordered_json config = {{"tokenizer_class", "CLIPTokenizer"},
-                         {"do_lower_case", true},
-                         {"model_max_length", text.net.config().max_position_embeddings}};
-  config.update(special);
-  write_json(tokenizer / "tokenizer_config.json", config);
-}
-
 // Names of diffusers for what a discrete schedule and an objective are called here.
 struct Renamed {
   std::string_view here, there;
@@ -163,9 +143,10 @@ void write_bundle(const fs::path& given, const Model& model) {
       stop_if_interrupted();
     }
     if (model.text) {
-      write_text(unfinished, *model.text);
-      index[kText] = {"transformers", "CLIPTextModel"};
-      index[kTokenizer] = {"transformers", "CLIPTokenizer"};
+      write_weights(unfinished / kText / kTextWeights, model.text->parameters());
+      model.text->write_configs(unfinished / kText, unfinished / kTokenizer);
+      index[kText] = {"transformers", model.text->network_class()};
+      index[kTokenizer] = {"transformers", model.text->tokenizer_class()};
       stop_if_interrupted();
     }
     if (scheduler) {

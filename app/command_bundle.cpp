@@ -26,6 +26,8 @@ struct BundleCommand {
     }
     Model loaded = load_model(model, at::kCPU, fallback);
     attach_encoders(loaded, encoders);
+    if (loaded.card.config.data.latent_scale > 0 && !loaded.autoencoder)
+      fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder", model);
     write_bundle(out, loaded);
     if (as_json())
       print_json({{"bundle", out}});
@@ -46,9 +48,8 @@ void add_bundle_command(CLI::App& app) {
   sub->add_option("OUT", c.out, "folder to make")->required();
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
   sub->add_option("--autoencoder", c.encoders.autoencoder,
-                  "autoencoder_kl.pth of U-ViT, or the vae folder of diffusers")
-      ->required();
-  sub->add_option("--text", c.encoders.text, "the folder of a CLIP text encoder");
+                  "of a model of latents: autoencoder_kl.pth of U-ViT, or the vae folder of diffusers");
+  sub->add_option("--text", c.encoders.text, "the folder of a text encoder; default: the one the model names");
   sub->add_option("--latent-scale", c.encoders.latent_scale,
                   "factor of the latents; default: the model's own, else the autoencoder's")
       ->check(number<double>())

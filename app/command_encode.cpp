@@ -22,22 +22,22 @@ struct EncodeCommand {
   int run() const {
     const at::Device where = parse_device(device);
     AutoencoderKl images = load_autoencoder(autoencoder);
-    TextEncoder captions = load_text_encoder(text);
+    const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
     Spec parsed = Spec::parse(spec);
     parsed.options.try_emplace("size", kSize);
     const auto data = open_dataset(parsed);
-    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, captions, shard_images));
+    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, *captions, shard_images));
     images.to(where);
-    captions.net.to(where);
+    captions->to(where);
     const int64_t done = std::min(std::ssize(index.shards) * index.shard_images, index.images);
     if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, index.images));
     try {
       Progress progress("encode", index.images, "image", done);
       const int64_t cut =
-          encode_rest(*data, {images, captions, where}, out, index, [&](int64_t count) { progress.update(count); });
+          encode_rest(*data, {images, *captions, where}, out, index, [&](int64_t count) { progress.update(count); });
       if (cut > 0)
         warn(fmt::format("{} captions are longer than the {} tokens that the text encoder reads", cut,
-                         captions.net.config().max_position_embeddings));
+                         captions->most_tokens()));
     } catch (const Interrupted&) {
       log_line("interrupted: the same command goes on");
       return kExitInterrupted;
@@ -63,7 +63,7 @@ void add_encode_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("SPEC", c.spec, "data SPEC with captions, such as coco:data or folder:PATH")->required();
   sub->add_option("--autoencoder", c.autoencoder, "autoencoder_kl.pth of U-ViT, or the vae folder of diffusers")
       ->required();
-  sub->add_option("--text", c.text, "the folder of a CLIP text encoder")->required();
+  sub->add_option("--text", c.text, "the folder of a text encoder, CLIP as a rule")->required();
   sub->add_option("-o,--out", c.out, "folder of the cache: new, or one to go on with")->required();
   sub->add_option("--shard", c.shard_images, "images a file")
       ->check(number<int64_t>())

@@ -292,7 +292,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
   sub->add_option("--autoencoder", c.encoders.autoencoder,
                   "of a model of latents: autoencoder_kl.pth of U-ViT, or the vae folder of diffusers");
-  sub->add_option("--text", c.encoders.text, "of a model of text states: the folder of a CLIP text encoder");
+  sub->add_option("--text", c.encoders.text, "of a model of text states: the folder of its text encoder; default: the one it names");
   sub->add_option("--latent-scale", c.encoders.latent_scale,
                   "factor of the latents; default: the model's own, else the autoencoder's")
       ->check(number<double>())

@@ -45,6 +45,7 @@ struct TrainCommand {
     }
     if (!folder) folder = RunFolder::create(parent, config.output.name);
     folder->lock();
+    expect_same_text(*folder, config, data);
     folder->write_text("config.toml", resolved);
     folder->append_text("command.txt", command_line + "\n");
     log_line(fmt::format("run folder {}", folder->path().string()));

@@ -8,7 +8,7 @@ namespace uvic {
 
 void ConfigSource::add_options(CLI::App& app) {
   std::string list;
-  for (const auto& entry : presets()) list += fmt::format("\n  {:14} {}", entry.name, entry.summary);
+  for (const auto& entry : presets()) list += fmt::format("\n  {:16} {}", entry.name, entry.summary);
   app.add_option("--preset", preset, "a named config:" + list)->check(one_of(presets()).description(""));
   app.add_option("--config", file, "a TOML file of [section] key = value lines");
 }

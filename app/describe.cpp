@@ -80,6 +80,7 @@ Fields describe_config(const RunConfig& config) {
                         {"lr", config.train.lr},
                         {"precision", config.train.precision},
                         {"seed", config.train.seed}};
+  if (!config.data.text_encoder.empty()) fields["training"]["text_encoder"] = config.data.text_encoder;
   fields["sampling"] = {{"sampler", config.sample.sampler.kind},
                         {"steps", config.sample.sampler.steps},
                         {"cfg_scale", config.sample.cfg_scale}};

@@ -64,16 +64,16 @@ class ShardEncoder {
     return content;
   }
 
-  Tensor context(const std::string& text) const { return encoders_.text(text).cpu(); }
+  Tensor context(const std::string& text) const { return encoders_.text(text, encoders_.text.most_tokens()).cpu(); }
   int64_t cut() const { return cut_; }
 
  private:
   Tensor contexts(const std::vector<std::string>& texts) {
-    const ClipTextConfig& config = encoders_.text.net.config();
-    if (texts.empty()) return at::empty({0, config.max_position_embeddings, config.hidden_size}, at::kFloat);
+    const int64_t length = encoders_.text.most_tokens();
+    if (texts.empty()) return at::empty({0, length, encoders_.text.width()}, at::kFloat);
     return each_apart(encoders_.device, std::ssize(texts), [&](int64_t i) {
       stop_if_interrupted();
-      if (encoders_.text.tokenizer.encode(texts[i], config.max_position_embeddings).left_out > 0) ++cut_;
+      if (encoders_.text.tokens(texts[i], length).left_out > 0) ++cut_;
       return context(texts[i]);
     });
   }

@@ -19,6 +19,7 @@ std::map<std::string, std::string> ModelCard::to_metadata() const {
                                               {"uvic.version", UVIC_VERSION}};
   if (!classes.empty()) metadata["uvic.classes"] = nlohmann::json(classes).dump();
   if (vocabulary) metadata["uvic.vocabulary"] = vocabulary->to_text();
+  if (!text_encoder.empty()) metadata["uvic.text_encoder"] = text_encoder;
   return metadata;
 }
 
@@ -34,6 +35,7 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
     fail("{}: its metadata is damaged: {}", origin, error.what());
   }
   if (metadata.count("uvic.vocabulary")) card.vocabulary = Vocabulary::from_text(metadata.at("uvic.vocabulary"));
+  if (metadata.count("uvic.text_encoder")) card.text_encoder = metadata.at("uvic.text_encoder");
   return card;
 }
 

@@ -23,6 +23,7 @@ struct ModelCard {
   int64_t step = 0;
   std::vector<std::string> classes;
   std::optional<Vocabulary> vocabulary;
+  std::string text_encoder = {};  // fingerprint of config.data.text_encoder; "": none, or unknown
 
   std::map<std::string, std::string> to_metadata() const;
   // Empty if the file carries none of ours (weights of U-ViT, say).

@@ -110,6 +110,8 @@ void RunOptions::add_data(DataConfig& c) {
       ->check(between(0, 1));
   add("--data.flip", c.flip, "random horizontal flips");
   add("--data.max_vocabulary", c.max_vocabulary, "most words of a learned text embedding")->check(at_least(3));
+  add("--data.text_encoder", c.text_encoder,
+      "frozen CLIP or BERT that reads captions: a folder, or all-MiniLM-L6-v2; empty: words are learned");
   add("--data.latent_scale", c.latent_scale, "factor of an autoencoder's latents; 0: pixels")->check(at_least(0));
 }
 

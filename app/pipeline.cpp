@@ -50,7 +50,7 @@ Tensor read_texts(const Model& model, const std::vector<std::string>& all) {
     rows.push_back(place->second);
   }
   const Tensor states = each_apart(model.device, static_cast<int64_t>(texts.size()),
-                                   [&](int64_t i) { return (*model.text)(texts[i]); });
+                                   [&](int64_t i) { return (*model.text)(texts[i], config.context_tokens); });
   return states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
 }
 
@@ -230,7 +230,7 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
 std::string not_followed(const Model& model, const std::string& prompt) {
   const int64_t room = model.card.config.model.context_tokens;
   if (model.text) {
-    const int64_t left_out = model.text->tokenizer.encode(prompt, room).left_out;
+    const int64_t left_out = model.text->tokens(prompt, room).left_out;
     return left_out == 0 ? "" : fmt::format("reads {} tokens and not the last {} of these", room, left_out);
   }
   if (!model.card.vocabulary) return "";

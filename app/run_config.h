@@ -17,19 +17,20 @@ struct DataConfig {
   double drop_condition = 0.1;
   bool flip = false;
   int64_t max_vocabulary = 4096;
-  double latent_scale = 0;  // > 0: x is an autoencoder's latents times this; 0: pixels
+  std::string text_encoder = {};  // folder of a frozen one that reads captions of pictures; "": learned words
+  double latent_scale = 0;        // > 0: x is an autoencoder's latents times this; 0: pixels
 };
 
 struct OutputConfig {
-  std::string name;              // of the run folder; "" : data set, model kind and size
-  int64_t log_every = 50;        // steps
+  std::string name;        // of the run folder; "" : data set, model kind and size
+  int64_t log_every = 50;  // steps
   int64_t save_every = 1000;
   int keep_last = 2;
-  int64_t sample_every = 1000;   // 0: no grids
-  int64_t grid = 6;              // rows and columns of the sample grid
-  std::string autoencoder;       // makes pictures of latents for the grid; "": no grids of latents
-  std::string prompts;           // file of the grid's prompts, one a line; "": captions of the data
-  std::string text;              // folder of the text encoder that reads them for a model of text states
+  int64_t sample_every = 1000;  // 0: no grids
+  int64_t grid = 6;             // rows and columns of the sample grid
+  std::string autoencoder;      // makes pictures of latents for the grid; "": no grids of latents
+  std::string prompts;          // file of the grid's prompts, one a line; "": captions of the data
+  std::string text;             // folder of the text encoder that reads them for a model of text states
 };
 
 struct EvalConfig {

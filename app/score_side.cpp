@@ -110,6 +110,7 @@ void Scoring::open_model(Side& side) const {
     fallback = config;
   }
   side.model = std::make_unique<Model>(load_model(side.text, parse_device(device), fallback));
+  attach_encoders(*side.model, {});
   const SampleConfig& own = side.model->card.config.sample;
   side.how = {.sampler = own.sampler, .cfg_scale = cfg_scale.value_or(own.cfg_scale)};
   if (batch) side.how.batch = *batch;

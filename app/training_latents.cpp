@@ -48,8 +48,10 @@ void check_text(const OutputConfig& config, const LatentDataset& data) {
   if (config.autoencoder.empty())
     fail("output.prompts are for sample grids, which latents have with output.autoencoder only");
   constexpr double kRounding = 1e-3;
-  const Tensor own = load_text_encoder(config.text)("")[0], of_data = data.null_context();
-  if (own.sizes() != of_data.sizes() || !at::allclose(own, of_data, kRounding, kRounding))
+  const auto text = load_text_encoder(config.text);
+  const Tensor of_data = data.null_context();
+  if (of_data.size(0) != text->most_tokens() || of_data.size(1) != text->width() ||
+      !at::allclose((*text)("", text->most_tokens())[0], of_data, kRounding, kRounding))
     fail("output.text {} is not the text encoder that {} was made with", config.text, data.description());
 }
 
@@ -60,6 +62,8 @@ void fit_latents(RunConfig& config, const LatentDataset& data) {
     fail("the latents of {} have {} channels, the model takes {}: set --model.channels {}", config.data.spec,
          data.channels(), config.model.channels, data.channels());
   if (config.data.condition == "class") fail("data.condition is class, but latents have none: {}", data.description());
+  if (!config.data.text_encoder.empty())
+    fail("data.text_encoder: the captions of {} are states already; leave it empty", config.data.spec);
   if (config.data.flip)
     fail("data.flip: the latent of a mirrored picture is not the mirrored latent: encode mirrored pictures instead");
   if (config.eval.every > 0)
@@ -78,7 +82,7 @@ void fit_pictures(const RunConfig& config) {
   if (!config.output.autoencoder.empty())
     fail("output.autoencoder: {} holds pictures, which need none", config.data.spec);
   if (!config.output.text.empty())
-    fail("output.text: a model of pictures learns words of its own, so {} is not needed", config.output.text);
+    fail("output.text is for latents: a model of pictures learns words, or reads them through data.text_encoder");
 }
 
 void request_caption(const LatentDataset& data, int64_t place, Request& request) {

@@ -13,9 +13,11 @@
 #include "app/prompts.h"
 #include "app/training_latents.h"
 #include "app/training_loss.h"
+#include "core/files.h"
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/safetensors.h"
 #include "core/train.h"
 #include "datasets/stream.h"
 
@@ -30,6 +32,11 @@ Vocabulary build_vocabulary(const Dataset& data, int64_t max_size) {
   return Vocabulary::build(captions, max_size);
 }
 
+std::string first_caption(const Dataset& data, int64_t image) {
+  const std::vector<std::string> captions = data.captions(image);
+  return captions.empty() ? "" : captions.front();
+}
+
 BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
   const StreamConfig stream{.seed = config.train.seed,
                             .batch = config.train.batch,
@@ -37,6 +44,7 @@ BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
                             .drop_condition = config.data.drop_condition,
                             .num_classes = config.model.classes,
                             .context_tokens = config.model.context_tokens};
+  if (data.states) return prefetch(make_caption_stream(data.images, data.states, stream));
   return prefetch(data.latents ? make_latent_stream(data.latents, stream, config.data.latent_scale)
                                : make_stream(data.images, data.vocabulary, stream));
 }
@@ -53,18 +61,21 @@ class Run {
         data_(data),
         folder_(std::move(folder)),
         net_(config.model, config.train.seed),
-        ema_model_{
-            .path = folder_.path(),
-            .name = folder_.path().filename().string(),
-            .hash = "",
-            .card = {.config = config, .step = 0, .classes = data.images->classes(), .vocabulary = data.vocabulary},
-            .net = UVit(config.model),
-            .schedule = make_schedule(config.schedule),
-            .device = device} {
+        ema_model_{.path = folder_.path(),
+                   .name = folder_.path().filename().string(),
+                   .hash = "",
+                   .card = {.config = config,
+                            .step = 0,
+                            .classes = data.images->classes(),
+                            .vocabulary = data.vocabulary,
+                            .text_encoder = data.states ? data.states->encoder() : ""},
+                   .net = UVit(config.model),
+                   .schedule = make_schedule(config.schedule),
+                   .device = device} {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
     if (config_.model.classes == 0) ema_model_.card.classes.clear();
-    if (data_.latents)
+    if (data_.latents || data_.states)
       attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
   }
 
@@ -72,7 +83,6 @@ class Run {
     std::optional<Checkpoint> checkpoint;
     if (folder_.has_checkpoint()) {
       checkpoint = folder_.load_latest();
-      expect_same_words(checkpoint->model.metadata);
       load_into(net_.parameters(), checkpoint->model.tensors, "the run's checkpoint");
     }
     net_.set_requires_grad(true);
@@ -104,14 +114,6 @@ class Run {
   }
 
  private:
-  // The vocabulary comes from the data again, and word ids must mean what they meant.
-  void expect_same_words(const std::map<std::string, std::string>& metadata) const {
-    const auto card = ModelCard::from_metadata(metadata, "the run's checkpoint");
-    const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
-    if (card && text(card->vocabulary) != text(data_.vocabulary))
-      fail("the captions of {} are not those this run was trained on: their words differ", config_.data.spec);
-  }
-
   bool after_step(const StepStats& stats) {
     const auto due = [&](int64_t every) {
       return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
@@ -158,10 +160,10 @@ class Run {
       if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
       if (!data_.prompts.empty())
         request.prompt = data_.prompts[static_cast<size_t>(i) % data_.prompts.size()];
-      else if (data_.vocabulary)
-        request.prompt = data_.images->captions(i % data_.images->size()).front();
       else if (data_.latents && config_.model.context_tokens > 0)
         request_caption(*data_.latents, i, request);
+      else if (data_.vocabulary || data_.states)
+        request.prompt = first_caption(*data_.images, i % data_.images->size());
       captions.push_back(request.prompt);
       requests.push_back(request);
     }
@@ -238,7 +240,8 @@ TrainingData open_training_data(RunConfig& config) {
   Spec spec = Spec::parse(config.data.spec);
   spec.options.try_emplace("size", std::to_string(config.model.image_size));
   config.data.spec = spec.text();
-  TrainingData data{.images = open_dataset(spec), .latents = {}, .vocabulary = {}, .prompts = {}, .scorer = nullptr};
+  TrainingData data{
+      .images = open_dataset(spec), .latents = {}, .vocabulary = {}, .states = {}, .prompts = {}, .scorer = nullptr};
   data.latents = std::dynamic_pointer_cast<const LatentDataset>(data.images);
   if (data.images->image_size() != config.model.image_size)
     fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
@@ -261,8 +264,11 @@ TrainingData open_training_data(RunConfig& config) {
   } else if (condition == "text") {
     if (config.model.context_tokens == 0)
       fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
-    data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
-    config.model.vocabulary = data.vocabulary->size();
+    if (config.data.text_encoder.empty())
+      data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
+    else
+      data.states = read_captions(*data.images, config);
+    config.model.vocabulary = data.vocabulary ? data.vocabulary->size() : 0;
   } else {
     config.model.context_tokens = config.model.vocabulary = 0;
   }
@@ -273,6 +279,20 @@ TrainingData open_training_data(RunConfig& config) {
     data.scorer = std::make_shared<ModelScorer>(
         config.eval, config.eval.against.empty() ? data.images : open_dataset(config.eval.against));
   return data;
+}
+
+void expect_same_text(const RunFolder& run, const RunConfig& config, const TrainingData& data) {
+  if (!run.has_checkpoint()) return;
+  const fs::path file = run.latest() / "model.safetensors";
+  const auto card = ModelCard::from_metadata(read_safetensors(file).metadata, file.string());
+  if (!card) return;
+  // The vocabulary comes from the data again, and word ids must mean what they meant.
+  const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
+  if (text(card->vocabulary) != text(data.vocabulary))
+    fail("the captions of {} are not those this run was trained on: their words differ", config.data.spec);
+  if (card->text_encoder != (data.states ? data.states->encoder() : ""))
+    fail("'{}' is not the text encoder this run was trained with, {}: give the folder of that with --data.text_encoder",
+         config.data.text_encoder, card->config.data.text_encoder);
 }
 
 void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/caption_states.h"
 #include "app/run_config.h"
 #include "app/score.h"
 #include "core/run_folder.h"
@@ -18,14 +19,18 @@ namespace uvic {
 struct TrainingData {
   std::shared_ptr<const Dataset> images;
   std::shared_ptr<const LatentDataset> latents;  // the same, if they are latents
-  std::optional<Vocabulary> vocabulary;  // of the captions, when data.condition is text
-  std::vector<std::string> prompts;      // of the sample grids; empty: captions of the data
-  std::shared_ptr<ModelScorer> scorer;   // if eval.every > 0
+  std::optional<Vocabulary> vocabulary;          // of the captions, when data.condition is text
+  std::shared_ptr<const CaptionStates> states;   // of the captions, when data.text_encoder reads them
+  std::vector<std::string> prompts;              // of the sample grids; empty: captions of the data
+  std::shared_ptr<ModelScorer> scorer;           // if eval.every > 0
 };
 
 // Opens the data and fills what only it can tell: classes, vocabulary, image size of the SPEC, the run's name. Error if
 // model and data do not fit, and whatever else can be known to fail later in the run.
 TrainingData open_training_data(RunConfig& config);
+
+// Error if the run was trained on other words, or with another text encoder.
+void expect_same_text(const RunFolder& run, const RunConfig& config, const TrainingData& data);
 
 // Prints parameters, memory, seconds per step of a 3-step probe, time and disk of the whole run; writes nothing.
 void plan_training(const RunConfig& config, const TrainingData& data, at::Device device);

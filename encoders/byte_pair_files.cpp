@@ -18,7 +18,6 @@ constexpr std::string_view kEndOfWord = "</w>";
 constexpr const char *kVocabulary = "vocab.json", *kMerges = "merges.txt", *kTokenizer = "tokenizer.json",
                      *kOpenAi = "bpe_simple_vocab_16e6.txt.gz";
 // The file of OpenAI has more merges than CLIP uses.
-constexpr uint64_t kMostIds = 1 << 24;
 constexpr size_t kClipMerges = 48894, kMaxOpenAiBytes = 64 << 20;
 
 std::pair<std::string, std::string> split_pair(const std::string& line, const std::string& file) {
@@ -38,19 +37,10 @@ void read_merges(const std::string& text, const std::string& file, size_t limit,
   }
 }
 
-void read_ids(const json& vocabulary, const std::string& file, BytePairs& pairs) {
-  if (!vocabulary.is_object()) fail("{}: the vocabulary is not a JSON object of token: id", file);
-  for (const auto& [token, id] : vocabulary.items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMostIds)
-      fail("{}: the id of '{}' is {}, expected a whole number below {}", file, token, id.dump(), kMostIds);
-    pairs.vocabulary[token] = id;
-  }
-}
-
 BytePairs read_two_files(const fs::path& folder) {
   BytePairs pairs;
   const fs::path vocabulary = folder / kVocabulary, merges = folder / kMerges;
-  read_ids(read_json(vocabulary, "vocabulary"), vocabulary.string(), pairs);
+  pairs.vocabulary = read_token_ids(read_json(vocabulary, "vocabulary"), vocabulary.string());
   read_merges(read_file(merges, "merges"), merges.string(), -1, pairs);
   return pairs;
 }
@@ -65,7 +55,7 @@ BytePairs read_tokenizer_json(const fs::path& file) {
     fail("{} is not the tokenizer of a CLIP: expected a model of type BPE with end_of_word_suffix '{}'", name,
          kEndOfWord);
   BytePairs pairs;
-  read_ids(model["vocab"], name, pairs);
+  pairs.vocabulary = read_token_ids(model["vocab"], name);
   for (const json& merge : model["merges"]) {
     if (merge.is_string())
       pairs.merges.push_back(split_pair(merge, name));

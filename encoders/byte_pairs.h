@@ -10,12 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "encoders/tokens.h"
+
 namespace uvic {
 
 // Tokens are spelled with one printable character for each byte, as in the files ("Ġ" for a space); the last one of a
 // word ends in "</w>".
 struct BytePairs {
-  std::unordered_map<std::string, int64_t> vocabulary;      // token -> id
+  TokenIds vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;  // by rank
 
   void index();  // after a change of `merges`

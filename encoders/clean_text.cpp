@@ -6,12 +6,12 @@
 #include <unicode/normalizer2.h>
 #include <unicode/regex.h>
 #include <unicode/uchar.h>
-#include <unicode/utf8.h>
 
 #include <charconv>
 
 #include "core/error.h"
 #include "encoders/mojibake.h"
+#include "encoders/utf8.h"
 
 namespace uvic {
 namespace {
@@ -27,19 +27,6 @@ class Status {
  private:
   UErrorCode code_ = U_ZERO_ERROR;
 };
-
-UnicodeString decode(std::string_view utf8) {
-  UnicodeString text;
-  const auto size = static_cast<int32_t>(utf8.size());
-  for (int32_t at = 0; at < size;) {
-    const int32_t begin = at;
-    UChar32 c = 0;
-    U8_NEXT(utf8.data(), at, size, c);
-    if (c < 0) fail("a text is not valid UTF-8 from byte {} on; save it in that encoding", begin + 1);
-    text.append(c);
-  }
-  return text;
-}
 
 // The character of "&name;"; -1 if there is none of that name.
 UChar32 entity(const std::string& name) {
@@ -163,7 +150,7 @@ UnicodeString single_spaces(const UnicodeString& text) {
 }  // namespace
 
 UnicodeString clean_text(std::string_view utf8) {
-  return single_spaces(fix_text(decode(utf8))).toLower(icu::Locale::getRoot());
+  return single_spaces(fix_text(from_utf8(utf8))).toLower(icu::Locale::getRoot());
 }
 
 }  // namespace uvic

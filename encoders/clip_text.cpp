@@ -1,6 +1,7 @@
 #include "encoders/clip_text.h"
 
 #include "core/error.h"
+#include "encoders/transformer_config.h"
 
 namespace uvic {
 namespace {
@@ -44,27 +45,7 @@ ClipTextConfig parse_clip_text_config(const nlohmann::json& config, const std::s
   if (!config.is_object()) fail("{} is not a JSON object", origin);
   if (config.contains("text_config")) return parse_clip_text_config(config["text_config"], origin + ": text_config");
   ClipTextConfig parsed;
-  const auto size = [&](const char* name, int64_t& value) {
-    if (!config.contains(name)) return;
-    constexpr int64_t kMost = 1 << 24;
-    const auto& given = config[name];
-    if (!given.is_number_integer() || given.get<int64_t>() < 1 || given.get<int64_t>() > kMost)
-      fail("{}: {} is {}, expected a whole number of 1 to {}", origin, name, given.dump(), kMost);
-    value = given;
-  };
-  size("vocab_size", parsed.vocab_size);
-  size("hidden_size", parsed.hidden_size);
-  size("intermediate_size", parsed.intermediate_size);
-  size("num_hidden_layers", parsed.num_hidden_layers);
-  size("num_attention_heads", parsed.num_attention_heads);
-  size("max_position_embeddings", parsed.max_position_embeddings);
-  if (parsed.hidden_size % parsed.num_attention_heads != 0)
-    fail("{}: hidden_size {} is no multiple of num_attention_heads {}", origin, parsed.hidden_size,
-         parsed.num_attention_heads);
-  if (config.contains("layer_norm_eps")) {
-    if (!config["layer_norm_eps"].is_number()) fail("{}: layer_norm_eps is not a number", origin);
-    parsed.layer_norm_eps = config["layer_norm_eps"];
-  }
+  read_transformer(config, parsed, origin);
   if (config.contains("hidden_act")) {
     if (!config["hidden_act"].is_string()) fail("{}: hidden_act is not a name", origin);
     parsed.hidden_act = config["hidden_act"];
@@ -74,16 +55,10 @@ ClipTextConfig parse_clip_text_config(const nlohmann::json& config, const std::s
 }
 
 nlohmann::json to_json(const ClipTextConfig& config) {
-  return {{"architectures", {"CLIPTextModel"}},
-          {"model_type", "clip_text_model"},
-          {"vocab_size", config.vocab_size},
-          {"hidden_size", config.hidden_size},
-          {"intermediate_size", config.intermediate_size},
-          {"num_hidden_layers", config.num_hidden_layers},
-          {"num_attention_heads", config.num_attention_heads},
-          {"max_position_embeddings", config.max_position_embeddings},
-          {"hidden_act", config.hidden_act},
-          {"layer_norm_eps", config.layer_norm_eps}};
+  nlohmann::json json = transformer_json(config);
+  json.update(
+      {{"architectures", {"CLIPTextModel"}}, {"model_type", "clip_text_model"}, {"hidden_act", config.hidden_act}});
+  return json;
 }
 
 ClipText::ClipText(const ClipTextConfig& config)

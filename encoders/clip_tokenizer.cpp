@@ -36,22 +36,17 @@ int64_t special(const BytePairs& pairs, const char* token) {
 ClipTokenizer::ClipTokenizer(BytePairs pairs)
     : pairs_(std::move(pairs)), start_(special(pairs_, kStart)), end_(special(pairs_, kEnd)) {}
 
-ClipTokenizer::Tokens ClipTokenizer::encode(std::string_view text, int64_t length) const {
-  TORCH_CHECK(length >= 2, "no room for a text");
-  Tokens tokens{{start_}, 0};
+Tokens ClipTokenizer::encode(std::string_view text, int64_t length) const {
+  std::vector<int64_t> tokens{start_};
   for (const std::string& piece : split(clean_text(text))) {
     if (piece == kStart || piece == kEnd) {
-      tokens.ids.push_back(piece == kStart ? start_ : end_);
+      tokens.push_back(piece == kStart ? start_ : end_);
       continue;
     }
     const std::vector<int64_t> ids = pairs_.encode(piece);
-    tokens.ids.insert(tokens.ids.end(), ids.begin(), ids.end());
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
   }
-  const auto room = static_cast<size_t>(length - 1);
-  if (tokens.ids.size() > room) tokens.left_out = static_cast<int64_t>(tokens.ids.size() - room);
-  tokens.ids.resize(room, end_);
-  tokens.ids.push_back(end_);
-  return tokens;
+  return fit_tokens(std::move(tokens), end_, end_, length);
 }
 
 }  // namespace uvic

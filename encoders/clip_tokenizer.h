@@ -14,11 +14,8 @@ class ClipTokenizer {
   // Error if the vocabulary lacks <|startoftext|> or <|endoftext|>.
   explicit ClipTokenizer(BytePairs pairs);
 
-  struct Tokens {
-    std::vector<int64_t> ids;  // start of text, the text, end of text, and as many ends of text again as fill `length`
-    int64_t left_out = 0;      // tokens of the text that did not fit
-  };
-  // Padded with the end of text, as U-ViT's contexts are (OpenAI's own code pads with 0). Error if `text` is not UTF-8.
+  // Start of text, the text, end of text, padded with ends of text, as U-ViT's contexts are (OpenAI's own code pads
+  // with 0). Error if `text` is not UTF-8.
   Tokens encode(std::string_view text, int64_t length = 77) const;
 
   const BytePairs& pairs() const { return pairs_; }

@@ -2,8 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <map>
-
 #include "core/files.h"
 
 namespace uvic {
@@ -26,12 +24,7 @@ std::string fingerprint(const AutoencoderKl& autoencoder) {
 }
 
 std::string fingerprint(const TextEncoder& text) {
-  const BytePairs& pairs = text.tokenizer.pairs();
-  std::string words;
-  for (const auto& [token, id] : std::map(pairs.vocabulary.begin(), pairs.vocabulary.end()))
-    words += fmt::format("{} {}\n", token, id);
-  for (const auto& [left, right] : pairs.merges) words += fmt::format("{} {}\n", left, right);
-  return sha256_of_bytes(to_json(text.net.config()).dump() + words + describe(text.net.parameters()));
+  return sha256_of_bytes(text.settings() + describe(text.parameters()));
 }
 
 }  // namespace uvic

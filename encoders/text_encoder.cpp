@@ -1,18 +1,27 @@
 #include "encoders/text_encoder.h"
 
-#include "core/error.h"
 #include "core/files.h"
 #include "core/json_file.h"
-#include "core/pth.h"
+#include "encoders/text_encoder_kinds.h"
 
 namespace uvic {
 namespace {
 
 constexpr const char *kNetwork = "text_encoder", *kTokenizer = "tokenizer", *kConfig = "config.json";
 
-fs::path find_network(const fs::path& folder) {
+constexpr Entry<LoadTextEncoder> kKinds[] = {
+    {"clip_text_model", load_clip, "the text transformer of CLIP"},
+    {"clip", load_clip, "a whole CLIP, of which the text transformer is read"},
+    {"bert", load_bert, "BERT, uncased; MiniLM is one"},
+};
+
+fs::path find_network(const fs::path& given) {
+  const fs::path cached = cache_folder() / "weights" / given, folder = fs::is_directory(given) ? given : cached;
   if (!fs::is_directory(folder))
-    fail("no text encoder at '{}': expected a folder with its {}", folder.string(), kConfig);
+    fail(
+        "no text encoder at '{}'{}: expected a folder with its {}. Give it with --text (in training, "
+        "--data.text_encoder); scripts/setup --minilm installs all-MiniLM-L6-v2",
+        given.string(), cached == given ? "" : fmt::format(" nor at '{}'", cached.string()), kConfig);
   for (const fs::path& place : {folder, folder / kNetwork})
     if (fs::exists(place / kConfig)) return place;
   fail("no text encoder in {}: expected {} there or in {}", folder.string(), kConfig, (folder / kNetwork).string());
@@ -20,7 +29,7 @@ fs::path find_network(const fs::path& folder) {
 
 // Together with the weights, or in a folder of its own in or beside theirs.
 fs::path find_tokenizer(const fs::path& network) {
-  for (const char* file : {"tokenizer.json", "vocab.json"})
+  for (const char* file : {"tokenizer.json", "vocab.json", "vocab.txt"})
     if (fs::exists(network / file)) return network;
   const fs::path apart = fs::absolute(network).lexically_normal().parent_path() / kTokenizer;
   const fs::path inside = network / kTokenizer;
@@ -31,25 +40,18 @@ fs::path find_tokenizer(const fs::path& network) {
 
 }  // namespace
 
-Tensor TextEncoder::operator()(const std::string& text) const {
-  const auto tokens = tokenizer.encode(text, net.config().max_position_embeddings);
-  return net(at::tensor(tokens.ids, at::kLong).unsqueeze(0).to(net.device()));
+std::span<const Entry<LoadTextEncoder>> text_encoder_kinds() {
+  return kKinds;
 }
 
-TextEncoder load_text_encoder(const fs::path& folder) {
-  const fs::path network = find_network(folder), config = network / kConfig;
-  const fs::path weights = frozen::find_weights(network, "text encoder");
-  ClipTokenizer tokenizer(read_byte_pairs(find_tokenizer(network)));
-  const ClipTextConfig parsed = parse_clip_text_config(read_json(config, "config"), config.string());
-  const auto words = static_cast<int64_t>(tokenizer.pairs().vocabulary.size());
-  if (words > parsed.vocab_size)
-    fail("the tokenizer in {} has {} tokens, the text encoder {}: they do not belong together", folder.string(), words,
-         parsed.vocab_size);
-  for (const auto& [token, id] : tokenizer.pairs().vocabulary)
-    if (id >= parsed.vocab_size)
-      fail("the tokenizer in {} has the id {} ('{}'), the text encoder {} tokens: they do not belong together",
-           folder.string(), id, token, parsed.vocab_size);
-  return {std::move(tokenizer), ClipText(parsed, read_weights(weights).tensors, weights.string())};
+std::unique_ptr<TextEncoder> load_text_encoder(const fs::path& folder) {
+  const fs::path network = find_network(folder), file = network / kConfig;
+  const TextEncoderFiles files{
+      .network = network, .tokenizer = find_tokenizer(network), .config = read_json(file, "config")};
+  std::string kind = "clip_text_model";  // of configs that do not say, as older CLIPs' do
+  if (files.config.is_object() && files.config.contains("model_type") && files.config["model_type"].is_string())
+    kind = files.config["model_type"];
+  return find(text_encoder_kinds(), kind, "model_type in " + file.string()).value(files);
 }
 
 }  // namespace uvic

@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "core/pth.h"
-#include "encoders/text_encoder.h"
 #include "tests/random_weights.h"
 #include "tests/temporary.h"
 

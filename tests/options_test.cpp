@@ -87,8 +87,8 @@ TEST(Options, MistakesNameTheKeyAndTheFile) {
 
 TEST(Options, EveryNumberAndChoiceIsChecked) {
   // A new option that takes any text would fail here, unless it is one of those that are texts.
-  const std::set<std::string> texts{"data.spec",   "eval.against",   "output.autoencoder",
-                                    "output.name", "output.prompts", "output.text"};
+  const std::set<std::string> texts{"data.spec",   "data.text_encoder", "eval.against", "output.autoencoder",
+                                    "output.name", "output.prompts",    "output.text"};
   for (const TomlItem& item : parse_toml(print_run_config({}), "defaults")) {
     const std::string name = item.section + "." + item.key;
     if (texts.contains(name)) continue;

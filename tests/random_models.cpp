@@ -9,7 +9,8 @@
 #include "core/pth.h"
 #include "encoders/autoencoder_kl.h"
 #include "encoders/byte_letters.h"
-#include "encoders/text_encoder.h"
+#include "encoders/byte_pairs.h"
+#include "encoders/clip_text.h"
 #include "tests/random_weights.h"
 #include "unet_vit/uvit.h"
 

@@ -15,12 +15,12 @@ int main(int argc, char** argv) {
   try {
     const at::NoGradGuard no_grad;
     const TensorFile in = read_safetensors(argv[2]);
-    const TextEncoder text = load_text_encoder(argv[1]);
+    const std::unique_ptr<TextEncoder> text = load_text_encoder(argv[1]);
     const AutoencoderKl autoencoder = load_autoencoder(argv[1]);
     const std::string& words = in.metadata.at("text");
-    const auto tokens = text.tokenizer.encode(words, text.net.config().max_position_embeddings);
+    const Tokens tokens = text->tokens(words, text->most_tokens());
     write_safetensors(argv[3], {{{"ids", at::tensor(tokens.ids, at::kLong)},
-                                 {"states", text(words)},
+                                 {"states", text->states(tokens)},
                                  {"moments", autoencoder.encode(in.tensors.at("images"))},
                                  {"decoded", autoencoder.decode(in.tensors.at("latents"))}},
                                 {}});

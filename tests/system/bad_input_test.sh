@@ -154,6 +154,8 @@ error "option 'split' must be train, test or val" $train --data 'shapes?split=ha
 error "'nowhere' does not exist" $train --data folder:nowhere
 error 'no images in it' $train --data folder:$in/empty
 error 'has no captions' $train --data folder:$in/two_classes
+error "no text encoder at 'nowhere'" $train --data.text_encoder nowhere
+error 'expected config.json there' $train --data.text_encoder $in/empty
 error 'has no classes' $train --data.condition class
 error 'cannot create the folder' $train --out $in/note.txt/runs
 error 'cannot create' $train --out /proc/runs
