@@ -99,6 +99,23 @@ TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
     }
 }
 
+// What stands behind the number of keys was never computed, so it may be anything.
+TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
+  for (const bool causal : {false, true}) {
+    Problem p = problem({70, 80, 2, 1});
+    p.options.causal = causal;
+    p.options.key_lengths = at::tensor({40, 64}, at::kLong);
+    const Result want = compute(p);
+    for (const int64_t image : {0, 1}) {
+      const int64_t keys = image == 0 ? 40 : 64;
+      p.qkv[image].narrow(0, keys, 70 - keys).narrow(1, 1, 2).fill_(std::numeric_limits<float>::quiet_NaN());
+    }
+    const Result got = compute(p);
+    EXPECT_TRUE(at::equal(got.out, want.out)) << causal;
+    EXPECT_TRUE(at::equal(got.d_qkv, want.d_qkv)) << causal;
+  }
+}
+
 TEST_P(CogKernels, GiveZerosToAnImageWithoutKeys) {
   Problem p = problem({70, 32, 3, 1});
   p.options.key_lengths = at::tensor({0, -1, 1000}, at::kLong);  // lengths are clamped
