@@ -28,10 +28,11 @@ namespace {
 void tell_of_reference(const Tensor& qkv) {
   static std::once_flag told;
   std::call_once(told, [&] {
-    log_line(fmt::format("Cog Attention has no CUDA kernel for {} and heads of {} here: LibTorch's operations take its "
-                         "place, slower and with L x L numbers in memory (kernels: float32 and bfloat16, heads of {}, "
-                         "compute capability 8.0 or newer)",
-                         c10::toString(qkv.scalar_type()), qkv.size(-1), fmt::join(kCogHeadDims, ", ")));
+    log_line(
+        fmt::format("Cog Attention has no CUDA kernel for {} and heads of {} here: LibTorch's operations take its "
+                    "place, slower and with L x L numbers in memory (kernels: float32 and bfloat16, heads of {}, "
+                    "compute capability 8.0 or newer)",
+                    c10::toString(qkv.scalar_type()), qkv.size(-1), fmt::join(kCogHeadDims, ", ")));
   });
 }
 
