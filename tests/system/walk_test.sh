@@ -19,7 +19,7 @@ run 'none: the image carries no text' info sheet.png
 
 say 'a plan writes nothing'
 before=$(ls -A)
-run 'parameters' train --preset smoke --dry-run
+run 'MiB on cpu at the peak' train --preset smoke --dry-run
 [ "$(ls -A)" = "$before" ] || die "--dry-run leaves $(ls -A)"
 
 say 'train'
