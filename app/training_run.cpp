@@ -81,7 +81,7 @@ class Run {
       state_->step = saved_step_ = checkpoint->step;
       best_score_ = checkpoint->best_score;
       folder_.rewind(state_->step);
-      log(fmt::format("resumed at step {} of {}", state_->step, config_.train.steps));
+      log(fmt::format("resumed at step {} of {} on {}", state_->step, config_.train.steps, ema_model_.device.str()));
     }
     Progress progress("train", config_.train.steps, "step", state_->step);
     progress_ = &progress;
