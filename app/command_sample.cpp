@@ -332,7 +332,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
       ->check(between(0, 1));
   sub->add_option("--precision", c.precision, "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
       ->check(one_of(precisions()));
-  sub->add_option("-b,--batch", c.batch, "images at a time; does not change them")
+  sub->add_option("-b,--batch", c.batch, "images at a time; on the CPU it does not change them")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto")

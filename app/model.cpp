@@ -1,7 +1,5 @@
 #include "app/model.h"
 
-#include <ATen/Context.h>
-
 #include <nlohmann/json.hpp>
 
 #include "app/bundle.h"
@@ -80,13 +78,6 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
 void set_precision(Model& model, at::ScalarType precision) {
   model.precision = precision;
   model.net.store_matrices(precision);
-}
-
-at::Device parse_device(const std::string& text) {
-  const at::Device device(text);
-  if (device.is_cpu() || (device.is_cuda() && at::globalContext().hasCUDA())) return device;
-  fail("device '{}' is not available: this machine has no CUDA GPU, or uvic was built without CUDA (cmake --preset cuda)",
-       text);
 }
 
 }  // namespace uvic

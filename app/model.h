@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/device.h"
 #include "app/run_config.h"
 #include "core/safetensors.h"
 #include "datasets/vocabulary.h"
@@ -71,8 +72,5 @@ int64_t picture_size(const Model& model);
 // Draws with matrix products in `precision` from now on: bfloat16 is faster where the processor multiplies it, and gives
 // slightly other pictures.
 void set_precision(Model& model, at::ScalarType precision);
-
-// A name that device_name() takes. Error if this build or machine has no such device.
-at::Device parse_device(const std::string& text);
 
 }  // namespace uvic

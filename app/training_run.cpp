@@ -1,7 +1,5 @@
 #include "app/training_run.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -93,7 +91,7 @@ class Run {
       state_->step = saved_step_ = checkpoint->step;
       best_score_ = checkpoint->best_score;
       folder_.rewind(state_->step);
-      log(fmt::format("resumed at step {} of {}", state_->step, config_.train.steps));
+      log(fmt::format("resumed at step {} of {} on {}", state_->step, config_.train.steps, ema_model_.device.str()));
     }
     Progress progress("train", config_.train.steps, "step", state_->step);
     progress_ = &progress;
@@ -313,8 +311,7 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
           begin = std::chrono::steady_clock::now();
           return true;
         });
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
+  const int64_t peak = peak_memory(device);
   const int64_t count = count_parameters(state.parameters);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
   const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
@@ -322,7 +319,8 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
     return print_json({{"data", data.images->description()},
                        {"parameters", count},
                        {"tokens", sequence_length(config.model)},
-                       {"memory_peak", usage.ru_maxrss * 1024},
+                       {"device", device.str()},
+                       {"memory_peak", peak},
                        {"memory_state", state_bytes},
                        {"step_s", seconds},
                        {"steps", config.train.steps},
@@ -332,8 +330,9 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   fmt::print("data            {}\n", data.images->description());
   fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
   fmt::print(
-      "memory          {:.0f} MiB at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and EMA\n",
-      static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(state_bytes) / kMega);
+      "memory          {:.0f} MiB on {} at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and "
+      "EMA\n",
+      static_cast<double>(peak) / kMega, device.str(), static_cast<double>(state_bytes) / kMega);
   fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
              format_duration(total), config.train.steps);
   fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);

@@ -30,13 +30,13 @@ if(_version VERSION_LESS 2.11)
 endif()
 message(STATUS "LibTorch ${_version}: ${UVIC_LIBTORCH}")
 
-function(_uvic_import name)
+function(_uvic_import name file)
   add_library(uvic::${name} SHARED IMPORTED)
-  set_target_properties(uvic::${name} PROPERTIES IMPORTED_LOCATION "${UVIC_LIBTORCH}/lib/lib${name}.so")
+  set_target_properties(uvic::${name} PROPERTIES IMPORTED_LOCATION "${UVIC_LIBTORCH}/lib/${file}")
 endfunction()
 
-_uvic_import(c10)
-_uvic_import(torch_cpu)
+_uvic_import(c10 libc10.so)
+_uvic_import(torch_cpu libtorch_cpu.so)
 add_library(uvic_torch INTERFACE)
 target_include_directories(uvic_torch SYSTEM INTERFACE
   "${UVIC_LIBTORCH}/include" "${UVIC_LIBTORCH}/include/torch/csrc/api/include")
@@ -46,15 +46,27 @@ target_link_libraries(uvic_torch INTERFACE uvic::torch_cpu uvic::c10)
 target_link_options(uvic_torch INTERFACE -fopenmp "-Wl,-rpath-link,${UVIC_LIBTORCH}/lib")
 
 if(UVIC_CUDA)
+  if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+    # The kernels' tensor cores and asynchronous copies begin with 8.0; 9.0 comes with PTX, which newer GPUs compile.
+    set(CMAKE_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "CUDA architectures, 80 or newer")
+  endif()
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 17)             # the newest that CMake 3.25 knows for nvcc
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # LibTorch's own
+  # LibTorch's own, which may be newer than the toolkit's: linked with that one, a program would look in the toolkit's
+  # folder before LibTorch's for every library.
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)
   find_package(CUDAToolkit REQUIRED)
-  _uvic_import(torch_cuda)
-  _uvic_import(c10_cuda)
+  _uvic_import(torch_cuda libtorch_cuda.so)
+  _uvic_import(c10_cuda libc10_cuda.so)
+  set(_cudart libcudart.so.${CUDAToolkit_VERSION_MAJOR})
+  if(EXISTS "${UVIC_LIBTORCH}/lib/${_cudart}")
+    _uvic_import(cudart ${_cudart})
+  else()  # a Python's torch, whose CUDA libraries have folders of their own
+    add_library(uvic::cudart ALIAS CUDA::cudart)
+  endif()
   # LibTorch registers its CUDA kernels when the library loads, so it stays linked though no symbol of it is named.
   # Its own needs (cuBLAS, cuDNN, NCCL) are found at run time: `scripts/setup --cuda` puts them beside it.
   target_link_options(uvic_torch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)
-  target_link_libraries(uvic_torch INTERFACE uvic::torch_cuda uvic::c10_cuda CUDA::cudart)
+  target_link_libraries(uvic_torch INTERFACE uvic::torch_cuda uvic::c10_cuda uvic::cudart)
 endif()
 add_library(uvic::torch ALIAS uvic_torch)

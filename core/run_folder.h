@@ -1,7 +1,7 @@
 // The folder of a training run: numbered, human-readable, complete enough to reproduce and to go on.
 //
 //   runs/00007-cifar10-uvic-tiny/
-//     config.toml command.txt log.txt stats.jsonl metrics.csv events.out.tfevents...
+//     config.toml device.txt command.txt log.txt stats.jsonl metrics.csv events.out.tfevents...
 //     samples/0005000.png
 //     checkpoint-5000/{model,model_ema,optimizer}.safetensors state.json
 //     latest -> checkpoint-5000    best -> checkpoint-4000

@@ -25,13 +25,20 @@ Tensor emulated(const Tensor& qkv, const AttendOptions& options) {
 }
 
 Tensor on_gpu(const Tensor& qkv, const AttendOptions& options) {
-  return cog_attention(qkv.cuda(), options).cpu();
+  const Tensor there = qkv.cuda();
+  if (!has_cuda_kernel(there)) throw std::logic_error("the reference would run in place of the kernel");
+  return cog_attention(there, options).cpu();
+}
+
+bool has_gpu() {
+  return at::globalContext().hasCUDA() &&
+         has_cuda_kernel(at::empty({1, 1, 3, 1, kCogHeadDims[0]}, at::TensorOptions(at::kCUDA)));
 }
 
 struct Machine {
   const char* name;
   Attend attend, again;  // warps and lanes run in another order: of our choice, or the GPU's
-  bool exists() const { return attend != on_gpu || at::globalContext().hasCUDA(); }
+  bool exists() const { return attend != on_gpu || has_gpu(); }
 };
 
 constexpr Machine kMachines[] = {
@@ -50,7 +57,7 @@ constexpr Type kTypes[] = {{at::kFloat, 2e-6, 1e-5}, {at::kBFloat16, 1.6e-2, 6.3
 class CogKernels : public ::testing::TestWithParam<std::tuple<Machine, Type>> {
  protected:
   void SetUp() override {
-    if (!machine_.exists()) GTEST_SKIP() << "needs a GPU";
+    if (!machine_.exists()) GTEST_SKIP() << "needs a GPU of compute capability 8.0 or newer, and a build with CUDA";
   }
 
   Problem problem(const Shape& shape) const { return make_problem(shape, type_.dtype); }
@@ -90,6 +97,23 @@ TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
       p.options.key_lengths = at::tensor({70, 65, 64, 3}, at::kLong);
       expect_right(p, fmt::format("dim {}{}", dim, causal ? ", causal" : ""));
     }
+}
+
+// What stands behind the number of keys was never computed, so it may be anything.
+TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
+  for (const bool causal : {false, true}) {
+    Problem p = problem({70, 80, 2, 1});
+    p.options.causal = causal;
+    p.options.key_lengths = at::tensor({40, 64}, at::kLong);
+    const Result want = compute(p);
+    for (const int64_t image : {0, 1}) {
+      const int64_t keys = image == 0 ? 40 : 64;
+      p.qkv[image].narrow(0, keys, 70 - keys).narrow(1, 1, 2).fill_(std::numeric_limits<float>::quiet_NaN());
+    }
+    const Result got = compute(p);
+    EXPECT_TRUE(at::equal(got.out, want.out)) << causal;
+    EXPECT_TRUE(at::equal(got.d_qkv, want.d_qkv)) << causal;
+  }
 }
 
 TEST_P(CogKernels, GiveZerosToAnImageWithoutKeys) {
@@ -170,6 +194,20 @@ TEST(CogKernelChoice, IsByTypeAndHeadDimension) {
   EXPECT_FALSE(has_cog_kernel(qkv(64, at::kDouble)));
 }
 
+TEST(CogKernelChoice, FitsTheSharedMemoryOfEveryGpu) {
+  CogArguments arguments{};
+  for (const Element element : {Element::kFloat32, Element::kBfloat16})
+    for (const int dim : kCogHeadDims)
+      for (const CogPass pass :
+           {CogPass::kForward, CogPass::kRowDots, CogPass::kQueryGradient, CogPass::kKeyGradient}) {
+        arguments.element = element, arguments.head_dim = dim;
+        int bytes = -1;
+        gpu::with_kernel(pass, arguments, [&](auto kernel) { bytes = decltype(kernel)::kSharedBytes; });
+        EXPECT_GE(bytes, 0) << dim;
+        EXPECT_LE(bytes, 99 << 10) << dim;  // of compute capability 8.6 and 8.9; 8.0 and 9.0 have more
+      }
+}
+
 // What the emulation is for: each of these passes unnoticed on a GPU, now and then.
 void emulate_block(gpu::Order order, const std::function<void()>& kernel) {
   gpu::run_grid(1, 4 * gpu::kThreads, order, kernel);
@@ -201,7 +239,7 @@ TEST(Emulation, AMissingSyncChangesResults) {
   }
 }
 
-TEST(Emulation, NamesWhatWouldHang) {
+TEST(Emulation, NamesWhatWouldHangOrStop) {
   const auto error_of_block = [](const std::function<void()>& kernel) {
     return logic_error_of([&] { emulate_block(gpu::Order::kAscending, kernel); });
   };
@@ -212,6 +250,16 @@ TEST(Emulation, NamesWhatWouldHang) {
             "");
   EXPECT_NE(error_of_block([] { gpu::lane_index() == 3 ? gpu::sync_warp() : (void)gpu::shuffle_xor(1, 1); }), "");
   EXPECT_NE(error_of_block([] { gpu::copy_async(gpu::shared_memory(), nullptr, false); }), "");
+  EXPECT_NE(error_of_block([] {
+              gpu::copy_async(gpu::shared_memory() + 8, gpu::shared_memory(), true);
+              gpu::wait_copies();
+            }),
+            "");
+  EXPECT_NE(error_of_block([] {
+              uint32_t to[4];
+              gpu::load_matrices(to, gpu::shared_memory() + 2);
+            }),
+            "");
   EXPECT_EQ(error_of_block([] { gpu::sync_warp(); }), "");
 }
 

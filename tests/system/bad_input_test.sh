@@ -54,6 +54,7 @@ echo '{"rows": []}' > coco_other/annotations/captions_train2014.json
 head -c "$(($(stat -c %s $weights) - 100))" $weights > cut.safetensors
 head -c "$(($(stat -c %s bare.pth) / 2))" bare.pth > cut.pth
 mkdir folder.safetensors half_run && cp text_run/config.toml half_run
+for device in cuda:63 tpu; do cp -r text_run ${device%:*}_run && echo $device > ${device%:*}_run/device.txt; done
 # A pickle that runs a command when Python loads it, in the legacy format: magic number, protocol, system, then the object.
 command="touch $work/owned"
 {
@@ -163,6 +164,10 @@ error 'no run folder nowhere' train --resume nowhere
 error 'is no run folder' train --resume $in/empty
 error 'no run in the folder' train --resume latest --out $in/empty
 error 'is no run folder' train --resume $in/note.txt
+error "'cuda:63' is not available" $train --device cuda:63
+error 'go on with it elsewhere with --device cpu' train --resume $in/cuda_run
+works 'MiB on cpu' train --resume $in/cuda_run --device cpu --dry-run
+error "device.txt: 'tpu': expected cpu, cuda or cuda:N" train --resume $in/tpu_run
 
 error "'nowhere' does not exist" data info folder:nowhere
 error 'no images in it' data info folder:$in/empty

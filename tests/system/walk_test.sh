@@ -19,13 +19,13 @@ run 'none: the image carries no text' info sheet.png
 
 say 'a plan writes nothing'
 before=$(ls -A)
-run 'parameters' train --preset smoke --dry-run
+run 'MiB on cpu at the peak' train --preset smoke --dry-run
 [ "$(ls -A)" = "$before" ] || die "--dry-run leaves $(ls -A)"
 
 say 'train'
 run '[model]' train --preset smoke
 run=runs/00000-shapes-uvic-nano
-for file in config.toml command.txt log.txt stats.jsonl metrics.csv samples/0000020.png latest/model.safetensors \
+for file in config.toml device.txt command.txt log.txt stats.jsonl metrics.csv samples/0000020.png latest/model.safetensors \
   latest/model_ema.safetensors latest/optimizer.safetensors latest/state.json; do
   [ -s $run/$file ] || die "no $run/$file"
 done

@@ -3,8 +3,12 @@
 
 namespace uvic {
 
-Tensor attention_cuda(const Tensor& qkv, const AttendOptions& options, Weighting, Attend reference) {
-  return reference(qkv, options);
+bool has_cuda_kernel(const Tensor&) {
+  return false;
+}
+
+Tensor cog_attention_cuda(const Tensor&, const AttendOptions&) {
+  TORCH_CHECK(false, "a build without CUDA has no CUDA kernels");
 }
 
 }  // namespace uvic

@@ -1,5 +1,12 @@
 #include "unet_vit/kernels/fused_attention.h"
 
+#include <fmt/ranges.h>
+
+#include <mutex>
+
+#include "core/progress.h"
+#include "unet_vit/kernels/cuda/arguments.h"
+
 namespace uvic {
 
 AttendOptions checked_options(const Tensor& qkv, const AttendOptions& options) {
@@ -15,8 +22,25 @@ AttendOptions checked_options(const Tensor& qkv, const AttendOptions& options) {
   return checked;
 }
 
+namespace {
+
+// Once, since a model's layers are alike.
+void tell_of_reference(const Tensor& qkv) {
+  static std::once_flag told;
+  std::call_once(told, [&] {
+    log_line(
+        fmt::format("Cog Attention has no CUDA kernel for {} and heads of {} here: LibTorch's operations take its "
+                    "place, slower and with L x L numbers in memory (kernels: float32 and bfloat16, heads of {}, "
+                    "compute capability 8.0 or newer)",
+                    c10::toString(qkv.scalar_type()), qkv.size(-1), fmt::join(kCogHeadDims, ", ")));
+  });
+}
+
+}  // namespace
+
 Tensor fused_attention(const Tensor& qkv, const AttendOptions& options, Weighting weighting, Attend reference) {
-  if (qkv.is_cuda()) return attention_cuda(qkv, options, weighting, reference);
+  if (weighting == Weighting::kCog && has_cuda_kernel(qkv)) return cog_attention_cuda(qkv, options);
+  if (weighting == Weighting::kCog && qkv.is_cuda()) tell_of_reference(qkv);
   const bool has_kernel = qkv.scalar_type() == at::kFloat || qkv.scalar_type() == at::kBFloat16;
   if (!qkv.is_cpu() || !has_kernel) return reference(qkv, options);
   return attention_cpu(qkv, options, weighting, *default_kernel_isa().value.kernels);

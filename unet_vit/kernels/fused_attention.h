@@ -6,16 +6,18 @@
 
 namespace uvic {
 
-// The kernel for qkv's device and type; `reference` where there is none: float64 and float16 on CPU, other devices.
+// The kernel for qkv's device and type; `reference` where there is none: float64 and float16 on CPU, softmax on GPUs,
+// which is LibTorch's own fused attention there, and Cog Attention without a kernel (a log line tells, once).
 Tensor fused_attention(const Tensor& qkv, const AttendOptions& options, Weighting weighting, Attend reference);
 
 // float32 or bfloat16 on CPU, any length and head dimension. Results do not depend on batch size and number of threads.
 Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, Weighting weighting, const KernelTable& kernels);
 
-// bfloat16 or float32 on a GPU: `reference` for softmax, which is LibTorch's own fused attention there, for head
-// dimensions other than kCogHeadDims and for GPUs older than compute capability 8.0. A build without CUDA has the
-// reference alone.
-Tensor attention_cuda(const Tensor& qkv, const AttendOptions& options, Weighting weighting, Attend reference);
+// Whether qkv is on a GPU that we have a kernel of Cog Attention for: float32 or bfloat16, a head dimension of
+// kCogHeadDims, compute capability 8.0 or newer, a build with CUDA.
+bool has_cuda_kernel(const Tensor& qkv);
+// That kernel.
+Tensor cog_attention_cuda(const Tensor& qkv, const AttendOptions& options);
 
 // For the implementations above: the options with key_lengths contiguous on qkv's device. Fails if they or qkv are not
 // as Attend takes them.

@@ -1,6 +1,6 @@
-// Attention on a GPU: our kernels for Cog Attention, LibTorch's for softmax.
+// Cog Attention on a GPU.
 #include <ATen/cuda/CUDAContext.h>
-#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAException.h>
 
 #include "unet_vit/kernels/cuda/cog_attention.h"
 #include "unet_vit/kernels/cuda/cog_op.h"
@@ -14,12 +14,12 @@ void launch_on_current_stream(CogPass pass, const CogArguments& arguments) {
 
 }  // namespace
 
-Tensor attention_cuda(const Tensor& qkv, const AttendOptions& options, Weighting weighting, Attend reference) {
+bool has_cuda_kernel(const Tensor& qkv) {
   // Compute capability 8.0 has bfloat16 tensor cores and asynchronous copies.
-  if (weighting != Weighting::kCog || !has_cog_kernel(qkv) ||
-      at::cuda::getDeviceProperties(qkv.get_device())->major < 8)
-    return reference(qkv, options);
-  const c10::cuda::CUDAGuard guard(qkv.device());
+  return qkv.is_cuda() && has_cog_kernel(qkv) && at::cuda::getDeviceProperties(qkv.get_device())->major >= 8;
+}
+
+Tensor cog_attention_cuda(const Tensor& qkv, const AttendOptions& options) {
   return cog_attention_on(launch_on_current_stream, qkv, options);
 }
 

@@ -133,7 +133,8 @@ struct Gradient {
   static UVIC_DEVICE void differentiate(float& score, float& d_weight, bool seen, float scale,
                                         const QueryStatistics& query) {
     const float share = seen ? exp2f(fabsf(score) * scale - query.max) * query.normalizer : 0;
-    d_weight = score != 0 ? share * (d_weight - (score < 0 ? -query.row_dot : query.row_dot)) : 0;
+    // Not a product with the share of 0: what stands in a row that is not seen may be NaN.
+    d_weight = seen && score != 0 ? share * (d_weight - (score < 0 ? -query.row_dot : query.row_dot)) : 0;
     score = with_sign(share, score);
   }
 };

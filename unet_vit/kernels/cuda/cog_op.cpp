@@ -1,5 +1,6 @@
 #include "unet_vit/kernels/cuda/cog_op.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -40,6 +41,7 @@ CogArguments arguments_of(const Tensor& qkv, const AttendOptions& options, const
 class CogOp : public torch::autograd::Function<CogOp> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& qkv, const AttendOptions& options, CogLaunch launch) {
+    const c10::DeviceGuard guard(qkv.device());
     const int64_t batch = qkv.size(0), length = qkv.size(1), heads = qkv.size(3);
     const Tensor out = at::empty({batch, length, heads, qkv.size(4)}, qkv.options());
     const Tensor statistics = at::empty({batch, heads, 2, length}, qkv.options().dtype(at::kFloat));
@@ -54,6 +56,7 @@ class CogOp : public torch::autograd::Function<CogOp> {
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
     const Tensor &qkv = saved[0], &out = saved[2], &statistics = saved[3];
+    const c10::DeviceGuard guard(qkv.device());
     const AttendOptions options{.scale = context->saved_data["scale"].toDouble(),
                                 .causal = context->saved_data["causal"].toBool(),
                                 .key_lengths = saved[1]};

@@ -9,7 +9,7 @@ namespace uvic {
 // Whether there are kernels: float32 or bfloat16, a head dimension of kCogHeadDims.
 bool has_cog_kernel(const Tensor& qkv);
 
-// Runs one pass; returns when it is queued. Pointers are those of tensors on qkv's device.
+// Runs one pass; returns when it is queued. Pointers are those of tensors on qkv's device, which is the current one.
 using CogLaunch = void (*)(CogPass, const CogArguments&);
 
 // As cog_attention, for tensors that have a kernel.

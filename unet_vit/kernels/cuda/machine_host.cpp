@@ -1,6 +1,7 @@
 #include "unet_vit/kernels/cuda/machine_host.h"
 
 #include <cstring>
+#include <stdexcept>
 
 #include "unet_vit/kernels/cuda/emulated_block.h"
 
@@ -39,6 +40,12 @@ struct Shuffle {
     for (size_t i = 0; i < 32; ++i) all[i]->result = all[i ^ static_cast<size_t>(all[i]->mask)]->value;
   }
 };
+
+// GPUs stop the kernel there.
+void expect_aligned(const void* pointer) {
+  if (reinterpret_cast<uintptr_t>(pointer) % 16 != 0)
+    throw std::logic_error("16 bytes at once are not on a multiple of 16 bytes");
+}
 
 template <bool kTransposed>
 struct Load {
@@ -127,6 +134,8 @@ float shuffle_xor(float x, int mask) {
 }
 
 void copy_async(void* to, const void* from, bool valid) {
+  expect_aligned(to);
+  expect_aligned(from);
   block().copies().push_back({to, valid ? from : nullptr});
 }
 
@@ -137,11 +146,13 @@ void wait_copies() {
 }
 
 void load_matrices(uint32_t (&to)[4], const void* row) {
+  expect_aligned(row);
   Load<false> mine{to, row};
   meet(mine);
 }
 
 void load_transposed(uint32_t (&to)[4], const void* row) {
+  expect_aligned(row);
   Load<true> mine{to, row};
   meet(mine);
 }

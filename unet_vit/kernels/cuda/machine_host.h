@@ -17,7 +17,7 @@ enum class Order { kAscending, kDescending };
 
 // Runs blocks 0..blocks, one after the other, in each of whose kThreads threads `kernel` is called. Throws
 // std::logic_error where a GPU would hang or compute nonsense: threads that wait for others which do not come, a warp
-// whose threads call different collectives, copies that nobody waited for.
+// whose threads call different collectives, copies that nobody waited for, rows off multiples of 16 bytes.
 void run_grid(int blocks, int shared_bytes, Order order, const std::function<void()>& kernel);
 
 int thread_index();
