@@ -1,10 +1,14 @@
 // uvic sample
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
+#include "app/device.h"
 #include "app/json_lines.h"
 #include "app/picture_files.h"
 #include "app/pipeline.h"
@@ -46,7 +50,7 @@ struct SampleCommand {
 
  private:
   std::vector<Request> make_requests(const Model& model) const;
-  GenerateOptions make_options(const Model& model) const;
+  GenerateOptions make_options(const Model& model, int64_t pictures) const;
   std::vector<double> mixes() const;
   int64_t frame_count() const { return to_prompt || to_seed ? std::ssize(mixes()) : 1; }
   void use_recipe(const Recipe& recipe);
@@ -137,7 +141,19 @@ std::vector<Request> SampleCommand::make_requests(const Model& model) const {
   return requests;
 }
 
-GenerateOptions SampleCommand::make_options(const Model& model) const {
+// The decoder's, when memory is short. Half of what is free, since others want some too.
+int64_t tile_for(const Model& model, int64_t pictures) {
+  if (!model.autoencoder || !model.device.is_cpu()) return 0;
+  const int64_t at_once = std::clamp<int64_t>(pictures, 1, at::get_num_threads()), bytes = free_memory() / 2 / at_once;
+  const int64_t side = model.card.config.model.image_size;
+  const int64_t tile = tile_within(model.autoencoder->config(), side, bytes);
+  if (tile > 0)
+    log_line(fmt::format("memory is short: latents are decoded in tiles of {}, not {} (--tile 0 decodes them as a whole)",
+                         tile, side));
+  return tile;
+}
+
+GenerateOptions SampleCommand::make_options(const Model& model, int64_t pictures) const {
   const SampleConfig& trained = model.card.config.sample;
   GenerateOptions how{.sampler = trained.sampler, .cfg_scale = trained.cfg_scale, .batch = batch};
   if (!sampler.empty()) how.sampler.kind = sampler;
@@ -145,7 +161,8 @@ GenerateOptions SampleCommand::make_options(const Model& model) const {
   if (eta) how.sampler.eta = *eta;
   if (cfg_scale) how.cfg_scale = *cfg_scale;
   if (tile.value_or(0) > 0 && !model.autoencoder) fail("--tile is for models of latents: give their --autoencoder, too");
-  if (tile) how.tile = *tile;
+  if (tile.value_or(0) > 0 && *tile < kSmallestTile) fail("--tile {}: expected {} or more, or 0", *tile, kSmallestTile);
+  how.tile = tile ? *tile : tile_for(model, std::min(pictures, batch));
   if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
   if (!init.empty())
     how.edit =
@@ -279,7 +296,7 @@ int SampleCommand::run() {
   if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
   const std::vector<Request> requests = make_requests(loaded);
   if (recipe && requests.size() > 1) fail("--from draws one image again, not {}: give one seed and one prompt", requests.size());
-  const GenerateOptions how = make_options(loaded);
+  const GenerateOptions how = make_options(loaded, std::ssize(requests));
   return recipe ? recreate(loaded, requests.front(), how, *recipe) : draw(loaded, requests, how);
 }
 
@@ -297,9 +314,11 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
                   "factor of the latents; default: the model's own, else the autoencoder's")
       ->check(number<double>())
       ->check(at_least(kSmallestScale));
-  sub->add_option("--tile", c.tile, "decode latents in blended tiles of that side: less memory, seams hardly to be seen")
+  sub->add_option("--tile", c.tile,
+                  "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
+                  "default: as a whole if there is memory for it")
       ->check(number<int64_t>())
-      ->check(at_least(kSmallestTile));
+      ->check(at_least(0));
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
   sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
   sub->add_option("--class", c.label, "class name or number to draw");

@@ -4,6 +4,10 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <fstream>
+#include <limits>
+
 #include "core/error.h"
 
 namespace uvic {
@@ -41,6 +45,24 @@ int64_t peak_memory(at::Device device) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return int64_t{1024} * usage.ru_maxrss;
+}
+
+int64_t free_memory() {
+  int64_t bytes = std::numeric_limits<int64_t>::max();
+  std::string name;
+  std::ifstream meminfo("/proc/meminfo");
+  for (int64_t kibibytes = 0; meminfo >> name >> kibibytes; meminfo.ignore(100, '\n'))
+    if (name == "MemAvailable:") bytes = 1024 * kibibytes;
+  // Version 2 of control groups: "0::/path", and "max" where there is no limit.
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (!line.starts_with("0::")) continue;
+    const std::string folder = "/sys/fs/cgroup" + line.substr(3);
+    int64_t most = 0, now = 0;
+    if (std::ifstream(folder + "/memory.max") >> most && std::ifstream(folder + "/memory.current") >> now)
+      bytes = std::min(bytes, std::max<int64_t>(0, most - now));
+  }
+  return bytes;
 }
 
 }  // namespace uvic

@@ -18,4 +18,8 @@ at::Device find_device(const std::string& text, int64_t gpus, bool built_with_cu
 // there must have been some.
 int64_t peak_memory(at::Device device);
 
+// Bytes of main memory that can still be had without swapping, within the limit of a control group (a container's,
+// say).
+int64_t free_memory();
+
 }  // namespace uvic

@@ -65,7 +65,7 @@ void Scoring::add_options(CLI::App& app) {
   app.add_option("--protocol", protocol, "how the score is made, fixed under a name; noted and compared" + rules)
       ->check(one_of(protocols()).description(""));
   for_models = {
-      app.add_option("-b,--batch", batch, "images drawn at a time; does not change them")->check(CLI::Range(1, 4096)),
+      app.add_option("-b,--batch", batch, "images drawn at a time; on the CPU it does not change them")->check(CLI::Range(1, 4096)),
       app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own")
           ->check(number<double>())
           ->check(at_least(0)),
@@ -73,7 +73,7 @@ void Scoring::add_options(CLI::App& app) {
       app.add_option("--steps", steps, "network calls per image; default: the model's own")
           ->check(number<int64_t>())
           ->check(at_least(1)),
-      app.add_option("--device", device, "of a model: cpu, cuda or cuda:N")
+      app.add_option("--device", device, "of the model that draws: cpu, cuda or cuda:N; feature networks run on the CPU")
           ->check(device_name())
           ->capture_default_str(),
   };

@@ -43,4 +43,17 @@ Tensor decode_tiled(const AutoencoderKl& autoencoder, const Tensor& latents, int
   return sum / weights;
 }
 
+int64_t decoding_bytes(const AutoencoderConfig& config, int64_t side) {
+  const int64_t pixels = side << (config.channels.size() - 1);
+  const int64_t widest = config.channels[std::min<size_t>(1, config.channels.size() - 1)];
+  return 9 * int64_t{sizeof(float)} * widest * pixels * pixels;
+}
+
+int64_t tile_within(const AutoencoderConfig& config, int64_t side, int64_t bytes) {
+  if (decoding_bytes(config, side) <= bytes) return 0;
+  int64_t tile = kSmallestTile;
+  while (tile + 8 < side && decoding_bytes(config, tile + 8) <= bytes) tile += 8;
+  return tile;
+}
+
 }  // namespace uvic

@@ -177,6 +177,17 @@ TEST(LoadAutoencoder, ReadsFilesAndFolders) {
   expect_mentions(error_of([&] { load_autoencoder(folder.path()); }), {"no autoencoder in"});
 }
 
+TEST(TiledDecode, TilesFitIntoMemory) {
+  const AutoencoderConfig config;  // Stable Diffusion's
+  const int64_t whole = decoding_bytes(config, 64);
+  EXPECT_EQ(whole, 4 * decoding_bytes(config, 32));
+  EXPECT_NEAR(static_cast<double>(decoding_bytes(config, 32)), 9.0 * 256 * 256 * 256 * 4, 1);
+  EXPECT_EQ(tile_within(config, 64, whole), 0);
+  EXPECT_EQ(tile_within(config, 64, whole - 1), 56);
+  EXPECT_EQ(tile_within(config, 64, decoding_bytes(config, 32)), 32);
+  EXPECT_EQ(tile_within(config, 64, 1), kSmallestTile);
+}
+
 // Latents that repeat within every tile, and kernels that see one place only: then no tile can tell where it is.
 TEST(DecodeTiled, BlendsWithoutATrace) {
   const at::NoGradGuard no_grad;

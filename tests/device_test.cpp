@@ -33,5 +33,10 @@ TEST(Device, MultipliesFloat32AsFloat32) {
   EXPECT_FALSE(at::globalContext().allowTF32CuBLAS());
 }
 
+TEST(Device, HasFreeMemory) {
+  EXPECT_GT(free_memory(), int64_t{1} << 20);
+  EXPECT_LT(free_memory(), int64_t{1} << 50);
+}
+
 }  // namespace
 }  // namespace uvic
