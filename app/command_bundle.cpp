@@ -5,6 +5,7 @@
 #include "app/bundle.h"
 #include "app/checks.h"
 #include "app/commands.h"
+#include "app/encoder_options.h"
 #include "app/config_source.h"
 #include "app/json_lines.h"
 
@@ -47,13 +48,7 @@ void add_bundle_command(CLI::App& app) {
   BundleCommand& c = *command;
   sub->add_option("OUT", c.out, "folder to make")->required();
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
-  sub->add_option("--autoencoder", c.encoders.autoencoder,
-                  "of a model of latents: autoencoder_kl.pth of U-ViT, or the vae folder of diffusers");
-  sub->add_option("--text", c.encoders.text, "the folder of a text encoder; default: the one the model names");
-  sub->add_option("--latent-scale", c.encoders.latent_scale,
-                  "factor of the latents; default: the model's own, else the autoencoder's")
-      ->check(number<double>())
-      ->check(at_least(kSmallestScale));
+  add_encoder_options(*sub, c.encoders);
   c.source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
   sub->callback([command] { command->run(); });

@@ -87,6 +87,11 @@ nlohmann::ordered_json to_json(const MetricValue& value) {
   return json;
 }
 
+struct Explanation {
+  FrechetParts parts;
+  std::vector<ClassDistance> classes;
+};
+
 struct FidCommand {
   Scoring scoring;
   std::string text_a, text_b;
@@ -127,12 +132,12 @@ struct FidCommand {
       for (MetricValue& value : find(metrics(), name, "metric").value.compute(*a.set, *b.set, seed))
         values.push_back(std::move(value));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::optional<FrechetParts> parts;
+    std::optional<Explanation> why;
     if (!explain.empty()) {
-      parts = frechet_parts(a.set->moments, b.set->moments);
+      why = {frechet_parts(a.set->moments, b.set->moments), class_distances(a, b)};
       write_pairs(explain, a, b);
     }
-    as_json() ? print_as_json(values, used, a, b, parts, seconds) : print_as_text(values, used, a, b, parts);
+    as_json() ? print_as_json(values, used, a, b, why, seconds) : print_as_text(values, used, a, b, why);
   }
 
  private:
@@ -176,20 +181,22 @@ struct FidCommand {
   }
 
   void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
-                     const std::optional<FrechetParts>& parts) const {
+                     const std::optional<Explanation>& why) const {
     std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
     if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + protocol;
     for (const MetricValue& value : values)
       fmt::print("{}{}\n", to_text(value, used, a.set->moments.n > 0 ? a.set->moments.n : b.set->moments.n),
                  values.size() == 1 ? "   " + sides : std::string());
     if (values.size() > 1) fmt::print("{}\n", sides);
-    if (parts)
-      fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
-                 parts->means, parts->covariances, explain);
+    if (!why) return;
+    fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
+               why->parts.means, why->parts.covariances, explain);
+    for (const ClassDistance& one : why->classes)
+      fmt::print("  {:12.4f}  {} ({} and {} images)\n", one.distance, one.name, one.of_a, one.of_b);
   }
 
   void print_as_json(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
-                     const std::optional<FrechetParts>& parts, double seconds) const {
+                     const std::optional<Explanation>& why, double seconds) const {
     nlohmann::ordered_json all = nlohmann::ordered_json::object();
     for (const MetricValue& value : values) all[value.name] = to_json(value);
     nlohmann::ordered_json json{{"value", values.front().value},
@@ -202,7 +209,12 @@ struct FidCommand {
                                 {"a", to_json(a)},
                                 {"b", to_json(b)},
                                 {"seconds", seconds}};
-    if (parts) json["explain"] = {{"means", parts->means}, {"covariances", parts->covariances}, {"picture", explain}};
+    if (why) {
+      json["explain"] = {{"means", why->parts.means}, {"covariances", why->parts.covariances}, {"picture", explain}};
+      for (const ClassDistance& one : why->classes)
+        json["explain"]["classes"].push_back(
+            {{"class", one.name}, {"distance", one.distance}, {"a", one.of_a}, {"b", one.of_b}});
+    }
     print_json(json);
   }
 };
@@ -230,8 +242,9 @@ void add_fid_command(CLI::App& app) {
   sub->add_flag("--doctor", fid->doctor, "only look for what would spoil the score: sizes, formats, copies, too few");
   sub->add_option(
       "--explain", fid->explain,
-      "also tell means from covariances, and write to this PNG the pairs of images that are nearest (copies of "
-      "training images would be among them) and farthest");
+      "also tell means from covariances and, where both sides have the same classes, one class from the other, and "
+      "write to this PNG the pairs of images that are nearest (copies of training images would be among them) and "
+      "farthest");
   sub->add_flag("--force", fid->force, "overwrite the picture of --explain; compare across protocols");
   fid->scoring.add_options(*sub);
   sub->callback([fid] { fid->run(); });

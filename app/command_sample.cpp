@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/device.h"
+#include "app/encoder_options.h"
 #include "app/json_lines.h"
 #include "app/picture_files.h"
 #include "app/pipeline.h"
@@ -307,13 +308,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<SampleCommand>();
   SampleCommand& c = *command;
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
-  sub->add_option("--autoencoder", c.encoders.autoencoder,
-                  "of a model of latents: autoencoder_kl.pth of U-ViT, or the vae folder of diffusers");
-  sub->add_option("--text", c.encoders.text, "of a model of text states: the folder of its text encoder; default: the one it names");
-  sub->add_option("--latent-scale", c.encoders.latent_scale,
-                  "factor of the latents; default: the model's own, else the autoencoder's")
-      ->check(number<double>())
-      ->check(at_least(kSmallestScale));
+  add_encoder_options(*sub, c.encoders);
   sub->add_option("--tile", c.tile,
                   "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
                   "default: as a whole if there is memory for it")

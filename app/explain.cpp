@@ -1,10 +1,13 @@
 #include "app/explain.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
 #include "eval/frechet.h"
 #include "eval/metrics/distances.h"
 
@@ -21,11 +24,43 @@ Tensor tile_of(const Tensor& image) {
   return resize_like_pillow(pixels, kTile, kTile, pixels.size(0) < kTile ? Filter::kBox : Filter::kBicubic);
 }
 
+// Rows of the features, by class.
+std::vector<std::vector<int64_t>> rows_by_class(const Side& side) {
+  std::vector<std::vector<int64_t>> rows(side.labels->classes().size());
+  for (size_t row = 0; row < side.image_of_row.size(); ++row)
+    if (const int64_t label = side.labels->label(side.image_of_row[row] % side.labels->size()); label >= 0)
+      rows.at(static_cast<size_t>(label)).push_back(static_cast<int64_t>(row));
+  return rows;
+}
+
+Gaussian gaussian_of(const Side& side, const std::vector<int64_t>& rows) {
+  FeatureStats stats;
+  stats.add(side.set->activations.features.index_select(0, at::tensor(rows, at::kLong)));
+  return stats.fit();
+}
+
 }  // namespace
 
 FrechetParts frechet_parts(const Gaussian& a, const Gaussian& b) {
   const double means = (a.mu - b.mu).square().sum().item<double>();
   return {means, std::max(0.0, frechet_distance(a, b) - means)};
+}
+
+std::vector<ClassDistance> class_distances(const Side& a, const Side& b) {
+  std::vector<ClassDistance> classes;
+  if (!a.labels || !b.labels || a.labels->classes() != b.labels->classes()) return classes;
+  const auto names = a.labels->classes();
+  const auto of_a = rows_by_class(a), of_b = rows_by_class(b);
+  Progress progress("classes", std::ssize(names), "class");
+  for (size_t i = 0; i < names.size(); ++i) {
+    stop_if_interrupted();
+    if (std::min(of_a[i].size(), of_b[i].size()) >= 2)
+      classes.push_back({names[i], std::ssize(of_a[i]), std::ssize(of_b[i]),
+                         frechet_distance(gaussian_of(a, of_a[i]), gaussian_of(b, of_b[i]))});
+    progress.update(static_cast<int64_t>(i) + 1);
+  }
+  std::ranges::sort(classes, [](const auto& x, const auto& y) { return x.distance > y.distance; });
+  return classes;
 }
 
 Nearest nearest_images(const Tensor& a, const Tensor& b) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "app/score_side.h"
 
@@ -12,6 +13,16 @@ struct FrechetParts {
   double means, covariances;  // their sum is the distance
 };
 FrechetParts frechet_parts(const Gaussian& a, const Gaussian& b);
+
+// The distance of what both sides have of one class: features of its images alone.
+struct ClassDistance {
+  std::string name;
+  int64_t of_a, of_b;  // images
+  double distance;
+};
+// The farthest first; classes of fewer than two images on either side are left out. Empty unless both sides have the
+// same classes and kept features.
+std::vector<ClassDistance> class_distances(const Side& a, const Side& b);
 
 // The nearest image of B for each image of A, in features.
 struct Nearest {

@@ -5,6 +5,7 @@
 
 #include "app/bundle.h"
 #include "app/checks.h"
+#include "app/encoder_options.h"
 #include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -65,7 +66,8 @@ void Scoring::add_options(CLI::App& app) {
   app.add_option("--protocol", protocol, "how the score is made, fixed under a name; noted and compared" + rules)
       ->check(one_of(protocols()).description(""));
   for_models = {
-      app.add_option("-b,--batch", batch, "images drawn at a time; on the CPU it does not change them")->check(CLI::Range(1, 4096)),
+      app.add_option("-b,--batch", batch, "images drawn at a time; on the CPU it does not change them")
+          ->check(CLI::Range(1, 4096)),
       app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own")
           ->check(number<double>())
           ->check(at_least(0)),
@@ -73,11 +75,13 @@ void Scoring::add_options(CLI::App& app) {
       app.add_option("--steps", steps, "network calls per image; default: the model's own")
           ->check(number<int64_t>())
           ->check(at_least(1)),
-      app.add_option("--device", device, "of the model that draws: cpu, cuda or cuda:N; feature networks run on the CPU")
+      app.add_option("--device", device,
+                     "of the model that draws: cpu, cuda or cuda:N; feature networks run on the CPU")
           ->check(device_name())
           ->capture_default_str(),
   };
   const size_t others = app.get_options().size();
+  add_encoder_options(app, encoders);
   source.add_options(app);
   options = std::make_unique<RunOptions>(app, config, RunOptions::kModelOnly);
   const auto all = static_cast<const CLI::App&>(app).get_options();
@@ -110,7 +114,7 @@ void Scoring::open_model(Side& side) const {
     fallback = config;
   }
   side.model = std::make_unique<Model>(load_model(side.text, parse_device(device), fallback));
-  attach_encoders(*side.model, {});
+  attach_encoders(*side.model, encoders);
   const SampleConfig& own = side.model->card.config.sample;
   side.how = {.sampler = own.sampler, .cfg_scale = cfg_scale.value_or(own.cfg_scale)};
   if (batch) side.how.batch = *batch;
@@ -144,6 +148,7 @@ void Scoring::open_data(Side& side) const {
     side.data = open_dataset(spec);
   }
   side.images = dataset_images(side.data);
+  if (!side.data->classes().empty()) side.labels = side.data;
 }
 
 Side Scoring::open(const std::string& text) const {
@@ -202,8 +207,9 @@ void Scoring::plan(Side& side, const Side* other) const {
   if (!side.model) return;
   if (rule()) return plan_by_protocol(side, other);
   side.count = num > 0 ? num : other && other->count > 0 ? other->count : side.model->card.config.eval.num;
-  side.images =
-      model_images(*side.model, conditions_for(*side.model, other ? other->data : nullptr, side.count), side.how);
+  const auto conditions = conditions_for(*side.model, other ? other->data : nullptr, side.count);
+  side.images = model_images(*side.model, conditions, side.how);
+  if (conditions && !conditions->classes().empty()) side.labels = conditions;
 }
 
 void Scoring::plan_by_protocol(Side& side, const Side* other) const {

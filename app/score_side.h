@@ -29,6 +29,7 @@ struct Side {
   GenerateOptions how;
   std::shared_ptr<const Dataset> data;
   ImageSource images;
+  std::shared_ptr<const Dataset> labels;  // image i has the class of its image i, cyclically; null: no classes
   int64_t count = 0;  // images to compare; 0: unknown
 
   bool has_images() const { return form != Form::kStatistics && form != Form::kFeatures; }
@@ -41,6 +42,7 @@ struct Scoring {
   int64_t num = 0;
   std::optional<int64_t> batch, steps;
   std::optional<double> cfg_scale;
+  EncoderFiles encoders;
   RunConfig config;
   ConfigSource source;
   std::unique_ptr<RunOptions> options;

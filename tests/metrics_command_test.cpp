@@ -241,5 +241,30 @@ TEST_F(FidCommandTest, ExplainShowsCopiesBesideTheirOriginals) {
   expect_mentions(error_of([&] { run({"fid", a, b, "--explain", "pairs.jpg"}); }), {"pairs.jpg", ".png"});
 }
 
+// Two data sets of three classes, of which one has other pictures in the second.
+TEST_F(FidCommandTest, ExplainTellsClassesApart) {
+  NEEDS_WEIGHTS();
+  at::manual_seed(1);
+  std::vector<Tensor> noise;
+  for (int i = 0; i < 4; ++i) noise.push_back(at::randint(256, {32, 32, 3}, at::kByte));
+  const std::vector<Tensor> images = shapes(16, 32);
+  for (const char* set : {"a", "b"}) {
+    write_images(folder_, fmt::format("{}/same", set), {images.begin(), images.begin() + 4});
+    write_images(folder_, fmt::format("{}/noise", set),
+                 set[0] == 'a' ? noise : std::vector<Tensor>{images.begin() + 12, images.begin() + 16});
+    write_images(folder_, fmt::format("{}/single", set), {images[7]});
+  }
+  const auto spec = [&](const char* set) { return fmt::format("folder:{}", (folder_ / set).string()); };
+  const auto result = run_json(
+      {"fid", spec("a"), spec("b"), "--explain", (folder_ / "pairs.png").string(), "--features", "efficientnet-lite0"});
+  const auto classes = result["explain"]["classes"];
+  ASSERT_EQ(classes.size(), 2);  // one image has no covariance
+  EXPECT_EQ(classes[0]["class"], "noise");
+  EXPECT_EQ(classes[1]["class"], "same");
+  EXPECT_EQ(classes[0]["a"], 4);
+  EXPECT_GT(classes[0]["distance"].get<double>(), 1);
+  EXPECT_NEAR(classes[1]["distance"].get<double>(), 0, 1e-3);
+}
+
 }  // namespace
 }  // namespace uvic

@@ -51,6 +51,8 @@ same $run/config.toml before.toml
 mv bert moved
 refused "no text encoder at 'bert'" sample --model $run --out none
 grep -q 'Give it with --text (in training, --data.text_encoder)' refused || die "no remedy: $(cat refused)"
+score() { "$uvic" --quiet fid "$@" 'shapes?size=64&limit=4' --features efficientnet-lite0 --num 4 --steps 2 | grep -q 'FD(efficientnet-lite0)'; }
+score $run --text moved || die 'no score with the encoder given'
 sample --model $run -p 'two giraffes' --text moved --out again && same again/000000.png drawn/000001.png
 sample --model bundle -p 'two giraffes' --out bundled
 "$uvic" sample --quiet --model bundle --from drawn/000001.png --out verdicts | grep -q identical || die 'the bundle draws another picture'
@@ -64,6 +66,7 @@ sample --model clip/00000-shapes-uvic-nano -p 'two giraffes' --out clip_drawn
 train --steps 1 --batch 4 --out latents --data latents:cache --data.text_encoder '' --data.latent_scale 0.2 --model.image_size 16 --model.channels 4 \
   --model.context_tokens 28
 sample --model latents/00000-latents-uvic-nano --autoencoder random/autoencoder.safetensors --text moved -p 'two giraffes' --out latents_drawn
+score latents/00000-latents-uvic-nano --autoencoder random/autoencoder.safetensors --text moved || die 'no score of latents'
 [ -s clip_drawn/000000.png ] && [ -s latents_drawn/000000.png ] || die 'nothing drawn'
 
 say 'what does not fit'
