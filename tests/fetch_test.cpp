@@ -111,7 +111,7 @@ using Ranges = std::vector<std::string>;
 class Fetch : public ::testing::Test {
  protected:
   Fetch() {
-    for (int i = 0; i < 100000; ++i) body_ += static_cast<char>(i * i % 251);
+    for (int64_t i = 0; i < 100000; ++i) body_ += static_cast<char>(i * i % 251);
     sum_ = sha256_of_bytes(body_);
     file_ = {"http://example.invalid/elsewhere/data.bin", static_cast<int64_t>(body_.size()), sum_};
     ::testing::internal::CaptureStderr();

@@ -155,7 +155,7 @@ TEST_F(RunFolderTest, SurvivesKills) {
   int64_t step = 0;
   const auto begin = std::chrono::steady_clock::now();
   run.save(make_checkpoint(step, 20000), true, 2);
-  const std::chrono::duration<double, std::micro> one_save = std::chrono::steady_clock::now() - begin;
+  std::chrono::duration<double, std::micro> window = std::chrono::steady_clock::now() - begin;
   for (int kill_number = 0; kill_number < 12; ++kill_number) {
     const pid_t child = fork();
     if (child == 0) {
@@ -166,7 +166,7 @@ TEST_F(RunFolderTest, SurvivesKills) {
         _exit(1);  // seen below: it was not the signal that ended it
       }
     }
-    usleep(static_cast<useconds_t>((0.5 + 3.5 * std::rand() / RAND_MAX) * one_save.count()));
+    usleep(static_cast<useconds_t>((0.5 + 3.5 * std::rand() / RAND_MAX) * window.count()));
     kill(child, SIGKILL);
     int status = 0;
     waitpid(child, &status, 0);
@@ -175,6 +175,7 @@ TEST_F(RunFolderTest, SurvivesKills) {
       const Checkpoint checkpoint = RunFolder::open(run.path()).load_latest();
       expect_is(checkpoint, checkpoint.step);
       EXPECT_GE(checkpoint.step, step);
+      if (checkpoint.step == step) window *= 1.5;  // the child may be slower than this process was, on a busy machine
       step = checkpoint.step;
       const Checkpoint best = RunFolder::load(run.best());
       expect_is(best, best.step);
