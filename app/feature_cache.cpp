@@ -43,6 +43,9 @@ bool FeatureCache::needs(int64_t index, std::string_view content) {
 }
 
 void FeatureCache::add(const Activations& batch, std::span<const int64_t> indices) {
+  for (const auto member : {&Activations::logits, &Activations::spatial})
+    if (!parts_.empty() && (parts_.front().*member).defined() != (batch.*member).defined())
+      fail("{} holds not what the network says of an image: give --force to overwrite it", file_.string());
   parts_.push_back(batch);
   for (const int64_t index : indices) {
     keys_.push_back(key_of_image_.at(index));

@@ -140,6 +140,12 @@ TEST_F(FidCommandTest, UnfinishedFeaturesSaySo) {
                   }),
                   {file.string(), "'x'", "'y'", "--force"});
   EXPECT_EQ(FeatureCache(file, {{"features", "y"}}, 6, true).rows(), 0);
+  FeatureCache more(file, notes, 6, false);
+  EXPECT_TRUE(more.needs(2, content(2)));
+  expect_mentions(error_of([&] {
+                    more.add({at::ones({1, 3}), at::ones({1, 2}), {}}, std::vector<int64_t>{2});
+                  }),
+                  {file.string(), "--force"});
 }
 
 TEST_F(FidCommandTest, DamagedFeaturesAreNamed) {
