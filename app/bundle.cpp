@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/pth.h"
@@ -20,10 +21,6 @@ constexpr const char *kIndex = "model_index.json", *kTransformer = "transformer"
                      *kText = "text_encoder", *kTokenizer = "tokenizer", *kScheduler = "scheduler",
                      *kConfig = "config.json";
 constexpr const char *kDiffusionWeights = "diffusion_pytorch_model.safetensors", *kTextWeights = "model.safetensors";
-
-void write_json(const fs::path& file, const ordered_json& json) {
-  write_atomically(file, json.dump(2) + "\n");
-}
 
 void write_weights(const fs::path& file, const NamedTensors& tensors) {
   write_safetensors(file, {to_map(tensors), {{"format", "pt"}}});

@@ -133,11 +133,9 @@ struct FidCommand {
         values.push_back(std::move(value));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::optional<Explanation> why;
-    if (!explain.empty()) {
-      why = {frechet_parts(a.set->moments, b.set->moments), class_distances(a, b)};
-      write_pairs(explain, a, b);
-    }
+    if (!explain.empty()) why = {frechet_parts(a.set->moments, b.set->moments), class_distances(a, b)};
     as_json() ? print_as_json(values, used, a, b, why, seconds) : print_as_text(values, used, a, b, why);
+    if (!explain.empty()) write_pairs(explain, a, b);
   }
 
  private:

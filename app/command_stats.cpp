@@ -65,21 +65,29 @@ struct StatsCommand {
   }
 
  private:
+  // Reads no further than to the first of the images that the cache has.
+  static bool has_any(const FeatureCache& cache, const Side& side) {
+    struct Found {};
+    try {
+      side.images.read(
+          side.count,
+          [&](int64_t, std::string_view content) {
+            if (cache.has(content)) throw Found();
+            return false;
+          },
+          [](std::span<const PendingImage>) {}, [](int64_t) { stop_if_interrupted(); });
+    } catch (const Found&) {
+      return true;
+    }
+    return false;
+  }
+
   // Computes what the file has not yet, be it that it was interrupted or that there are more or other images now. After
   // Ctrl-C what there is is written.
   int64_t write_features(Side& side, const FeatureNet& net, const std::map<std::string, std::string>& notes) const {
     FeatureCache cache(out, notes, side.count, force);
-    if (cache.rows() > 0) {
-      bool any = false;
-      side.images.read(
-          side.count,
-          [&](int64_t, std::string_view content) {
-            any = any || cache.has(content);
-            return false;
-          },
-          [](std::span<const PendingImage>) {}, [](int64_t) { stop_if_interrupted(); });
-      if (!any) fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
-    }
+    if (cache.rows() > 0 && !has_any(cache, side))
+      fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
     try {
       run_network(
           net, side.images, side.count, text,

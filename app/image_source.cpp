@@ -46,7 +46,7 @@ ImageSource images_in_memory(int64_t size, const std::function<Tensor(int64_t be
               std::vector<PendingImage> pictures;
               for (int64_t i = 0; i < length; ++i) {
                 const Tensor image = batch[i];
-                if (wanted(begin + i, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
+                if (!wanted || wanted(begin + i, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
                   pictures.push_back({begin + i, [image] { return image; }});
               }
               if (!pictures.empty()) visit(pictures);
@@ -73,10 +73,6 @@ bool fits(const Model& model, const Dataset& data) {
 }
 
 }  // namespace
-
-bool all_images(int64_t, std::string_view) {
-  return true;
-}
 
 std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which) {
   std::map<int64_t, Tensor> images;
@@ -129,7 +125,7 @@ ImageSource file_images(const std::filesystem::path& path) {
             tree.read(first, [&](size_t i, std::string_view bytes) {
               ++done;
               const auto index = static_cast<int64_t>(i);
-              if (wanted(index, bytes)) {
+              if (!wanted || wanted(index, bytes)) {
                 bytes_held += bytes.size();
                 pictures.push_back({index, [bytes = std::string(bytes), name = names[i]] {
                                       return decode_image(bytes, name).permute({2, 0, 1});
@@ -172,16 +168,16 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
       if (const auto captions = conditions->captions(like); !captions.empty()) request.prompt = captions.front();
     return request;
   };
-  const std::string what = drawn_by(model, how);
   return {std::numeric_limits<int64_t>::max(),
-          [&model, request, how, what](int64_t count, const ImageSource::Wanted& wanted,
-                                       const ImageSource::Visit& visit, const ImageSource::Tick& tick) {
+          [&model, request, how](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
+                                 const ImageSource::Tick& tick) {
+            const std::string what = wanted ? drawn_by(model, how) : "";
             std::vector<int64_t> indices;
             std::vector<Request> requests;
             for (int64_t i = 0; i < count; ++i) {
               const Request one = request(i);
-              if (wanted(i, fmt::format("{}seed {}\nclass {}\nprompt {}", what, one.seed, one.label.value_or(-1),
-                                        one.prompt))) {
+              if (!wanted || wanted(i, fmt::format("{}seed {}\nclass {}\nprompt {}", what, one.seed,
+                                                   one.label.value_or(-1), one.prompt))) {
                 indices.push_back(i);
                 requests.push_back(one);
               }

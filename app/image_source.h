@@ -20,7 +20,7 @@ struct PendingImage {
 };
 
 struct ImageSource {
-  // Whether to visit an image. `content` is what it is made from, such as the bytes of its file: of equal content come
+  // Whether to visit an image; none: all. `content` is what it is made from, such as the bytes of its file: of equal content come
   // equal images.
   using Wanted = std::function<bool(int64_t index, std::string_view content)>;
   using Visit = std::function<void(std::span<const PendingImage> pictures)>;
@@ -30,8 +30,6 @@ struct ImageSource {
   // Goes through the first `count` images, in any order, and visits those wanted, several at a time.
   std::function<void(int64_t count, const Wanted& wanted, const Visit& visit, const Tick& tick)> read;
 };
-
-bool all_images(int64_t index, std::string_view content);  // a Wanted
 
 // The images of those indices; Error if one is damaged.
 std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which);

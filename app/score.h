@@ -21,7 +21,7 @@ std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std:
 // Interrupted after Ctrl-C.
 using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
 void run_network(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const ImageSource::Wanted& wanted = all_images);
+                 const OnActivations& on_batch, const ImageSource::Wanted& wanted = {});
 
 // The Gaussian of the features of the first `count` images. Error below two images.
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);

@@ -19,4 +19,8 @@ nlohmann::json read_json(const fs::path& path, std::string_view what) {
   }
 }
 
+void write_json(const fs::path& path, const nlohmann::ordered_json& json) {
+  write_atomically(path, json.dump(2) + "\n");
+}
+
 }  // namespace uvic

@@ -219,14 +219,12 @@ AutoencoderKl::AutoencoderKl(TensorMap weights, const std::string& origin, int64
 }
 
 NamedTensors AutoencoderKl::parameters() const {
-  NamedTensors list;
-  const_cast<AutoencoderKl*>(this)->visit(diffusers_names(),
-                                          [&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
-  return list;
+  return frozen::list(
+      [this](const frozen::Visit& each) { const_cast<AutoencoderKl*>(this)->visit(diffusers_names(), each); });
 }
 
 void AutoencoderKl::to(at::Device device) {
-  visit(diffusers_names(), [&](const std::string&, Tensor& p) { p = p.to(device); });
+  frozen::move([this](const frozen::Visit& each) { visit(diffusers_names(), each); }, device);
 }
 
 }  // namespace uvic

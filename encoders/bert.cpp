@@ -43,8 +43,8 @@ nlohmann::json to_json(const BertConfig& config) {
 Bert::Bert(const BertConfig& config) : config_(config) {
   using frozen::shape;
   const int64_t dim = config.hidden_size, hidden = config.intermediate_size;
-  const auto linear = [](int64_t in, int64_t out) { return frozen::Linear{shape({out, in}), shape({out})}; };
-  const auto norm = [&] { return frozen::LayerNorm{shape({dim}), shape({dim}), config.layer_norm_eps}; };
+  using frozen::linear;
+  const auto norm = [&] { return frozen::layer_norm(dim, config.layer_norm_eps); };
   tokens_ = shape({config.vocab_size, dim});
   positions_ = shape({config.max_position_embeddings, dim});
   types_ = shape({config.type_vocab_size, dim});
@@ -83,24 +83,20 @@ void Bert::visit(const frozen::Visit& visit) {
 }
 
 NamedTensors Bert::parameters() const {
-  NamedTensors list;
-  const_cast<Bert*>(this)->visit([&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
-  return list;
+  return frozen::list([this](const frozen::Visit& each) { const_cast<Bert*>(this)->visit(each); });
 }
 
 void Bert::to(at::Device device) {
-  visit([&](const std::string&, Tensor& p) { p = p.to(device); });
+  frozen::move([this](const frozen::Visit& each) { visit(each); }, device);
 }
 
 Tensor Bert::operator()(const Tensor& ids) const {
   TORCH_CHECK(ids.dim() == 2 && ids.size(1) <= config_.max_position_embeddings, "ids of shape ", ids.sizes());
-  const auto heads = [&](const Tensor& y) {
-    return y.unflatten(2, {config_.num_attention_heads, -1}).transpose(1, 2);  // [B, H, N, D / H]
-  };
   Tensor x = norm_(at::embedding(tokens_, ids).to(at::kFloat) + types_[0] + positions_.narrow(0, 0, ids.size(1)));
   for (const Layer& layer : layers_) {
-    const Tensor mixed = at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)));
-    x = layer.norm1(x + layer.out(mixed.transpose(1, 2).flatten(2)));
+    const Tensor mixed =
+        frozen::attend(layer.q(x), layer.k(x), layer.v(x), config_.num_attention_heads, /*causal=*/false);
+    x = layer.norm1(x + layer.out(mixed));
     x = layer.norm2(x + layer.down(at::gelu(layer.up(x))));
   }
   return x;

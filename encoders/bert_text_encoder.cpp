@@ -1,4 +1,5 @@
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/pth.h"
 #include "encoders/bert.h"
 #include "encoders/text_encoder_kinds.h"
@@ -28,7 +29,7 @@ class BertTextEncoder final : public NetworkTextEncoder<Bert> {
   const char* tokenizer_class() const override { return "BertTokenizer"; }
 
   void write_configs(const fs::path& network, const fs::path& tokenizer) const override {
-    write_atomically(network / "config.json", to_json(net_.config()).dump(2) + "\n");
+    write_json(network / "config.json", to_json(net_.config()));
     write_word_pieces(tokenizer, tokenizer_);
   }
 

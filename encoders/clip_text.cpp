@@ -65,8 +65,8 @@ ClipText::ClipText(const ClipTextConfig& config)
     : config_(config), activation_(find(clip_activations(), config.hidden_act, "hidden_act").value) {
   using frozen::shape;
   const int64_t dim = config.hidden_size, hidden = config.intermediate_size;
-  const auto linear = [](int64_t in, int64_t out) { return frozen::Linear{shape({out, in}), shape({out})}; };
-  const auto norm = [&] { return frozen::LayerNorm{shape({dim}), shape({dim}), config.layer_norm_eps}; };
+  using frozen::linear;
+  const auto norm = [&] { return frozen::layer_norm(dim, config.layer_norm_eps); };
   tokens_ = shape({config.vocab_size, dim});
   positions_ = shape({config.max_position_embeddings, dim});
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
@@ -104,29 +104,19 @@ void ClipText::visit(const frozen::Visit& visit) {
 }
 
 NamedTensors ClipText::parameters() const {
-  NamedTensors list;
-  const_cast<ClipText*>(this)->visit([&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
-  return list;
+  return frozen::list([this](const frozen::Visit& each) { const_cast<ClipText*>(this)->visit(each); });
 }
 
 void ClipText::to(at::Device device) {
-  visit([&](const std::string&, Tensor& p) { p = p.to(device); });
-}
-
-Tensor ClipText::attention(const Layer& layer, const Tensor& x) const {
-  const auto heads = [&](const Tensor& y) {
-    return y.unflatten(2, {config_.num_attention_heads, -1}).transpose(1, 2);  // [B, H, N, D / H]
-  };
-  const Tensor mixed = at::scaled_dot_product_attention(heads(layer.q(x)), heads(layer.k(x)), heads(layer.v(x)), {},
-                                                        /*dropout_p=*/0, /*is_causal=*/true);
-  return layer.out(mixed.transpose(1, 2).flatten(2));
+  frozen::move([this](const frozen::Visit& each) { visit(each); }, device);
 }
 
 Tensor ClipText::operator()(const Tensor& ids) const {
   TORCH_CHECK(ids.dim() == 2 && ids.size(1) <= config_.max_position_embeddings, "ids of shape ", ids.sizes());
   Tensor x = at::embedding(tokens_, ids).to(at::kFloat) + positions_.narrow(0, 0, ids.size(1));
   for (const Layer& layer : layers_) {
-    x = x + attention(layer, layer.norm1(x));
+    const Tensor y = layer.norm1(x);
+    x = x + layer.out(frozen::attend(layer.q(y), layer.k(y), layer.v(y), config_.num_attention_heads, /*causal=*/true));
     x = x + layer.fc2(activation_(layer.fc1(layer.norm2(x))));
   }
   return final_norm_(x);

@@ -56,7 +56,6 @@ class ClipText {
     frozen::Linear q, k, v, out, fc1, fc2;
   };
   void visit(const frozen::Visit& visit);
-  Tensor attention(const Layer& layer, const Tensor& x) const;
 
   ClipTextConfig config_;
   Activation activation_;

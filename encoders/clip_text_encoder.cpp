@@ -1,6 +1,7 @@
 #include <map>
 
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/pth.h"
 #include "encoders/clip_text.h"
 #include "encoders/clip_tokenizer.h"
@@ -34,16 +35,16 @@ class ClipTextEncoder final : public NetworkTextEncoder<ClipText> {
     nlohmann::json config = to_json(net_.config());
     config["bos_token_id"] = tokenizer_.start_of_text();
     config["eos_token_id"] = config["pad_token_id"] = tokenizer_.end_of_text();
-    write_atomically(network / "config.json", config.dump(2) + "\n");
+    write_json(network / "config.json", config);
     write_byte_pairs(tokenizer, tokenizer_.pairs());
     nlohmann::json special = {{"bos_token", "<|startoftext|>"},
                               {"eos_token", "<|endoftext|>"},
                               {"pad_token", "<|endoftext|>"},
                               {"unk_token", "<|endoftext|>"}};
-    write_atomically(tokenizer / "special_tokens_map.json", special.dump(2) + "\n");
+    write_json(tokenizer / "special_tokens_map.json", special);
     special.update(
         {{"tokenizer_class", tokenizer_class()}, {"do_lower_case", true}, {"model_max_length", most_tokens()}});
-    write_atomically(tokenizer / "tokenizer_config.json", special.dump(2) + "\n");
+    write_json(tokenizer / "tokenizer_config.json", special);
   }
 
  private:

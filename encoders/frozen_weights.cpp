@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/parameters.h"
 
 namespace uvic::frozen {
 namespace {
@@ -19,10 +18,18 @@ void expect_finite(const std::string& name, const Tensor& tensor, const std::str
 
 }  // namespace
 
+NamedTensors list(const VisitAll& parameters) {
+  NamedTensors all;
+  parameters([&](const std::string& name, Tensor& parameter) { all.emplace_back(name, parameter); });
+  return all;
+}
+
+void move(const VisitAll& parameters, at::Device device) {
+  parameters([&](const std::string&, Tensor& parameter) { parameter = parameter.to(device); });
+}
+
 void adopt(const VisitAll& parameters, const TensorMap& source, const std::string& origin, std::string_view remedy) {
-  NamedTensors target;
-  parameters([&](const std::string& name, Tensor& parameter) { target.emplace_back(name, parameter); });
-  expect_fit(target, source, origin, remedy);
+  expect_fit(list(parameters), source, origin, remedy);
   parameters([&](const std::string& name, Tensor& parameter) {
     parameter = source.at(name);
     expect_finite(name, parameter, origin);

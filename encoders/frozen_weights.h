@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "core/parameters.h"
 #include "core/safetensors.h"
 #include "core/tensor.h"
 
@@ -12,6 +13,9 @@ namespace uvic::frozen {
 
 using Visit = std::function<void(const std::string& name, Tensor& parameter)>;
 using VisitAll = std::function<void(const Visit& visit)>;  // calls `visit` for every parameter of a network
+
+NamedTensors list(const VisitAll& parameters);
+void move(const VisitAll& parameters, at::Device device);
 
 // Each parameter becomes the tensor of its name, which stays where it is. Error unless names and shapes agree both ways
 // and all numbers are finite; `origin` names the file, `remedy` says what to do.

@@ -67,7 +67,7 @@ void write_word_pieces(const fs::path& folder, const WordPieces& pieces) {
   write_atomically(folder / kVocabulary, [&](std::ostream& out) {
     for (const std::string& token : pieces.tokens()) out << token << '\n';
   });
-  write_atomically(folder / kConfig, json{{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", true}}.dump(2));
+  write_json(folder / kConfig, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", true}});
 }
 
 }  // namespace uvic

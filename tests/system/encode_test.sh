@@ -6,13 +6,6 @@ source "$(dirname "$0")/begin.sh"
 "$(cd "$OLDPWD" && realpath "$2")" . --tiny
 export OMP_NUM_THREADS=2
 
-refused() {
-  local text=$1 code=0
-  shift
-  "$uvic" --quiet "$@" > refused.out 2> refused || code=$?
-  [ $code -eq 1 ] || die "exit code $code from $*"
-  [ "$(wc -l < refused)" -eq 1 ] && grep -qF -- "$text" refused || { cat refused && die "no '$text' from $*"; }
-}
 networks=(--autoencoder autoencoder.safetensors --text text)
 encode() { "$uvic" encode --quiet 'folder:pictures?size=64' "${networks[@]}" --shard 2 "$@"; }
 
