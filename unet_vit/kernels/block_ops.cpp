@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/autocast.h"
+#include "unet_vit/kernels/products.h"
 #include "unet_vit/kernels/rows.h"
 
 namespace uvic {
@@ -29,7 +30,7 @@ Tensor shaped(const Tensor& x, const Tensor& like) {
 // Of y = x weight^T, float32. oneDNN takes twice as long for a bfloat16 product whose left factor is not contiguous, so
 // the narrower one is transposed here.
 Tensor weight_gradient(const Tensor& dy, const Tensor& x) {
-  if (dy.scalar_type() == at::kFloat) return at::mm(dy.t(), x);
+  if (dy.scalar_type() == at::kFloat) return product(dy.t(), x);
   if (dy.size(1) <= x.size(1)) return at::mm(transpose_rows(dy), x).to(at::kFloat);
   return transpose_rows(at::mm(transpose_rows(x), dy)).to(at::kFloat);
 }
@@ -41,14 +42,14 @@ class JoinSkip : public torch::autograd::Function<JoinSkip> {
     const at::ScalarType dtype = product_dtype();
     const Tensor joined = join_rows(matrix(x), matrix(skip), dtype), w = weight.to(dtype);
     context->save_for_backward({joined, w});
-    return shaped(at::linear(joined, w, bias.to(dtype)).to(at::kFloat), x);
+    return shaped(product(joined, w.t(), bias.to(dtype)).to(at::kFloat), x);
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
     const Tensor &joined = saved[0], &w = saved[1];
     const Cast dy = cast_rows(matrix(grads[0]), w.scalar_type());
-    const Tensor d_joined = shaped(at::mm(dy.value, w).to(at::kFloat), grads[0]);
+    const Tensor d_joined = shaped(product(dy.value, w).to(at::kFloat), grads[0]);
     const auto halves = d_joined.chunk(2, -1);
     return {halves[0], halves[1], weight_gradient(dy.value, joined), dy.sum};
   }
@@ -63,14 +64,14 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
     const Tensor w = weight.to(dtype);
     context->save_for_backward({n.z, n.y, n.statistics, gamma, w});
     context->saved_data["bias"] = bias.has_value();
-    return shaped(at::linear(n.y, w, bias ? bias->to(dtype) : Tensor()), x);
+    return shaped(product(n.y, w.t(), bias ? bias->to(dtype) : Tensor()), x);
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
     const Normalized n{saved[0], saved[1], saved[2]};
     const Tensor &gamma = saved[3], &w = saved[4], dy = matrix(grads[0]);
-    const NormGradient d = norm_rows_backward(at::mm(dy, w), n, gamma, {});
+    const NormGradient d = norm_rows_backward(product(dy, w), n, gamma, {});
     const bool bias = context->saved_data["bias"].toBool();
     return {shaped(d.dz, grads[0]), d.d_gamma, d.d_beta, weight_gradient(dy, n.y),
             bias ? dy.sum(0, /*keepdim=*/false, at::kFloat) : Tensor()};
@@ -85,10 +86,10 @@ class ProjectAndMlp : public torch::autograd::Function<ProjectAndMlp> {
     const at::ScalarType dtype = product_dtype();
     const Tensor branch = matrix(mixed).to(dtype);
     const Tensor w = proj_weight.to(dtype), w1 = fc1_weight.to(dtype), w2 = fc2_weight.to(dtype);
-    const Normalized n = add_norm_rows(matrix(x), at::linear(branch, w), proj_bias, gamma, beta);
-    const Tensor hidden = at::linear(n.y, w1), activated = gelu_rows(hidden, fc1_bias);
+    const Normalized n = add_norm_rows(matrix(x), product(branch, w.t()), proj_bias, gamma, beta);
+    const Tensor hidden = product(n.y, w1.t()), activated = gelu_rows(hidden, fc1_bias);
     context->save_for_backward({branch, n.z, n.y, n.statistics, gamma, hidden, fc1_bias, activated, w, w1, w2});
-    return shaped(add_rows(n.z, at::linear(activated, w2), fc2_bias), x);
+    return shaped(add_rows(n.z, product(activated, w2.t()), fc2_bias), x);
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
@@ -99,11 +100,11 @@ class ProjectAndMlp : public torch::autograd::Function<ProjectAndMlp> {
     const Tensor d_out = matrix(grads[0]);
 
     const Cast dy = cast_rows(d_out, w.scalar_type());
-    const Tensor d_hidden = at::mm(dy.value, w2);  // of the activated ones first
+    const Tensor d_hidden = product(dy.value, w2);  // of the activated ones first
     const Tensor d_bias1 = gelu_rows_backward(hidden, fc1_bias, d_hidden);
-    const NormGradient d = norm_rows_backward(at::mm(d_hidden, w1), n, gamma, d_out);
+    const NormGradient d = norm_rows_backward(product(d_hidden, w1), n, gamma, d_out);
     return {shaped(d.dz, grads[0]),
-            shaped(at::mm(d.dz_cast, w), grads[0]),
+            shaped(product(d.dz_cast, w), grads[0]),
             weight_gradient(d.dz_cast, branch),
             d.dz_sum,
             d.d_gamma,

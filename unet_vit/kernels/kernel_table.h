@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "unet_vit/kernels/product_kernels.h"
 #include "unet_vit/kernels/row_kernels.h"
 
 namespace uvic {
@@ -64,6 +65,7 @@ struct Kernel {
 struct KernelTable {
   Kernel kernels[2][2];  // [Weighting][Element]
   RowTable rows;
+  const ProductKernels* products;           // null: nothing better than LibTorch's
   int64_t (*fma_loop)(int64_t iterations);  // multiply-adds on registers only; returns the floating-point operations
   const Kernel& operator()(Weighting weighting, Element element) const {
     return kernels[static_cast<int>(weighting)][static_cast<int>(element)];

@@ -3,6 +3,7 @@
 #include "unet_vit/kernels/simd/fma_loop.h"
 #include "unet_vit/kernels/simd/forward.h"
 #include "unet_vit/kernels/simd/rows.h"
+#include "unet_vit/kernels/simd/split_product.h"
 
 namespace uvic {
 namespace {
@@ -23,6 +24,7 @@ extern const KernelTable UVIC_KERNEL_TABLE;
 const KernelTable UVIC_KERNEL_TABLE = {{{kKernel<Softmax, float, float>, kKernel<Softmax, Bf16, Bf16Unit>},
                                         {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}},
                                        {kRowKernels<float>, kRowKernels<Bf16>},
+                                       kProducts,
                                        fma_loop};
 
 }  // namespace uvic

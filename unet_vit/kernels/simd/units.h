@@ -23,8 +23,17 @@ constexpr int64_t kPad = kDepth<Unit>* kLanes;
 // kLanes bfloat16.
 typedef uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
 
+// GCC widens 16 lanes in two halves by itself, and warns of the intrinsic without a mask.
+inline IntVec widen(HalfVec x) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<IntVec>(_mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(x)));
+#else
+  return __builtin_convertvector(x, IntVec);
+#endif
+}
+
 inline Vec to_floats(HalfVec x) {
-  return reinterpret_cast<Vec>(__builtin_convertvector(x, IntVec) << 16);
+  return reinterpret_cast<Vec>(widen(x) << 16);
 }
 
 // Rounded to nearest even.
@@ -40,7 +49,7 @@ inline HalfVec to_bf16(Vec x) {
 
 // Units of the two rows.
 inline Vec pair_up(HalfVec even, HalfVec odd) {
-  return reinterpret_cast<Vec>(__builtin_convertvector(even, IntVec) | __builtin_convertvector(odd, IntVec) << 16);
+  return reinterpret_cast<Vec>(widen(even) | widen(odd) << 16);
 }
 
 // The first `count` elements at `from`, then zeros.

@@ -1,0 +1,16 @@
+// The matrix products of a transformer block on CPU.
+#pragma once
+
+#include "core/tensor.h"
+#include "unet_vit/kernels/product_kernels.h"
+
+namespace uvic {
+
+// a b (+ bias), contiguous; a [M, K], b [K, N], bias [N] or undefined. float32 takes the machine's own kernels where it
+// has them, and LibTorch's product otherwise. A row of the result is the same bits at any M and number of threads.
+Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias = {});
+
+// The same by `kernels`, float32 only.
+Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const ProductKernels& kernels);
+
+}  // namespace uvic
