@@ -96,6 +96,9 @@ template <bool kIsA>
 void pack_factor(const Factor& x, int64_t first, int64_t last, int64_t first_block, int64_t last_block, int64_t panel,
                  Bf16* to) {
   const auto pack_block = [&](int64_t row, int64_t block) {
+    if (x.depth_stride != 1)  // rows far apart, of which the hardware does not foresee the next
+      prefetch<0>(
+          Rows<float>{x.data + (block + 1) * kBlockDepth * x.depth_stride + row, x.depth_stride, kBlockDepth, kSide});
     Bf16* const at = to + (row - first) / kSide * panel + (block - first_block) * kBlockElements;
     pack_tile<kIsA>(x, row, block * kBlockDepth, at);
     pack_tile<kIsA>(x, row + kLanes, block * kBlockDepth, at + kTileElements);
