@@ -88,7 +88,10 @@ TEST(Distances, EqualTheDefinitionInAnyBlocks) {
 }
 
 // The definitions, pair by pair.
-Prdc prdc_by_definition(const Tensor& generated, const Tensor& real, int64_t k) {
+struct PrdcValues {
+  double precision, recall, density, coverage;
+};
+PrdcValues prdc_by_definition(const Tensor& generated, const Tensor& real, int64_t k) {
   const auto distances = [](const Tensor& a, const Tensor& b) {
     constexpr int64_t kNoMatrixProduct = 2;
     return at::cdist(a.to(at::kDouble), b.to(at::kDouble), 2, kNoMatrixProduct);
@@ -102,24 +105,47 @@ Prdc prdc_by_definition(const Tensor& generated, const Tensor& real, int64_t k) 
 
 TEST(Prdc, EqualsTheDefinition) {
   const Tensor generated = randn({1100, 5}, 5) * 1.3 + 0.5, real = randn({4200, 5}, 6);
-  const Prdc got = prdc(generated, real, 4, 4), want = prdc_by_definition(generated, real, 4);
-  EXPECT_EQ(got.precision, want.precision);
-  EXPECT_EQ(got.recall, want.recall);
-  EXPECT_EQ(got.density, want.density);
-  EXPECT_EQ(got.coverage, want.coverage);
-  EXPECT_LT(got.precision, 1);
-  EXPECT_LT(got.coverage, 1);
+  const Prdc got = prdc(generated, real, 4, 4);
+  const PrdcValues want = prdc_by_definition(generated, real, 4);
+  EXPECT_EQ(got.precision.value, want.precision);
+  EXPECT_EQ(got.recall.value, want.recall);
+  EXPECT_EQ(got.density.value, want.density);
+  EXPECT_EQ(got.coverage.value, want.coverage);
+  EXPECT_LT(got.precision.value, 1);
+  EXPECT_LT(got.coverage.value, 1);
 }
 
 TEST(Prdc, OfASetWithItselfIsOneThoughEveryRadiusIsADistance) {
   const Tensor x = randn({300, 64}, 7) * 100;
   const Prdc got = prdc(x, x, 3, 5);
-  EXPECT_EQ(got.precision, 1);
-  EXPECT_EQ(got.recall, 1);
-  EXPECT_EQ(got.density, 1);  // itself and four neighbours lie inside, the fifth on the boundary
-  EXPECT_EQ(got.coverage, 1);
+  EXPECT_EQ(got.precision.value, 1);
+  EXPECT_EQ(got.recall.value, 1);
+  EXPECT_EQ(got.density.value, 1);  // itself and four neighbours lie inside, the fifth on the boundary
+  EXPECT_EQ(got.coverage.value, 1);
+  EXPECT_GT(got.precision.interval, 0);  // 300 of 300 leave room for some that are not
   const Prdc far = prdc(x, x + 1e4, 3, 5);
-  EXPECT_EQ(far.precision + far.recall + far.density + far.coverage, 0);
+  EXPECT_EQ(far.precision.value + far.recall.value + far.density.value + far.coverage.value, 0);
+}
+
+TEST(Prdc, IntervalsCoverTheMeanOfManyDraws) {
+  // Of generated images with the real ones given, and the reverse.
+  constexpr int kDraws = 200;
+  const Tensor given = randn({150, 2}, 11), draws = randn({kDraws, 250, 2}, 12) * 1.5;
+  std::vector<Prdc::Mean> precision, density, recall;
+  for (const Tensor& draw : draws.unbind()) {
+    const Prdc as_generated = prdc(draw, given, 3, 3), as_real = prdc(given, draw, 3, 3);
+    precision.push_back(as_generated.precision);
+    density.push_back(as_generated.density);
+    recall.push_back(as_real.recall);
+  }
+  for (const auto& means : {precision, density, recall}) {
+    double truth = 0;
+    for (const Prdc::Mean& mean : means) truth += mean.value / kDraws;
+    const auto covered = std::ranges::count_if(
+        means, [&](const Prdc::Mean& mean) { return std::abs(mean.value - truth) <= mean.interval; });
+    EXPECT_GE(covered, 0.9 * kDraws);
+    EXPECT_LE(covered, 0.99 * kDraws);
+  }
 }
 
 TEST(FidInfinity, TakesTheBiasOfTheNumberAway) {

@@ -48,7 +48,12 @@ MeanStd inception_score(const Tensor& logits, int64_t splits);
 // around the generated and the share of real images with a generated one within reach (Naeem et al., arXiv 2002.09797:
 // reach of real images only, without the boundary).
 struct Prdc {
-  double precision, recall, density, coverage;
+  // `interval`: half of the 95% interval, of as many other images of the set whose mean it is, the other set and the
+  // reaches given.
+  struct Mean {
+    double value = 0, interval = 0;
+  };
+  Mean precision, recall, density, coverage;
 };
 // `generated` [N, D] and `real` [M, D] float, each of more than k images. The first two numbers take k_reach
 // neighbours, the other two k_density. Distances that decide are computed in float64 from the differences.

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "core/error.h"
 #include "eval/metrics/distances.h"
 #include "eval/metrics/kinds.h"
@@ -13,6 +15,21 @@ void settle(const DistanceBlock& block, const Tensor& radii, const Tensor& x, co
   block.d.index_put_({row, column}, exact_distances(x, row + block.i, y, column + block.j));
 }
 
+constexpr double kQuantile = 1.96;  // of the normal distribution, for 95%
+
+// Agresti and Coull (1998): two more images with and two without keep the interval of a share of 0 or 1 from vanishing.
+Prdc::Mean share_of(const Tensor& flags) {
+  const auto n = static_cast<double>(flags.numel());
+  const auto count = static_cast<double>(flags.sum().item<int64_t>());
+  const double more = kQuantile * kQuantile, p = (count + more / 2) / (n + more);
+  return {count / n, kQuantile * std::sqrt(p * (1 - p) / (n + more))};
+}
+
+Prdc::Mean mean_of(const Tensor& values) {
+  return {values.mean().item<double>(),
+          kQuantile * values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
+}
+
 }  // namespace
 
 Prdc prdc(const Tensor& generated, const Tensor& real, int64_t k_reach, int64_t k_density) {
@@ -24,7 +41,7 @@ Prdc prdc(const Tensor& generated, const Tensor& real, int64_t k_reach, int64_t 
   const Tensor of_generated = neighbour_distances(generated, {k_reach})[0];
   const Tensor precise = at::zeros({n}, at::kBool), recalled = at::zeros({m}, at::kBool);
   const Tensor covered = at::zeros({m}, at::kBool);
-  int64_t dense = 0;
+  const Tensor dense = at::zeros({n}, at::kLong);
   for_each_distance_block(generated, real, [&](const DistanceBlock& block) {
     const auto rows = [&](const Tensor& t) { return t.narrow(0, block.i, block.d.size(0)); };
     const auto columns = [&](const Tensor& t) { return t.narrow(0, block.j, block.d.size(1)); };
@@ -35,19 +52,19 @@ Prdc prdc(const Tensor& generated, const Tensor& real, int64_t k_reach, int64_t 
     columns(recalled).logical_or_((block.d <= own_reach).any(0));
     const Tensor inside = block.d < density;
     columns(covered).logical_or_(inside.any(0));
-    dense += inside.sum().item<int64_t>();
+    rows(dense).add_(inside.sum(1));
   });
-  const auto share = [](const Tensor& flags) { return flags.to(at::kDouble).mean().item<double>(); };
-  return {share(precise), share(recalled), static_cast<double>(dense) / static_cast<double>(k_density * n),
-          share(covered)};
+  return {share_of(precise), share_of(recalled), mean_of(dense.to(at::kDouble) / static_cast<double>(k_density)),
+          share_of(covered)};
 }
 
 std::vector<MetricValue> prdc_metric(const FeatureSet& a, const FeatureSet& b, uint64_t) {
   const Prdc values = prdc(a.activations.features, b.activations.features, kReach, kDensity);
-  return {{"precision", values.precision, 0, ""},
-          {"recall", values.recall, 0, ""},
-          {"density", values.density, 0, ""},
-          {"coverage", values.coverage, 0, ""}};
+  const auto named = [](const char* name, const Prdc::Mean& mean) {
+    return MetricValue{name, mean.value, mean.interval, "95%"};
+  };
+  return {named("precision", values.precision), named("recall", values.recall), named("density", values.density),
+          named("coverage", values.coverage)};
 }
 
 }  // namespace uvic

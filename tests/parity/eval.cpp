@@ -133,10 +133,10 @@ void metrics_case(const Case& reference, Report& report) {
   for (const int64_t k : {3, 5}) {
     const std::string key = fmt::format("prc.k{}.", k);
     const Prdc got = prdc(reference.at("in.prc.generated"), reference.at("in.prc.real"), k, k);
-    report.add(key + "precision", std::abs(got.precision - value(key + "precision_exact")), 0);
-    report.add(key + "recall", std::abs(got.recall - value(key + "recall_exact")), 0);
-    near(key + "density", got.density);
-    near(key + "coverage", got.coverage);
+    report.add(key + "precision", std::abs(got.precision.value - value(key + "precision_exact")), 0);
+    report.add(key + "recall", std::abs(got.recall.value - value(key + "recall_exact")), 0);
+    near(key + "density", got.density.value);
+    near(key + "coverage", got.coverage.value);
   }
 }
 
