@@ -1,16 +1,18 @@
 #include "eval/frechet.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 
 #include "core/error.h"
+#include "eval/singular_values.h"
 
 namespace uvic {
 namespace {
 
 void check(const Gaussian& gaussian) {
-  if (!at::isfinite(gaussian.mu).all().item<bool>() || !at::isfinite(gaussian.sigma).all().item<bool>())
+  if (!is_finite(gaussian.mu) || !is_finite(gaussian.sigma))
     fail("Frechet distance: a mean or covariance holds a non-finite number");
 }
 
@@ -25,43 +27,69 @@ Tensor factor_of_any_rank(const Tensor& sigma) {
   return vectors.narrow(1, dims - rank, rank) * values.narrow(0, dims - rank, rank).sqrt();
 }
 
+void move_rows(const Tensor& x, const std::vector<int64_t>& from, const std::vector<int64_t>& to) {
+  x.index_copy_(0, at::tensor(to, at::kLong), x.index_select(0, at::tensor(from, at::kLong)));
+}
+
+// The same of columns, for a few of which index_copy_ takes long. Rows lie in one piece each.
+void move_columns(const Tensor& x, const std::vector<int64_t>& from, const std::vector<int64_t>& to) {
+  double* row = x.mutable_data_ptr<double>();
+  for (int64_t r = 0; r < x.size(0); ++r, row += x.stride(0))
+    for (size_t i = 0; i < from.size(); ++i) row[to[i]] = row[from[i]];
+}
+
 // F [D, rank] with F F^T = sigma, if sigma has at most that rank: the Cholesky factorisation whose next pivot is always
 // the largest variance left. It ends when all is explained but rounding. What kPanel columns explain is taken off the
-// whole matrix at once, by a matrix product: O(D^2 rank) of the fastest kind. nullopt if more than kRounding of the
-// variance is left over: the rank is larger.
+// covariance of the features that are no pivots yet at once, by a matrix product. nullopt if more than kRounding of the
+// variance is left over, which means that the rank is larger, or missing, which means that sigma has negative
+// eigenvalues.
 std::optional<Tensor> factor_of_rank(const Tensor& sigma, int64_t rank) {
   constexpr int64_t kPanel = 64;
   constexpr double kRounding = 1e-10;
-  const Tensor columns = at::empty({rank, sigma.size(0)}, at::kDouble);  // F^T
-  const Tensor left = sigma.clone(), variances = sigma.diagonal().clone();
+  const Tensor factor = at::zeros({rank, sigma.size(0)}, at::kDouble);  // F^T
+  Tensor left = sigma.clone(), variances = left.diagonal().clone(), features = at::arange(sigma.size(0));
   const double total = variances.sum().item<double>();
-  for (int64_t begin = 0; begin < rank; begin += kPanel) {
-    const int64_t end = std::min(begin + kPanel, rank);
-    if (begin > 0) {
-      const Tensor before = columns.narrow(0, begin - kPanel, kPanel);
-      left.addmm_(before.t(), before, 1, -1);
-    }
-    for (int64_t k = begin; k < end; ++k) {
-      const int64_t pivot = variances.argmax().item<int64_t>();
+  int64_t found = 0;
+  for (;;) {
+    const Tensor panel = factor.new_empty({std::min(kPanel, rank - found), left.size(0)});
+    std::vector<int64_t> pivots;
+    while (std::ssize(pivots) < panel.size(0)) {
+      const int64_t pivot = variances.argmax().item<int64_t>(), k = std::ssize(pivots);
       const double variance = variances[pivot].item<double>();
-      if (variance <= total * kEpsilon) return columns.narrow(0, 0, k).t();
-      const Tensor panel = columns.narrow(0, begin, k - begin);
-      const Tensor column = (left[pivot] - at::mv(panel.t(), panel.select(1, pivot))) / std::sqrt(variance);
-      columns[k].copy_(column);
-      variances.sub_(column.square());
+      if (!(variance > total * kEpsilon)) break;
+      const Tensor before = panel.narrow(0, 0, k), column = panel[k];
+      column.copy_(left[pivot]).addmv_(before.t(), before.select(1, pivot), 1, -1).div_(std::sqrt(variance));
+      variances.addcmul_(column, column, -1)[pivot].zero_();
+      pivots.push_back(pivot);
     }
+    const int64_t count = std::ssize(pivots), rest = left.size(0) - count;
+    factor.narrow(0, found, count).index_copy_(1, features, panel.narrow(0, 0, count));
+    found += count;
+    if (count < kPanel || found == rank) break;
+    // The first places become those of the pivots: who is there moves to a place that a pivot leaves.
+    std::vector<int64_t> from, to;
+    std::sort(pivots.begin(), pivots.end());
+    for (int64_t i = 0; i < count; ++i)
+      if (!std::binary_search(pivots.begin(), pivots.end(), i)) from.push_back(i);
+    std::copy_if(pivots.begin(), pivots.end(), std::back_inserter(to), [&](int64_t pivot) { return pivot >= count; });
+    move_rows(left, from, to), move_rows(variances, from, to), move_rows(features, from, to);
+    move_columns(left, from, to), move_columns(panel, from, to);
+    left = left.narrow(0, count, rest).narrow(1, count, rest);
+    variances = variances.narrow(0, count, rest), features = features.narrow(0, count, rest);
+    const Tensor explained = panel.narrow(1, count, rest);
+    left.addmm_(explained.t(), explained, 1, -1);
   }
-  if (variances.clamp_min(0).sum().item<double>() > total * kRounding) return std::nullopt;
-  return columns.t();
+  if (!(variances.abs().sum().item<double>() <= total * kRounding)) return std::nullopt;
+  return factor.narrow(0, 0, found).t();
 }
 
 }  // namespace
 
-// The covariance of n samples has at most the rank n - 1. But n can be wrong in a file.
+// The covariance of n samples has at most the rank n - 1. But n can be unknown or, in a file, wrong.
 Tensor covariance_factor(const Gaussian& gaussian) {
   check(gaussian);
-  const bool is_deficient = gaussian.n > 0 && gaussian.n <= gaussian.mu.size(0);
-  const auto factor = is_deficient ? factor_of_rank(gaussian.sigma, gaussian.n - 1) : std::nullopt;
+  const int64_t dims = gaussian.mu.size(0);
+  const auto factor = factor_of_rank(gaussian.sigma, gaussian.n > 0 ? std::min(gaussian.n - 1, dims) : dims);
   return factor ? *factor : factor_of_any_rank(gaussian.sigma);
 }
 
@@ -69,7 +97,7 @@ double frechet_distance(const Gaussian& a, const Gaussian& b) {
   if (a.mu.size(0) != b.mu.size(0))
     fail("Frechet distance: one side has {} features, the other {}; both must come from the same feature network",
          a.mu.size(0), b.mu.size(0));
-  return frechet_distance(a, b, cross_term(covariance_factor(a), covariance_factor(b)));
+  return frechet_distance(a, b, singular_values(at::mm(covariance_factor(a).t(), covariance_factor(b))));
 }
 
 // The eigenvectors U of M M^T are those of M, and |U_k^T M| its singular values, in a third of the time of their
@@ -94,10 +122,10 @@ CrossTerm cross_term(const Tensor& factor_a, const Tensor& factor_b) {
   return {u, s, v};
 }
 
-double frechet_distance(const Gaussian& a, const Gaussian& b, const CrossTerm& cross) {
+double frechet_distance(const Gaussian& a, const Gaussian& b, const Tensor& values) {
   const double means = (a.mu - b.mu).square().sum().item<double>();
   const double traces = (a.sigma.trace() + b.sigma.trace()).item<double>();
-  return std::max(0.0, means + traces - 2 * cross.s.sum().item<double>());
+  return std::max(0.0, means + traces - 2 * values.sum().item<double>());
 }
 
 }  // namespace uvic

@@ -117,6 +117,28 @@ TEST(Frechet, RankDeficientMomentsFromAFile) {
   EXPECT_NEAR(frechet_distance(a, b), from_features(x, y), 1e-6 * scale);
 }
 
+// A matrix that is no covariance: its negative eigenvalue, of 3 and -1, counts as rounding.
+TEST(Frechet, ANegativeEigenvalueIsLeftOut) {
+  const Tensor mu = at::zeros({2}, at::kDouble), unit = at::eye(2, at::kDouble);
+  const Gaussian a{mu, at::full({2, 2}, 2, at::kDouble) - unit, 0}, b{mu, unit, 0};
+  EXPECT_NEAR(frechet_distance(a, b), 4 - 2 * std::sqrt(3.), 1e-12);
+}
+
+// More features than the factorisation takes at once, and correlated, so that pivots come from anywhere.
+TEST(Frechet, ManyFeatures) {
+  const Tensor x = at::mm(randn({400, 300}, 22), randn({300, 300}, 23)),
+               y = at::mm(randn({90, 300}, 24), randn({300, 300}, 25));
+  Gaussian a = fitted(x), b = fitted(y);
+  const double want = from_features(x, y), scale = (a.sigma.trace() + b.sigma.trace()).item<double>();
+  EXPECT_NEAR(frechet_distance(a, b), want, 1e-12 * scale);
+  a.n = b.n = 0;
+  EXPECT_NEAR(frechet_distance(a, b), want, 1e-7 * scale);
+  for (const Gaussian& each : {a, b}) {
+    const Tensor factor = covariance_factor(each);
+    EXPECT_LT((at::mm(factor, factor.t()) - each.sigma).abs().max().item<double>(), 1e-13 * scale);
+  }
+}
+
 TEST(Frechet, ConstantImages) {
   const Gaussian a = fitted(at::ones({5, 4})), b = fitted(at::zeros({5, 4}));
   EXPECT_NEAR(frechet_distance(a, b), 4, 1e-12);

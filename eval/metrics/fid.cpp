@@ -11,8 +11,8 @@ std::vector<MetricValue> fid_metric(const FeatureSet& a, const FeatureSet& b, ui
     fail("FID: one side has {} features, the other {}", a.moments.mu.size(0), b.moments.mu.size(0));
   const Tensor factor_a = covariance_factor(a.moments), factor_b = covariance_factor(b.moments);
   const CrossTerm cross = cross_term(factor_a, factor_b);
-  return {
-      {"FID", frechet_distance(a.moments, b.moments, cross), frechet_interval(a, factor_a, b, factor_b, cross), "95%"}};
+  return {{"FID", frechet_distance(a.moments, b.moments, cross.s), frechet_interval(a, factor_a, b, factor_b, cross),
+           "95%"}};
 }
 
 }  // namespace uvic

@@ -4,6 +4,7 @@
 #include "eval/frechet.h"
 #include "eval/metrics/kinds.h"
 #include "eval/metrics/numpy_random.h"
+#include "eval/singular_values.h"
 
 namespace uvic {
 double fid_infinity(const Tensor& features, const Gaussian& b, uint64_t seed) {
@@ -28,7 +29,7 @@ double fid_infinity(const Tensor& features, const Gaussian& b, uint64_t seed) {
     for (const Tensor& chunk : rows.split(4096)) stats.add(features.index_select(0, chunk));
     const Gaussian a = stats.fit();
     const double x = 1 / static_cast<double>(size),
-                 y = frechet_distance(a, b, cross_term(covariance_factor(a), factor_b));
+                 y = frechet_distance(a, b, singular_values(at::mm(covariance_factor(a).t(), factor_b)));
     progress.update(i + 1);
     sum_x += x, sum_y += y, sum_xx += x * x, sum_xy += x * y;
   }
