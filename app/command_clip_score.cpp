@@ -41,11 +41,7 @@ struct ClipScoreCommand {
                        clip.net.config().text.max_position_embeddings));
     const MetricValue value = mean_clip_score(scored.scores);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (as_json()) return print_as_json(value, weights, side, seconds);
-    const std::string spread =
-        value.spread_of.empty() ? "" : fmt::format(" ± {:.{}f} ({}", value.spread, value.decimals, value.spread_of);
-    fmt::print("{} {:.{}f}{}{}n={}, {}, weights {})   {}\n", value.name, value.value, value.decimals, spread,
-               spread.empty() ? " (" : ", ", scored.scores.size(0), folder, weights, describe(side));
+    as_json() ? print_as_json(value, weights, side, *captions, seconds) : print_as_text(value, weights, side);
   }
 
  private:
@@ -54,7 +50,10 @@ struct ClipScoreCommand {
     const auto given = prompts.empty() ? nullptr : open_captions(prompts, scoring.num);
     if (side.model) {
       const RunConfig& config = side.model->card.config;
-      if (config.model.context_tokens == 0) fail("{} was trained without captions: it draws none", text);
+      if (config.model.context_tokens == 0)
+        fail(
+            "{} was trained without captions, so its images have none: draw them with `uvic sample` and give --prompts",
+            text);
       side.count = scoring.num > 0 ? scoring.num : given ? given->size() : config.eval.num;
       const auto captions = given ? given : conditions_for(*side.model, nullptr, side.count);
       side.images = model_images(*side.model, captions, side.how);
@@ -71,10 +70,18 @@ struct ClipScoreCommand {
     return captions_of_files(text, side.count);
   }
 
-  void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, double seconds) const {
+  void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
+    std::string line = fmt::format("{} {:.{}f}", value.name, value.value, value.decimals);
+    if (!value.spread_of.empty()) line += fmt::format(" ± {:.{}f}", value.spread, value.decimals);
+    line += value.spread_of.empty() ? " (" : fmt::format(" ({}, ", value.spread_of);
+    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, folder, weights, describe(side));
+  }
+
+  void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
+                     double seconds) const {
     nlohmann::ordered_json json{{"value", value.value}, {"label", value.name}};
     if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
-    json.update({{"clip", folder}, {"weights", weights}});
+    json.update({{"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
     json.update(to_json(side));
     json["seconds"] = seconds;
     print_json(json);

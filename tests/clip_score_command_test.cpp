@@ -1,5 +1,6 @@
 #include "app/pipeline.h"
 #include "app/recipe.h"
+#include "core/npz.h"
 #include "eval/stats.h"
 #include "tests/fid_command.h"
 #include "tests/random_clip.h"
@@ -113,6 +114,9 @@ TEST_F(ClipScoreCommandTest, SaysWhatIsWrong) {
   expect_mentions(problem({images, "--prompts", "nowhere.txt"}), {"no 'nowhere.txt'", "one a line"});
   expect_mentions(problem({images, "--prompts", "folder:" + images}), {"image 1", "no caption"});
   expect_mentions(problem({images, "--prompts", "two.txt", "--steps", "2"}), {"--steps applies to models only"});
+  write_npz(folder_ / "array.npz", {{"arr_0", at::zeros({2, 8, 8, 3}, at::kByte)}});
+  expect_mentions(problem({(folder_ / "array.npz").string()}), {"array.npz", "no captions", "--prompts"});
+  EXPECT_EQ(score({(folder_ / "array.npz").string(), "--prompts", put("two.txt", "a\nb\n")})["images"], 2);
   write_gaussian(folder_ / "stats.npz", {at::zeros({2}, at::kDouble), at::eye(2, at::kDouble), 9});
   expect_mentions(problem({(folder_ / "stats.npz").string()}), {"stats.npz", "no images"});
 

@@ -1,7 +1,7 @@
 // uvic-random-models DIR [--tiny]: a text-to-image model of random weights in the files users have: text/ (CLIP's text
 // encoder and tokenizer), autoencoder.safetensors, uvit.pth and the config that the last one does not carry. At the
 // true sizes of U-ViT-S/2 with CLIP ViT-L/14 and Stable Diffusion's autoencoder, or tiny ones for tests, and then also
-// clip/, a whole CLIP.
+// whole-clip/.
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
   }
   try {
     uvic::write(argv[1], tiny ? uvic::tiny_sizes() : uvic::true_sizes());
-    if (tiny) uvic::write_clip(uvic::fs::path(argv[1]) / "clip", uvic::random_clip_weights());
+    if (tiny) uvic::write_clip(uvic::fs::path(argv[1]) / "whole-clip", uvic::random_clip_weights());
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
