@@ -1,5 +1,7 @@
 #include "encoders/clip_vision.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/image.h"
 #include "encoders/transformer_config.h"

@@ -100,7 +100,7 @@ TEST(Clip, TakesTheStateAtTheFirstEndOfText) {
   EXPECT_GT(difference(state_at(twice, 2), state_at(twice, 4)), 1e-3);
 }
 
-// A picture of 20 x 40, grey levels 0, 10, ... from column to column, at half its height.
+// A picture of 20 x 40, grey levels 0, 4, 8, ... from column to column, brought to half its size.
 TEST(Clip, SeesTheSquareInTheMiddle) {
   const Tensor columns = (at::arange(40) * 4).to(at::kByte).view({1, 1, 40}).expand({3, 20, 40});
   const Tensor mean = at::tensor({0.48145466, 0.4578275, 0.40821073}).view({3, 1, 1});

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "core/safetensors.h"
 #include "encoders/byte_letters.h"
 #include "encoders/clip.h"
