@@ -90,7 +90,7 @@ struct StatsCommand {
       fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
     try {
       run_network(
-          net, side.images, side.count, text,
+          std::bind_front(&FeatureNet::activations, &net), side.images, side.count, text,
           [&](const Activations& batch, std::span<const int64_t> indices) {
             cache.add(batch, indices);
             cache.save_now_and_then();

@@ -12,6 +12,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code);
 void add_sample_command(CLI::App& app, ExitCode& exit_code);
 void add_fid_command(CLI::App& app);
 void add_stats_command(CLI::App& app);
+void add_clip_score_command(CLI::App& app);
 void add_data_command(CLI::App& app, ExitCode& exit_code);
 void add_encode_command(CLI::App& app, ExitCode& exit_code);
 void add_convert_command(CLI::App& app);

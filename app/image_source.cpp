@@ -15,7 +15,6 @@
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/zip.h"
-#include "datasets/file_tree.h"
 #include "encoders/fingerprint.h"
 
 namespace uvic {
@@ -91,24 +90,23 @@ ImageSource dataset_images(std::shared_ptr<const Dataset> data) {
                           [data](int64_t begin, int64_t length) { return data->images(range(begin, length)); });
 }
 
-ImageSource file_images(const std::filesystem::path& path) {
-  const FileTree tree(path);
+std::vector<std::string> image_names(const FileTree& tree) {
   std::vector<std::string> names;
-  int64_t collages = 0;
-  for (const std::string& name : tree.names()) {
-    if (!has_image_extension(name)) continue;
-    if (is_collage(name))
-      ++collages;
-    else
-      names.push_back(name);
-  }
+  for (const std::string& name : tree.names())
+    if (has_image_extension(name) && !is_collage(name)) names.push_back(name);
   if (names.empty())
     fail(
         "no images in {} (.png, .jpg, .webp, .bmp, .gif, .tif); for a data set put its kind before the path, such as "
         "cifar10:{}",
-        path.string(), path.string());
-  if (collages > 0) log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
+        tree.path().string(), tree.path().string());
+  return names;
+}
 
+ImageSource file_images(const std::filesystem::path& path) {
+  const FileTree tree(path);
+  const std::vector<std::string> names = image_names(tree);
+  if (const auto collages = std::ranges::count_if(tree.names(), is_collage); collages > 0)
+    log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
   const auto size = static_cast<int64_t>(names.size());
   return {size, [tree, names](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
                               const ImageSource::Tick& tick) {

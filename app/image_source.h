@@ -10,6 +10,7 @@
 
 #include "app/pipeline.h"
 #include "datasets/dataset.h"
+#include "datasets/file_tree.h"
 
 namespace uvic {
 
@@ -36,9 +37,12 @@ std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<
 
 ImageSource dataset_images(std::shared_ptr<const Dataset> data);
 
-// Every image file in a folder and the folders below it, or in an archive, at its own size. The collages that `sample`
-// writes beside its images (grid-000.png, strip-000.png) do not count. Error if there are no images.
+// Every image file in a folder and the folders below it, or in an archive, at its own size and in the order of
+// image_names.
 ImageSource file_images(const std::filesystem::path& path);
+// The names of image files, sorted. The collages that `sample` writes beside its images (grid-000.png, strip-000.png)
+// do not count. Error if there are none.
+std::vector<std::string> image_names(const FileTree& tree);
 
 // Images as ADM and its successors exchange them: an .npz with arr_0 uint8 [N, H, W, 3]. What else it holds (arr_1,
 // labels) does not matter. Error if arr_0 is something else.

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   uvic::add_info_command(app);
   uvic::add_fid_command(app);
   uvic::add_stats_command(app);
+  uvic::add_clip_score_command(app);
   uvic::add_bench_command(app);
   uvic::watch_interrupts();
   try {

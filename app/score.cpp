@@ -21,7 +21,7 @@ struct Piece {
   std::vector<std::string> problems;
 };
 
-Piece run_piece(const FeatureNet& net, std::span<const PendingImage> pictures) {
+Piece run_piece(const ImageNetwork& network, std::span<const PendingImage> pictures) {
   Piece piece;
   std::vector<Tensor> images;
   for (const PendingImage& picture : pictures) {
@@ -32,7 +32,7 @@ Piece run_piece(const FeatureNet& net, std::span<const PendingImage> pictures) {
       piece.problems.push_back(error.what());
     }
   }
-  if (!images.empty()) piece.activations = net.activations(images);
+  if (!images.empty()) piece.activations = network(images);
   return piece;
 }
 
@@ -44,7 +44,7 @@ std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std:
   return find(feature_nets(), name.empty() ? fallback : name, "feature network").value(weights, resize);
 }
 
-void run_network(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& name,
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
                  const OnActivations& on_batch, const ImageSource::Wanted& wanted) {
   Progress progress(name, count, "image");
   LeftOut left_out(name);
@@ -59,7 +59,7 @@ void run_network(const FeatureNet& net, const ImageSource& source, int64_t count
         at::parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end && !interrupted(); ++i)
             pieces[i] =
-                run_piece(net, pictures.subspan(i * kPiece).first(std::min(kPiece, pictures.size() - i * kPiece)));
+                run_piece(network, pictures.subspan(i * kPiece).first(std::min(kPiece, pictures.size() - i * kPiece)));
         });
         stop_if_interrupted();
         std::vector<Activations> parts;
@@ -80,7 +80,8 @@ void run_network(const FeatureNet& net, const ImageSource& source, int64_t count
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
   if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
   FeatureStats stats;
-  run_network(net, source, count, task, [&](const Activations& batch, auto) { stats.add(batch.features); });
+  run_network(std::bind_front(&FeatureNet::activations, &net), source, count, task,
+              [&](const Activations& batch, auto) { stats.add(batch.features); });
   return stats.fit();
 }
 

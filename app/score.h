@@ -16,11 +16,12 @@ namespace uvic {
 std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {},
                                              const std::string& resize = {});
 
-// Runs the network over those of the first `count` images of `source` that are wanted, with progress on stderr, and
-// hands out what it says of which images. Damaged images are left out with a warning, which calls them `name`.
-// Interrupted after Ctrl-C.
+// Runs a network over those of the first `count` images of `source` that are wanted, with progress on stderr, and
+// hands out what it says of which images. It is called as FeatureNet::activations. Damaged images are left out with a
+// warning, which calls them `name`. Interrupted after Ctrl-C.
 using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
-void run_network(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& name,
+using ImageNetwork = std::function<Activations(const std::vector<Tensor>& images)>;
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
                  const OnActivations& on_batch, const ImageSource::Wanted& wanted = {});
 
 // The Gaussian of the features of the first `count` images. Error below two images.

@@ -59,12 +59,18 @@ void Scoring::add_options(CLI::App& app) {
   for (const auto& mode : resize_modes()) modes += fmt::format("\n  {:12} {}", mode.name, mode.summary);
   app.add_option("--resize", resize, "how inception-fid sees images; default: as the statistics given" + modes)
       ->check(one_of(resize_modes()).description(""));
-  app.add_option("--num", num, "at most so many images; default: all, and of a model as many as of the other side")
-      ->check(CLI::Range(int64_t{2}, int64_t{100'000'000}));
   std::string rules;
   for (const auto& rule : protocols()) rules += fmt::format("\n  {:15} {}", rule.name, rule.summary);
   app.add_option("--protocol", protocol, "how the score is made, fixed under a name; noted and compared" + rules)
       ->check(one_of(protocols()).description(""));
+  add_image_options(app);
+}
+
+void Scoring::add_image_options(CLI::App& app) {
+  app.add_option(
+         "--num", num,
+         "at most so many images; default: all, and of a model as many as of the other side or as there are prompts")
+      ->check(CLI::Range(fewest, int64_t{100'000'000}));
   for_models = {
       app.add_option("-b,--batch", batch, "images drawn at a time; on the CPU it does not change them")
           ->check(CLI::Range(1, 4096)),
@@ -176,7 +182,8 @@ Side Scoring::open(const std::string& text) const {
   if (side.form == Form::kFiles || side.form == Form::kData) {
     const bool all = num == 0 || (rule() && side.data);
     side.count = all ? side.images.size : std::min(num, side.images.size);
-    if (side.count < 2) fail("{} holds {}; a score needs at least 2", text, side.count == 1 ? "1 image" : "no images");
+    if (side.count < fewest)
+      fail("{} holds {}; a score needs at least {}", text, side.count == 1 ? "1 image" : "no images", fewest);
   }
   return side;
 }
@@ -257,10 +264,11 @@ void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::str
   if (side.set) return;
   if (side.form != Form::kFeatures) {
     FeatureCollector collector(keep);
-    run_network(*net, side.images, side.count, task, [&](const Activations& batch, std::span<const int64_t> indices) {
-      collector.add(batch);
-      side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
-    });
+    run_network(std::bind_front(&FeatureNet::activations, net), side.images, side.count, task,
+                [&](const Activations& batch, std::span<const int64_t> indices) {
+                  collector.add(batch);
+                  side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
+                });
     side.set = collector.finish();
     return;
   }

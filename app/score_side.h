@@ -1,4 +1,4 @@
-// What `fid` and `stats` take as an argument: images in files, a data SPEC, statistics, kept features, or a model.
+// What scores take as an argument: images in files, a data SPEC, statistics, kept features, or a model.
 #pragma once
 
 #include <initializer_list>
@@ -36,10 +36,11 @@ struct Side {
   int64_t dims() const;  // features of statistics or a .feats file
 };
 
-// The flags that `fid` and `stats` share, and what they make of an argument.
+// The flags that `fid`, `stats` and `clip-score` share, and what they make of an argument.
 struct Scoring {
   std::string features, weights, resize, device = "cpu", sampler, protocol;
   int64_t num = 0;
+  int64_t fewest = 2;  // images that a score needs
   std::optional<int64_t> batch, steps;
   std::optional<double> cfg_scale;
   EncoderFiles encoders;
@@ -49,9 +50,10 @@ struct Scoring {
   std::vector<const CLI::Option*> for_models;
 
   void add_options(CLI::App& app);
+  void add_image_options(CLI::App& app);  // those alone that choose or draw images
   // Before anything is opened: what a protocol fixes takes the place of flags. Error for a flag that says otherwise.
   void fix_by_protocol();
-  // Error naming `text` and the forms if it is none of them, and for an empty set or a single image.
+  // Error naming `text` and the forms if it is none of them, and for too few images.
   Side open(const std::string& text) const;
   // Error for flags that none of the sides heeds.
   void check_flags(std::initializer_list<const Side*> sides) const;

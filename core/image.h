@@ -47,7 +47,8 @@ Tensor to_float(const Tensor& u8);  // u8 / 127.5 - 1
 using PngText = std::vector<std::pair<std::string, std::string>>;
 std::string encode_png(const Tensor& image, const PngText& text = {});
 void write_png(const std::filesystem::path& path, const Tensor& image, const PngText& text = {});  // atomically
-PngText read_png_text(const std::filesystem::path& path);  // Error if it is no PNG
+PngText png_text(std::string_view bytes, const std::string& name);  // Error if it is no PNG
+PngText read_png_text(const std::filesystem::path& path);
 
 // A grid of equally sized images, rows x cols, `pad` pixels between them, each with its caption (may be empty) below,
 // wrapped to the width; small images are enlarged by a whole factor so that captions can be read.

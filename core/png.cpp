@@ -201,7 +201,10 @@ void write_png(const std::filesystem::path& path, const Tensor& image, const Png
 }
 
 PngText read_png_text(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path, "PNG image"), name = path.string();
+  return png_text(read_file(path, "PNG image"), path.string());
+}
+
+PngText png_text(std::string_view bytes, const std::string& name) {
   PngText text;
   for_each_png_chunk(bytes, name, [&](std::string_view type, std::string_view data) {
     if (type == "tEXt") {

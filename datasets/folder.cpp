@@ -63,28 +63,6 @@ std::string stem(const std::string& name) {
   return std::filesystem::path(name).replace_extension().generic_string();
 }
 
-Captions read_captions(const FileTree& files, const std::vector<std::string>& images) {
-  std::vector<std::string> tables, texts;
-  std::unordered_map<std::string, std::vector<std::string>> by_stem;
-  for (const std::string& image : images) by_stem[stem(image)].push_back(image);
-  for (const std::string& name : files.names()) {
-    if (std::string_view(name).substr(folder_part(name).size()) == "metadata.jsonl") tables.push_back(name);
-    if (name.ends_with(".txt") && by_stem.contains(stem(name))) texts.push_back(name);
-  }
-  Captions captions;
-  files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(files, tables[i], lines, captions); });
-  const Captions from_tables = captions;
-  files.read(texts, [&](size_t i, std::string_view lines) {
-    stop_if_interrupted();
-    std::istringstream stream{std::string(lines)};
-    for (std::string line; std::getline(stream, line);)
-      for (const std::string& image : by_stem[stem(texts[i])])
-        if (!clean_caption(line).empty() && !from_tables.contains(image))
-          captions[image].push_back(clean_caption(line));
-  });
-  return captions;
-}
-
 // The part of `images` that belongs to the split, all of them if the folder is not split; `root` grows by its folder.
 std::vector<std::string> images_of_split(const std::string& what, const std::vector<std::string>& images,
                                          const CommonOptions& options, std::string& root, bool& is_split_folder) {
@@ -120,6 +98,28 @@ std::vector<std::string> find_classes(const std::vector<std::string>& images, si
 
 }  // namespace
 
+Captions captions_beside(const FileTree& files, const std::vector<std::string>& images) {
+  std::vector<std::string> tables, texts;
+  std::unordered_map<std::string, std::vector<std::string>> by_stem;
+  for (const std::string& image : images) by_stem[stem(image)].push_back(image);
+  for (const std::string& name : files.names()) {
+    if (std::string_view(name).substr(folder_part(name).size()) == "metadata.jsonl") tables.push_back(name);
+    if (name.ends_with(".txt") && by_stem.contains(stem(name))) texts.push_back(name);
+  }
+  Captions captions;
+  files.read(tables, [&](size_t i, std::string_view lines) { add_metadata(files, tables[i], lines, captions); });
+  const Captions from_tables = captions;
+  files.read(texts, [&](size_t i, std::string_view lines) {
+    stop_if_interrupted();
+    std::istringstream stream{std::string(lines)};
+    for (std::string line; std::getline(stream, line);)
+      for (const std::string& image : by_stem[stem(texts[i])])
+        if (!clean_caption(line).empty() && !from_tables.contains(image))
+          captions[image].push_back(clean_caption(line));
+  });
+  return captions;
+}
+
 std::shared_ptr<const Dataset> open_folder(const Spec& spec, const CommonOptions& options) {
   spec.expect_options({});
   if (spec.path.empty()) fail("data '{}' names no path: expected folder:PATH", spec.text());
@@ -137,7 +137,7 @@ std::shared_ptr<const Dataset> open_folder(const Spec& spec, const CommonOptions
   const std::vector<std::string> classes = find_classes(images, root_length, is_split_folder);
   if (options.limit > 0 && options.limit < static_cast<int64_t>(chosen.size())) chosen.resize(options.limit);
 
-  Captions captions = read_captions(files, chosen);
+  Captions captions = captions_beside(files, chosen);
   std::vector<Picture> pictures;
   for (const std::string& name : chosen) {
     Picture picture{name, -1, {}};

@@ -5,17 +5,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "core/parameters.h"
-#include "core/registry.h"
-#include "encoders/frozen_weights.h"
-#include "encoders/layers.h"
+#include "encoders/clip_layers.h"
 
 namespace uvic {
-
-using Activation = Tensor (*)(const Tensor&);
-std::span<const Entry<Activation>> clip_activations();
 
 // With the names and defaults of Hugging Face's CLIPTextConfig.
 struct ClipTextConfig {
@@ -51,16 +45,11 @@ class ClipText {
   void to(at::Device device);
 
  private:
-  struct Layer {
-    frozen::LayerNorm norm1, norm2;
-    frozen::Linear q, k, v, out, fc1, fc2;
-  };
   void visit(const frozen::Visit& visit);
 
   ClipTextConfig config_;
-  Activation activation_;
   Tensor tokens_, positions_;  // [vocab_size, D], [max_position_embeddings, D]
-  std::vector<Layer> layers_;
+  ClipLayers layers_;
   frozen::LayerNorm final_norm_;
 };
 

@@ -57,9 +57,7 @@ std::unique_ptr<TextEncoder> load_clip(const TextEncoderFiles& files) {
   const fs::path weights = frozen::find_weights(files.network, "text encoder");
   ClipTokenizer tokenizer(read_byte_pairs(files.tokenizer));
   const ClipTextConfig config = parse_clip_text_config(files.config, (files.network / "config.json").string());
-  int64_t largest = 0;
-  for (const auto& [token, id] : tokenizer.pairs().vocabulary) largest = std::max(largest, id);
-  expect_together(largest, config.vocab_size, files);
+  expect_together(tokenizer.largest_id(), config.vocab_size, files);
   return std::make_unique<ClipTextEncoder>(ClipText(config, read_weights(weights).tensors, weights.string()),
                                            std::move(tokenizer));
 }

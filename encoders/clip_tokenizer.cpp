@@ -36,6 +36,12 @@ int64_t special(const BytePairs& pairs, const char* token) {
 ClipTokenizer::ClipTokenizer(BytePairs pairs)
     : pairs_(std::move(pairs)), start_(special(pairs_, kStart)), end_(special(pairs_, kEnd)) {}
 
+int64_t ClipTokenizer::largest_id() const {
+  int64_t largest = 0;
+  for (const auto& [token, id] : pairs_.vocabulary) largest = std::max(largest, id);
+  return largest;
+}
+
 Tokens ClipTokenizer::encode(std::string_view text, int64_t length) const {
   std::vector<int64_t> tokens{start_};
   for (const std::string& piece : split(clean_text(text))) {

@@ -21,6 +21,7 @@ class ClipTokenizer {
   const BytePairs& pairs() const { return pairs_; }
   int64_t start_of_text() const { return start_; }
   int64_t end_of_text() const { return end_; }
+  int64_t largest_id() const;
 
  private:
   BytePairs pairs_;

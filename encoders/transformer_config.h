@@ -1,4 +1,4 @@
-// The fields that the config.json of every text transformer has, under Hugging Face's names.
+// The fields that the config.json of every transformer has, under Hugging Face's names.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -21,12 +21,14 @@ inline void read_size(const nlohmann::json& config, const char* name, int64_t& v
 // Those that are there. Error as read_size, and if the width cannot be cut into the heads.
 template <typename Config>
 void read_transformer(const nlohmann::json& config, Config& parsed, const std::string& origin) {
-  read_size(config, "vocab_size", parsed.vocab_size, origin);
+  if constexpr (requires { parsed.vocab_size; }) {  // of text
+    read_size(config, "vocab_size", parsed.vocab_size, origin);
+    read_size(config, "max_position_embeddings", parsed.max_position_embeddings, origin);
+  }
   read_size(config, "hidden_size", parsed.hidden_size, origin);
   read_size(config, "intermediate_size", parsed.intermediate_size, origin);
   read_size(config, "num_hidden_layers", parsed.num_hidden_layers, origin);
   read_size(config, "num_attention_heads", parsed.num_attention_heads, origin);
-  read_size(config, "max_position_embeddings", parsed.max_position_embeddings, origin);
   if (parsed.hidden_size % parsed.num_attention_heads != 0)
     fail("{}: hidden_size {} is no multiple of num_attention_heads {}", origin, parsed.hidden_size,
          parsed.num_attention_heads);

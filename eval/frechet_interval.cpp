@@ -7,7 +7,6 @@
 namespace uvic {
 namespace {
 
-constexpr double k95 = 1.959963984540054;
 constexpr int64_t kRowsAtOnce = 1024;
 
 double squared_error(const FeatureSet& a, const Tensor& factor_a, const Tensor& mu_b, const Tensor& u,

@@ -1,4 +1,5 @@
-// What tests of `uvic fid` and `uvic stats` share: the commands as they would run, and images to score.
+// What tests of `uvic fid`, `uvic stats` and `uvic clip-score` share: the commands as they would run, and images to
+// score.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -26,6 +27,7 @@ inline std::string run(std::vector<std::string> arguments) {
   CLI::App app;
   add_fid_command(app);
   add_stats_command(app);
+  add_clip_score_command(app);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   testing::internal::CaptureStdout();
   try {

@@ -1,6 +1,7 @@
 // uvic-random-models DIR [--tiny]: a text-to-image model of random weights in the files users have: text/ (CLIP's text
 // encoder and tokenizer), autoencoder.safetensors, uvit.pth and the config that the last one does not carry. At the
-// true sizes of U-ViT-S/2 with CLIP ViT-L/14 and Stable Diffusion's autoencoder, or tiny ones for tests.
+// true sizes of U-ViT-S/2 with CLIP ViT-L/14 and Stable Diffusion's autoencoder, or tiny ones for tests, and then also
+// whole-clip/.
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -8,10 +9,7 @@
 #include "core/files.h"
 #include "core/pth.h"
 #include "encoders/autoencoder_kl.h"
-#include "encoders/byte_letters.h"
-#include "encoders/byte_pairs.h"
-#include "encoders/clip_text.h"
-#include "tests/random_weights.h"
+#include "tests/random_clip.h"
 #include "unet_vit/uvit.h"
 
 namespace uvic {
@@ -52,19 +50,6 @@ Sizes tiny_sizes() {
   return sizes;
 }
 
-// Every byte is a token; nothing is merged.
-BytePairs byte_tokens() {
-  BytePairs pairs;
-  const auto add = [&](const std::string& token) {
-    pairs.vocabulary.emplace(token, static_cast<int64_t>(pairs.vocabulary.size()));
-  };
-  for (const char* suffix : {"", "</w>"})
-    for (const unsigned char byte : bytes_in_order()) add(byte_letters()[byte] + suffix);
-  add("<|startoftext|>");
-  add("<|endoftext|>");
-  return pairs;
-}
-
 void write(const fs::path& folder, const Sizes& sizes) {
   write_byte_pairs(folder / "text", byte_tokens());
   write_atomically(folder / "text/config.json", to_json(sizes.text).dump(2));
@@ -93,6 +78,7 @@ int main(int argc, char** argv) {
   }
   try {
     uvic::write(argv[1], tiny ? uvic::tiny_sizes() : uvic::true_sizes());
+    if (tiny) uvic::write_clip(uvic::fs::path(argv[1]) / "whole-clip", uvic::random_clip_weights());
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

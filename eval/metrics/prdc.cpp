@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "eval/frechet_interval.h"
 #include "eval/metrics/distances.h"
 #include "eval/metrics/kinds.h"
 
@@ -15,19 +16,17 @@ void settle(const DistanceBlock& block, const Tensor& radii, const Tensor& x, co
   block.d.index_put_({row, column}, exact_distances(x, row + block.i, y, column + block.j));
 }
 
-constexpr double kQuantile = 1.96;  // of the normal distribution, for 95%
-
 // Agresti and Coull (1998): two more images with and two without keep the interval of a share of 0 or 1 from vanishing.
 Prdc::Mean share_of(const Tensor& flags) {
   const auto n = static_cast<double>(flags.numel());
   const auto count = static_cast<double>(flags.sum().item<int64_t>());
-  const double more = kQuantile * kQuantile, p = (count + more / 2) / (n + more);
-  return {count / n, kQuantile * std::sqrt(p * (1 - p) / (n + more))};
+  const double more = k95 * k95, p = (count + more / 2) / (n + more);
+  return {count / n, k95 * std::sqrt(p * (1 - p) / (n + more))};
 }
 
 Prdc::Mean mean_of(const Tensor& values) {
   return {values.mean().item<double>(),
-          kQuantile * values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
+          k95 * values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
 }
 
 }  // namespace

@@ -27,6 +27,16 @@ grep -q 'reads 14 tokens and not the last 8' warning || { cat warning && die 'no
 "$uvic" --quiet fid $run 'shapes?size=16&limit=4' --features efficientnet-lite0 --num 4 --steps 2 | grep -q 'FD(efficientnet-lite0)' ||
   die 'no score'
 
+say 'CLIP score'
+clip() { "$uvic" --quiet clip-score --clip random/whole-clip "$@" > said || die "no CLIP score of $*"; }
+clip drawn && grep -q '^CLIP score [0-9.]* ± [0-9.]* (95%, n=2, random/whole-clip, weights [0-9a-f]*)   drawn (2 images)$' said || die "$(cat said)"
+mv said from_pictures && printf 'a red bus\ntwo giraffes\n' > prompts.txt && clip drawn --prompts prompts.txt && same said from_pictures
+printf 'two giraffes\na red bus\n' > turned.txt && clip drawn --prompts turned.txt && differ said from_pictures 'the order of captions'
+clip $run --prompts prompts.txt --num 3 --steps 2 --json && grep -q '"images":3,' said || die "$(cat said)"
+refused 'there is no text_config in random/text/config.json' clip-score drawn --clip random/text
+refused 'turned.txt has 2 captions and alone has 1 images' clip-score alone --clip random/whole-clip --prompts turned.txt
+cp -r random/whole-clip cut && truncate -s 10000 cut/model.safetensors && refused cut/model.safetensors clip-score drawn --clip cut
+
 say 'one folder'
 "$uvic" --quiet bundle bundle --model $run | grep -qx bundle
 [ -s bundle/text_encoder/model.safetensors ] && [ -s bundle/tokenizer/vocab.txt ] && [ ! -e bundle/vae ] || die "bundled $(find bundle)"

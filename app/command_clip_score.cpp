@@ -1,0 +1,111 @@
+// uvic clip-score
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/captions.h"
+#include "app/clip_score.h"
+#include "app/commands.h"
+#include "app/json_lines.h"
+#include "app/score_side.h"
+#include "core/files.h"
+#include "core/progress.h"
+#include "eval/metrics/clip_score.h"
+
+namespace uvic {
+namespace {
+
+constexpr size_t kWeightsDigits = 8;  // of a SHA-256 that are shown, as of feature networks
+
+struct ClipScoreCommand {
+  Scoring scoring;
+  std::string text, folder, prompts;
+
+  ClipScoreCommand() { scoring.fewest = 1; }
+
+  void run() {
+    const auto begin = std::chrono::steady_clock::now();
+    const ClipModel clip = load_clip_model(folder);
+    const std::string weights = sha256_of_file(clip.weights).substr(0, kWeightsDigits);
+    Side side = scoring.open(text);
+    if (!side.has_images()) fail("{} holds no images, only what a network said of them: give the images", text);
+    scoring.check_flags({&side});
+    const auto captions = plan(side);
+    for (int64_t i = 0; i < std::min(side.count, captions->size()); ++i) caption_of(*captions, i);  // before any work
+
+    const ClipScores scored = score_with_clip(clip, side.images, *captions, side.count, text);
+    side.set = FeatureSet();
+    side.set->moments.n = scored.scores.size(0);
+    if (scored.cut_off > 0)
+      warn(fmt::format("{} captions have more than {} tokens: CLIP reads only their beginnings", scored.cut_off,
+                       clip.net.config().text.max_position_embeddings));
+    const MetricValue value = mean_clip_score(scored.scores);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    as_json() ? print_as_json(value, weights, side, *captions, seconds) : print_as_text(value, weights, side);
+  }
+
+ private:
+  // Decides how many images count; returns their captions.
+  std::shared_ptr<const Dataset> plan(Side& side) const {
+    const auto given = prompts.empty() ? nullptr : open_captions(prompts, scoring.num);
+    if (side.model) {
+      const RunConfig& config = side.model->card.config;
+      if (config.model.context_tokens == 0)
+        fail(
+            "{} was trained without captions, so its images have none: draw them with `uvic sample` and give --prompts",
+            text);
+      side.count = scoring.num > 0 ? scoring.num : given ? given->size() : config.eval.num;
+      const auto captions = given ? given : conditions_for(*side.model, nullptr, side.count);
+      side.images = model_images(*side.model, captions, side.how);
+      return captions;
+    }
+    if (given) {
+      if (given->size() < side.count || (scoring.num == 0 && given->size() > side.count))
+        fail("{} has {} captions and {} has {} images: expected one for each, in their order", prompts, given->size(),
+             text, side.count);
+      return given;
+    }
+    if (side.data) return side.data;
+    if (fs::path(text).extension() == ".npz") fail("{} holds no captions: give them with --prompts", text);
+    return captions_of_files(text, side.count);
+  }
+
+  void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
+    std::string line = fmt::format("{} {:.{}f}", value.name, value.value, value.decimals);
+    if (!value.spread_of.empty()) line += fmt::format(" ± {:.{}f}", value.spread, value.decimals);
+    line += value.spread_of.empty() ? " (" : fmt::format(" ({}, ", value.spread_of);
+    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, folder, weights, describe(side));
+  }
+
+  void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
+                     double seconds) const {
+    nlohmann::ordered_json json{{"value", value.value}, {"label", value.name}};
+    if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
+    json.update({{"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
+    json.update(to_json(side));
+    json["seconds"] = seconds;
+    print_json(json);
+  }
+};
+
+}  // namespace
+
+void add_clip_score_command(CLI::App& app) {
+  CLI::App* sub = app.add_subcommand("clip-score", "how well images fit their captions, in the eyes of a CLIP");
+  auto command = std::make_shared<ClipScoreCommand>();
+  sub->add_option("IMAGES", command->text,
+                  "folder or archive of images, data SPEC, images (.npz), run folder or model file")
+      ->required();
+  sub->add_option("--clip", command->folder,
+                  "folder of a whole CLIP as Hugging Face has it, such as openai/clip-vit-base-patch32")
+      ->required();
+  sub->add_option(
+      "--prompts", command->prompts,
+      "the captions: a file, one a line in the order of the images' names, or a data SPEC; default: those of "
+      "the data, of NAME.txt or metadata.jsonl beside the images, or in PNGs of `uvic sample`; a model draws "
+      "what they say");
+  command->scoring.add_image_options(*sub);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace uvic
