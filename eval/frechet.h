@@ -16,7 +16,7 @@ double frechet_distance(const Gaussian& a, const Gaussian& b);
 Tensor covariance_factor(const Gaussian& gaussian);
 double frechet_distance(const Gaussian& a, const Gaussian& b, const Tensor& values);
 
-// F_a^T F_b = U s V^T: u [rank of a, k], s [k], v [rank of b, k], in three times the time of s alone. The vectors of
+// F_a^T F_b = U s V^T: u [rank of a, k], s [k], v [rank of b, k], in over twice the time of s alone. The vectors of
 // values below a millionth of the largest are not to be relied on.
 struct CrossTerm {
   Tensor u, s, v;

@@ -59,23 +59,23 @@ class Band {
   std::vector<double> entries_;
 };
 
-// The reflection I - scale v v^T that turns x [kBand] into (first, 0, ..., 0). v_0 = 1.
+// I - scale v v^T
 struct Reflection {
-  double scale, first;
+  double scale;
   alignas(64) double v[kBand];
 };
 
-[[gnu::always_inline]] inline Reflection reflection_of(const double* x, int64_t stride) {
-  constexpr double kNegligible = 1e-280;  // the square of; a division by its root would not be accurate
-  Reflection h{0, x[0], {}};
+// That which leaves of x [kBand] the first entry alone.
+Reflection reflection_of(const double* x, int64_t stride) {
+  constexpr double kNegligible = 1e-280;  // a square, of which smaller ones lose precision
+  Reflection h{0, {}};
   for (int64_t i = 0; i < kBand; ++i) h.v[i] = x[i * stride];
   double squares = 0;
 #pragma omp simd reduction(+ : squares)
   for (int64_t i = 1; i < kBand; ++i) squares += h.v[i] * h.v[i];
   if (squares < kNegligible) return h;
-  h.first = -std::copysign(std::sqrt(x[0] * x[0] + squares), x[0]);
-  h.scale = 1 - x[0] / h.first;
-  const double divisor = x[0] - h.first;
+  const double becomes = -std::copysign(std::sqrt(x[0] * x[0] + squares), x[0]), divisor = x[0] - becomes;
+  h.scale = 1 - x[0] / becomes;
 #pragma omp simd
   for (int64_t i = 0; i < kBand; ++i) h.v[i] /= divisor;
   h.v[0] = 1;
@@ -83,7 +83,7 @@ struct Reflection {
 }
 
 // block [rows, kBand] = block (I - scale v v^T)
-[[gnu::always_inline]] inline void reflect_rows(double* block, int64_t rows, const Reflection& h) {
+void reflect_rows(double* block, int64_t rows, const Reflection& h) {
   for (double* row = block; row < block + rows * Band::kStride; row += Band::kStride) {
     double product = 0;
 #pragma omp simd reduction(+ : product)
@@ -95,7 +95,7 @@ struct Reflection {
 }
 
 // block [kBand, 2 kBand] = (I - scale v v^T) block
-[[gnu::always_inline]] inline void reflect_columns(double* block, const Reflection& h) {
+void reflect_columns(double* block, const Reflection& h) {
   constexpr int64_t kColumns = 2 * kBand;
   alignas(64) double products[kColumns] = {};
   for (int64_t r = 0; r < kBand; ++r)
@@ -109,8 +109,7 @@ struct Reflection {
 // Row after row loses what is beyond its second diagonal. That fills a block below the main diagonal, whose first
 // column is cleared by a reflection of rows, which fills the next block's first row beyond the band, and so on to the
 // end. The rest of each block is left to the next row, whose chase clears it column by column.
-[[gnu::target_clones("default", "arch=haswell", "arch=skylake-avx512")]] void reduce_to_bidiagonal(Band& band,
-                                                                                                   int64_t size) {
+void reduce_to_bidiagonal(Band& band, int64_t size) {
   for (int64_t first = 0; first + 1 < size; ++first)
     for (int64_t r = first, c = first + 1; c < size; r = c, c += kBand) {
       const Reflection right = reflection_of(band.at(r, c), 1);
@@ -124,8 +123,7 @@ struct Reflection {
 // entries on and above the diagonal: the negative pivots of B^T B - limit^2, by the differential form of the stationary
 // quotient-difference algorithm, which is accurate for values of any size.
 constexpr int64_t kLanes = 32;
-[[gnu::target_clones("default", "arch=haswell", "arch=skylake-avx512")]] void count_below(
-    const double* limits, const double* diagonal, const double* above, int64_t size, double* counts) {
+void count_below(const double* limits, const double* diagonal, const double* above, int64_t size, double* counts) {
   constexpr double kTiny = 1e-290;  // stands for a pivot of 0
   double shift[kLanes], state[kLanes], signs[kLanes] = {};
   for (int64_t l = 0; l < kLanes; ++l) shift[l] = limits[l] * limits[l], state[l] = -shift[l];

@@ -81,7 +81,7 @@ TEST(SingularValues, LeaveTheMatrixAsItIs) {
   EXPECT_TRUE(m.equal(copy));
 }
 
-TEST(SingularValues, DoNotDependOnTheNumberOfThreads) {
+TEST(SingularValues, AgreeForAnyNumberOfThreads) {
   const Tensor m = randn({150, 150}, 7);
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
