@@ -4,11 +4,19 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
 #include <functional>
 
 namespace uvic {
 
 using at::Tensor;
+
+// Whether no entry is infinite or not a number, without the copies of at::isfinite.
+inline bool is_finite(const Tensor& x) {
+  if (x.numel() == 0) return true;
+  const auto [low, high] = at::aminmax(x);
+  return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
+}
 
 // What an image is drawn from. An undefined tensor means "none of this kind".
 struct Condition {

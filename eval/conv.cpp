@@ -32,7 +32,7 @@ Tensor WeightsReader::take(const std::string& name, at::IntArrayRef shape) {
     fail("{}: tensor '{}' has shape {}, expected {}", file_, name, text_of(tensor.sizes()), text_of(shape));
   if (!at::isFloatingType(tensor.scalar_type()))
     fail("{}: tensor '{}' holds {}, expected floating-point numbers", file_, name, at::toString(tensor.scalar_type()));
-  if (!at::isfinite(tensor).all().item<bool>()) fail("{}: tensor '{}' holds a non-finite number", file_, name);
+  if (!is_finite(tensor)) fail("{}: tensor '{}' holds a non-finite number", file_, name);
   return tensor.to(at::kFloat);
 }
 

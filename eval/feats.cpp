@@ -25,7 +25,7 @@ FeatsFile read_feats(const std::filesystem::path& path) {
     const Tensor& rows = found->second;
     if (rows.dim() != 2 || rows.scalar_type() != at::kFloat)
       fail("{}: '{}' is not a [N, D] float32 tensor", path.string(), part.name);
-    if (!at::isfinite(rows).all().item<bool>()) fail("{}: '{}' holds a non-finite number", path.string(), part.name);
+    if (!is_finite(rows)) fail("{}: '{}' holds a non-finite number", path.string(), part.name);
     feats.activations.*part.member = rows;
   }
   const Tensor& features = feats.activations.features;

@@ -56,12 +56,6 @@ double asymmetry_of(const Tensor& square) {
 
 }  // namespace
 
-bool is_finite(const Tensor& x) {
-  if (x.numel() == 0) return true;
-  const auto [low, high] = at::aminmax(x);  // no copy, unlike isfinite
-  return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
-}
-
 void FeatureStats::add(const Tensor& features) {
   TORCH_CHECK(features.dim() == 2 && features.is_floating_point(), "features are a [B, D] floating-point tensor");
   if (features.size(0) == 0) return;

@@ -27,8 +27,6 @@ class FeatureStats {
   Tensor mean_, scatter_;  // [D], [D, D] float64: sums of deviations, updated batch-wise (Chan et al.)
 };
 
-bool is_finite(const Tensor& x);  // no entry is infinite or not a number
-
 // npz statistics with mu and sigma, as pytorch-fid writes and reads them. Extra entries (n, feature net, weights hash)
 // are ours and do not disturb those readers; `notes` returns them where present.
 Gaussian read_gaussian(const std::filesystem::path& path, std::map<std::string, std::string>* notes = nullptr);

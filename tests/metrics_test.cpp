@@ -131,14 +131,15 @@ TEST(Prdc, IntervalsCoverTheMeanOfManyDraws) {
   // Of generated images with the real ones given, and the reverse.
   constexpr int kDraws = 200;
   const Tensor given = randn({150, 2}, 11), draws = randn({kDraws, 250, 2}, 12) * 1.5;
-  std::vector<Prdc::Mean> precision, density, recall;
+  std::vector<Prdc::Mean> precision, density, recall, coverage;
   for (const Tensor& draw : draws.unbind()) {
     const Prdc as_generated = prdc(draw, given, 3, 3), as_real = prdc(given, draw, 3, 3);
     precision.push_back(as_generated.precision);
     density.push_back(as_generated.density);
     recall.push_back(as_real.recall);
+    coverage.push_back(as_real.coverage);
   }
-  for (const auto& means : {precision, density, recall}) {
+  for (const auto& means : {precision, density, recall, coverage}) {
     double truth = 0;
     for (const Prdc::Mean& mean : means) truth += mean.value / kDraws;
     const auto covered = std::ranges::count_if(

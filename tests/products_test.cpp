@@ -36,6 +36,18 @@ class Products : public testing::Test {
   at::Generator generator_ = make_generator(11, Stream::kNoise);
 };
 
+// With or without kernels of its own for them.
+TEST(Product, OfAnyMachineIsThatOfLibTorch) {
+  at::Generator generator = make_generator(12, Stream::kNoise);
+  const Tensor a = at::randn({20, 30}, generator, at::kFloat), b = at::randn({30, 40}, generator, at::kFloat);
+  const Tensor bias = at::randn({80}, generator, at::kFloat).slice(0, 0, 80, 2);
+  EXPECT_TRUE(at::allclose(product(a, b), at::mm(a, b), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(product(a, b, bias), at::addmm(bias, a, b), 1e-5, 1e-5));
+  const Tensor in_double = a.to(at::kDouble), in_bf16 = a.to(at::kBFloat16);
+  EXPECT_TRUE(at::equal(product(in_double, b.to(at::kDouble)), at::mm(in_double, b.to(at::kDouble))));
+  EXPECT_TRUE(at::equal(product(in_bf16, b.to(at::kBFloat16)), at::mm(in_bf16, b.to(at::kBFloat16))));
+}
+
 constexpr double kFloatEpsilon = 1.2e-7;
 
 TEST_F(Products, AreExactToARoundingOfFloat32InEveryShapeAndLayout) {
@@ -74,6 +86,15 @@ TEST_F(Products, AddABiasAndTakeAnyStrides) {
   const Tensor c = multiply(a, b, bias);
   EXPECT_TRUE(c.is_contiguous());
   EXPECT_TRUE(at::allclose(c, at::addmm(bias, a, b), 1e-5, 1e-5));
+}
+
+TEST_F(Products, OfNothing) {
+  const Tensor bias = draw(1, 4)[0];
+  EXPECT_TRUE(at::equal(multiply(draw(3, 0), draw(0, 4), bias), bias.expand({3, 4})));
+  EXPECT_TRUE(at::equal(multiply(draw(3, 0), draw(0, 4)), at::zeros({3, 4})));
+  EXPECT_EQ(multiply(draw(0, 5), draw(5, 4)).sizes(), at::IntArrayRef({0, 4}));
+  EXPECT_EQ(multiply(draw(3, 5), draw(5, 0)).sizes(), at::IntArrayRef({3, 0}));
+  EXPECT_THROW(multiply(draw(3, 5), draw(4, 4)), c10::Error);
 }
 
 TEST_F(Products, ARowIsTheSameBitsAmongAnyRowsAndAtAnyNumberOfThreads) {

@@ -28,6 +28,9 @@ Tensor bytes(int64_t count) {
 
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const ProductKernels& kernels) {
   RECORD_USER_SCOPE("product");
+  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(0), "product of ", a.sizes(), " and ", b.sizes());
+  TORCH_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == b.size(1)), "a bias of ", bias.sizes());
+  if (a.size(1) == 0) return at::zeros({a.size(0), b.size(1)}) + (bias.defined() ? bias : at::zeros({}));
   const Tensor left = with_contiguous_dimension(a), right = with_contiguous_dimension(b);
   const ProductShape shape{a.size(0), b.size(1), a.size(1)};
   const int64_t panels = ceil_divide(shape.columns, kPanelColumns), blocks = ceil_divide(shape.depth, kBlockDepth);
@@ -35,12 +38,14 @@ Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const Produ
   at::parallel_for(0, panels, 1, [&](int64_t first, int64_t last) {
     kernels.pack(shape, strided(right), first, last, packed.data_ptr());
   });
+  const Tensor addend = bias.defined() ? bias.contiguous() : bias;
+  const float* const row_added = addend.defined() ? addend.const_data_ptr<float>() : nullptr;
   const Tensor c = at::empty({shape.rows, shape.columns}, at::kFloat);
   constexpr int64_t kRows = 32;  // a thread gets a multiple
   at::parallel_for(0, ceil_divide(shape.rows, kRows), 1, [&](int64_t begin, int64_t end) {
     const Tensor workspace = bytes(kernels.workspace);
-    kernels.multiply(shape, strided(left), packed.data_ptr(), bias.defined() ? bias.const_data_ptr<float>() : nullptr,
-                     c.data_ptr<float>(), begin * kRows, std::min(end * kRows, shape.rows), workspace.data_ptr());
+    kernels.multiply(shape, strided(left), packed.data_ptr(), row_added, c.data_ptr<float>(), begin * kRows,
+                     std::min(end * kRows, shape.rows), workspace.data_ptr());
   });
   return c;
 }

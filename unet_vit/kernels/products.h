@@ -7,10 +7,10 @@
 namespace uvic {
 
 // a b (+ bias), contiguous; a [M, K], b [K, N], bias [N] or undefined. float32 takes the machine's own kernels where it
-// has them, and LibTorch's product otherwise. A row of the result is the same bits at any M and number of threads.
+// has them, and LibTorch's product otherwise.
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias = {});
 
-// The same by `kernels`, float32 only.
+// The same by `kernels`, float32 only. A row of the result is the same bits at any M and number of threads.
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const ProductKernels& kernels);
 
 }  // namespace uvic

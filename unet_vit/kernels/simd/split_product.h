@@ -3,7 +3,7 @@
 // A float32 is the sum of three bfloat16, x0 + x1 + x2, each the nearest to what is left, since 3 x 8 bits are its 24.
 // Of the nine products of the parts of two numbers, the three smallest are below the rounding of a float32, and the
 // others are added in float32, as a chain of multiply-adds would. Six tile products take less time than the vector unit
-// does with one. Infinity becomes NaN; parts below 2^-126 are lost.
+// does with one. Infinity and what rounds to it in bfloat16 become NaN; parts below 2^-126 are lost.
 #pragma once
 
 #include "unet_vit/kernels/product_kernels.h"
