@@ -3,6 +3,7 @@
 #include "core/npz.h"
 #include "eval/stats.h"
 #include "tests/fid_command.h"
+#include "tests/pack.h"
 #include "tests/random_clip.h"
 
 namespace uvic {
@@ -70,7 +71,12 @@ TEST_F(ClipScoreCommandTest, CaptionsAreTheSameWhereverTheyStand) {
     write_png(fmt::format("{}/{:06}.png", drawn, i), pictures[i], {{kParametersKey, to_parameters(recipe)}});
   }
   write_png(folder_ / "drawn/grid-000.png", pictures[0]);
-  for (const std::string& images : {beside, drawn, "folder:" + beside})
+  PackedFiles files;
+  for (const char* name : {"000002.png", "grid-000.png", "000000.png", "000001.png"})
+    files.emplace_back(name, read_file(fs::path(drawn) / name, "image"));
+  const std::string packed = (folder_ / "drawn.tar.gz").string();
+  pack(packed, files);
+  for (const std::string& images : {beside, drawn, packed, "folder:" + beside})
     EXPECT_EQ(value({images}), want["value"]) << images;
   EXPECT_EQ(value({plain, "--prompts", "folder:" + beside}), want["value"]);
   EXPECT_EQ(value({beside, "--num", "2"}), value({"folder:" + beside, "--num", "2"}));
