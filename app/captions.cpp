@@ -1,11 +1,14 @@
 #include "app/captions.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "app/image_source.h"
 #include "app/prompts.h"
 #include "app/recipe.h"
 #include "core/files.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
 #include "datasets/folder.h"
 
 namespace uvic {
@@ -28,20 +31,52 @@ class CaptionList : public Dataset {
   std::vector<std::string> captions_;
 };
 
-// "" if it is no PNG or carries no recipe.
+bool is_text(const std::string& line) {
+  if (line.find('\0') != std::string::npos) return false;
+  try {
+    nlohmann::json(line).dump();  // only of UTF-8
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+std::vector<std::string> read_captions(const std::string& file) {
+  std::vector<std::string> captions = read_prompts(file);
+  if (!std::ranges::all_of(captions, is_text))
+    fail("--prompts {}: expected a text of prompts in UTF-8, one a line", file);
+  if (nlohmann::json::parse(captions.front(), nullptr, /*allow_exceptions=*/false).is_object())
+    fail("--prompts {}: it holds JSON, expected prompts, one a line; for metadata.jsonl give its folder, folder:{}",
+         file, (fs::path(".") / fs::path(file).parent_path()).lexically_normal().string());
+  return captions;
+}
+
+// "" if it is no PNG or carries no recipe, be it damaged or with the text of another program.
 std::string prompt_in(std::string_view bytes, const std::string& name) {
   if (image_format(bytes) != "png") return "";
-  for (const auto& [key, value] : png_text(bytes, name))
-    if (key == kParametersKey) return parse_parameters(value, name).prompt;
-  return "";
+  try {
+    for (const auto& [key, value] : png_text(bytes, name))
+      if (key == kParametersKey) return parse_parameters(value, name).prompt;
+    return "";
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+bool can_be_read(std::string_view image, const std::string& name) {
+  try {
+    decode_image(image, name);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
 
 std::shared_ptr<const Dataset> open_captions(const std::string& text, int64_t limit) {
-  if (fs::is_regular_file(text)) return std::make_shared<CaptionList>(text, read_prompts(text));
-  const std::string kind = text.substr(0, text.find_first_of(":?"));
-  if (std::ranges::none_of(dataset_kinds(), [&](const auto& entry) { return entry.name == kind; }))
+  if (fs::is_regular_file(text)) return std::make_shared<CaptionList>(text, read_captions(text));
+  if (!names_dataset(text))
     fail("--prompts: there is no '{}': expected a file of prompts, one a line, or a data SPEC with captions", text);
   Spec spec = Spec::parse(text);
   if (limit > 0 && !spec.options.contains("limit")) spec.options["limit"] = std::to_string(limit);
@@ -50,29 +85,34 @@ std::shared_ptr<const Dataset> open_captions(const std::string& text, int64_t li
   return data;
 }
 
-std::shared_ptr<const Dataset> captions_of_files(const std::filesystem::path& path, int64_t count) {
-  const FileTree tree(path);
-  std::vector<std::string> names = image_names(tree);
+std::shared_ptr<const Dataset> captions_of_files(const FileTree& files, int64_t count) {
+  std::vector<std::string> names = image_names(files);
   names.resize(count);
-  const auto beside = captions_beside(tree, names);
+  const auto beside = captions_beside(files, names);
   std::vector<std::string> captions(names.size()), others;
   std::vector<size_t> places;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (const auto found = beside.find(names[i]); found != beside.end()) {
-      captions[i] = found->second.front();
-    } else {
-      others.push_back(names[i]);
-      places.push_back(i);
-    }
+    if (const auto found = beside.find(names[i]); found != beside.end()) captions[i] = found->second.front();
+    if (!captions[i].empty()) continue;
+    others.push_back(names[i]);
+    places.push_back(i);
   }
-  tree.read(others, [&](size_t i, std::string_view bytes) { captions[places[i]] = prompt_in(bytes, others[i]); });
-  for (size_t i = 0; i < names.size(); ++i)
-    if (captions[i].empty())
+  const std::string path = files.path().string();
+  if (others.empty()) return std::make_shared<CaptionList>(path, std::move(captions));
+
+  Progress progress("captions in " + path, std::ssize(others), "image");
+  int64_t done = 0;
+  files.read(others, [&](size_t i, std::string_view bytes) {
+    stop_if_interrupted();
+    std::string& caption = captions[places[i]] = prompt_in(bytes, others[i]);
+    if (caption.empty() && can_be_read(bytes, others[i]))
       fail(
           "no caption for {} in {}: expected it in {}.txt, in metadata.jsonl, or in a PNG of `uvic sample`; or give "
           "captions with --prompts",
-          names[i], path.string(), fs::path(names[i]).stem().string());
-  return std::make_shared<CaptionList>(path.string(), std::move(captions));
+          others[i], path, fs::path(others[i]).stem().string());
+    progress.update(++done);
+  });
+  return std::make_shared<CaptionList>(path, std::move(captions));
 }
 
 std::string caption_of(const Dataset& captions, int64_t i) {

@@ -10,12 +10,11 @@
 #include "app/score_side.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "eval/features.h"
 #include "eval/metrics/clip_score.h"
 
 namespace uvic {
 namespace {
-
-constexpr size_t kWeightsDigits = 8;  // of a SHA-256 that are shown, as of feature networks
 
 struct ClipScoreCommand {
   Scoring scoring;
@@ -60,14 +59,16 @@ struct ClipScoreCommand {
       return captions;
     }
     if (given) {
-      if (given->size() < side.count || (scoring.num == 0 && given->size() > side.count))
-        fail("{} has {} captions and {} has {} images: expected one for each, in their order", prompts, given->size(),
-             text, side.count);
+      const int64_t captions = given->size();
+      const bool goes_on = side.data && side.count == scoring.num;  // perhaps: of a data SPEC no more were opened
+      if (captions != side.images.size && captions != side.count && !(goes_on && captions > side.count))
+        fail("{} has {} captions and {} has {} images: expected one for each, in their order", prompts, captions, text,
+             side.images.size);
       return given;
     }
     if (side.data) return side.data;
-    if (fs::path(text).extension() == ".npz") fail("{} holds no captions: give them with --prompts", text);
-    return captions_of_files(text, side.count);
+    if (!side.files) fail("{} holds no captions: give them with --prompts", text);
+    return captions_of_files(*side.files, side.count);
   }
 
   void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
@@ -79,9 +80,8 @@ struct ClipScoreCommand {
 
   void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
                      double seconds) const {
-    nlohmann::ordered_json json{{"value", value.value}, {"label", value.name}};
-    if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
-    json.update({{"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
+    nlohmann::ordered_json json = to_json(value);
+    json.update({{"label", value.name}, {"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
     json.update(to_json(side));
     json["seconds"] = seconds;
     print_json(json);
@@ -104,7 +104,7 @@ void add_clip_score_command(CLI::App& app) {
       "the captions: a file, one a line in the order of the images' names, or a data SPEC; default: those of "
       "the data, of NAME.txt or metadata.jsonl beside the images, or in PNGs of `uvic sample`; a model draws "
       "what they say");
-  command->scoring.add_image_options(*sub);
+  command->scoring.add_image_options(*sub, "as many as there are prompts, without --prompts its eval.num");
   sub->callback([command] { command->run(); });
 }
 

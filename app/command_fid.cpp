@@ -81,12 +81,6 @@ std::string protocol_of(const Side& a, const Side& b) {
   return of_a.size() > of_b.size() ? of_a : of_b;
 }
 
-nlohmann::ordered_json to_json(const MetricValue& value) {
-  nlohmann::ordered_json json{{"value", value.value}};
-  if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
-  return json;
-}
-
 struct Explanation {
   FrechetParts parts;
   std::vector<ClassDistance> classes;
@@ -244,7 +238,7 @@ void add_fid_command(CLI::App& app) {
       "write to this PNG the pairs of images that are nearest (copies of training images would be among them) and "
       "farthest");
   sub->add_flag("--force", fid->force, "overwrite the picture of --explain; compare across protocols");
-  fid->scoring.add_options(*sub);
+  fid->scoring.add_options(*sub, "as many as of the other side, else its eval.num");
   sub->callback([fid] { fid->run(); });
 }
 

@@ -116,7 +116,7 @@ void add_stats_command(CLI::App& app) {
   sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; of a .feats file what it has already is kept")
       ->required();
   sub->add_flag("--force", stats->force, "overwrite an existing file");
-  stats->scoring.add_options(*sub);
+  stats->scoring.add_options(*sub, "its eval.num");
   sub->callback([stats] { stats->run(); });
 }
 

@@ -46,7 +46,7 @@ ImageSource images_in_memory(int64_t size, const std::function<Tensor(int64_t be
               for (int64_t i = 0; i < length; ++i) {
                 const Tensor image = batch[i];
                 if (!wanted || wanted(begin + i, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
-                  pictures.push_back({begin + i, [image] { return image; }});
+                  pictures.push_back({begin + i, fmt::format("image {}", begin + i), [image] { return image; }});
               }
               if (!pictures.empty()) visit(pictures);
               tick(begin + length);
@@ -102,11 +102,10 @@ std::vector<std::string> image_names(const FileTree& tree) {
   return names;
 }
 
-ImageSource file_images(const std::filesystem::path& path) {
-  const FileTree tree(path);
+ImageSource file_images(const FileTree& tree) {
   const std::vector<std::string> names = image_names(tree);
   if (const auto collages = std::ranges::count_if(tree.names(), is_collage); collages > 0)
-    log_line(fmt::format("{}: {} grids and strips do not count as images", path.string(), collages));
+    log_line(fmt::format("{}: {} grids and strips do not count as images", tree.path().string(), collages));
   const auto size = static_cast<int64_t>(names.size());
   return {size, [tree, names](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
                               const ImageSource::Tick& tick) {
@@ -125,7 +124,7 @@ ImageSource file_images(const std::filesystem::path& path) {
               const auto index = static_cast<int64_t>(i);
               if (!wanted || wanted(index, bytes)) {
                 bytes_held += bytes.size();
-                pictures.push_back({index, [bytes = std::string(bytes), name = names[i]] {
+                pictures.push_back({index, names[i], [bytes = std::string(bytes), name = names[i]] {
                                       return decode_image(bytes, name).permute({2, 0, 1});
                                     }});
               }
@@ -185,10 +184,12 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
               for (const Drawing& drawing : generate(model, requests, how, [&](int64_t done, int64_t total) {
                      tick(i + 1 - length + done * length / total);
                      return true;
-                   }))
-                pictures.push_back({indices[pictures.size()], [image = drawing.image] {
+                   })) {
+                const int64_t index = indices[pictures.size()];
+                pictures.push_back({index, fmt::format("image {}", index), [image = drawing.image] {
                                       return image.permute({2, 0, 1});
                                     }});
+              }
               visit(pictures);
               tick(i + 1);
               indices.clear();

@@ -17,12 +17,13 @@ namespace uvic {
 // An image that need not be decoded yet.
 struct PendingImage {
   int64_t index;
+  std::string name;                // in messages
   std::function<Tensor()> pixels;  // [3, H, W] uint8, from any thread; Error, naming the file, if it is damaged
 };
 
 struct ImageSource {
-  // Whether to visit an image; none: all. `content` is what it is made from, such as the bytes of its file: of equal content come
-  // equal images.
+  // Whether to visit an image; none: all. `content` is what it is made from, such as the bytes of its file: of equal
+  // content come equal images.
   using Wanted = std::function<bool(int64_t index, std::string_view content)>;
   using Visit = std::function<void(std::span<const PendingImage> pictures)>;
   using Tick = std::function<void(int64_t done)>;  // images gone through so far; may throw to stop
@@ -39,7 +40,7 @@ ImageSource dataset_images(std::shared_ptr<const Dataset> data);
 
 // Every image file in a folder and the folders below it, or in an archive, at its own size and in the order of
 // image_names.
-ImageSource file_images(const std::filesystem::path& path);
+ImageSource file_images(const FileTree& tree);
 // The names of image files, sorted. The collages that `sample` writes beside its images (grid-000.png, strip-000.png)
 // do not count. Error if there are none.
 std::vector<std::string> image_names(const FileTree& tree);

@@ -45,7 +45,7 @@ std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std:
 }
 
 void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const ImageSource::Wanted& wanted) {
+                 const OnActivations& on_batch, const ImageSource::Wanted& wanted, int64_t fewest) {
   Progress progress(name, count, "image");
   LeftOut left_out(name);
   const auto tick = [&](int64_t done) {
@@ -73,8 +73,8 @@ void run_network(const ImageNetwork& network, const ImageSource& source, int64_t
       },
       tick);
   left_out.finish();
-  if (const int64_t good = count - left_out.count(); left_out.count() > 0 && good < 2)
-    fail("{}: only {} of its images can be read, a score needs 2", name, good);
+  if (const int64_t good = count - left_out.count(); left_out.count() > 0 && good < fewest)
+    fail("{}: only {} of its images can be read, a score needs {}", name, good, fewest);
 }
 
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {

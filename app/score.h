@@ -18,11 +18,11 @@ std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std:
 
 // Runs a network over those of the first `count` images of `source` that are wanted, with progress on stderr, and
 // hands out what it says of which images. It is called as FeatureNet::activations. Damaged images are left out with a
-// warning, which calls them `name`. Interrupted after Ctrl-C.
+// warning, which calls them `name`. Error if that leaves less than `fewest` images; Interrupted after Ctrl-C.
 using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
 using ImageNetwork = std::function<Activations(const std::vector<Tensor>& images)>;
 void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const ImageSource::Wanted& wanted = {});
+                 const OnActivations& on_batch, const ImageSource::Wanted& wanted = {}, int64_t fewest = 2);
 
 // The Gaussian of the features of the first `count` images. Error below two images.
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);

@@ -37,15 +37,13 @@ Form form_of(const std::string& text) {
   if (exists && (extension == ".safetensors" || extension == ".pth")) return Form::kModel;
   if (exists && is_archive(path)) return Form::kFiles;
   if (exists) fail("cannot score '{}': {}", text, kForms);
-  const std::string kind = text.substr(0, text.find_first_of(":?"));
-  for (const auto& entry : dataset_kinds())
-    if (entry.name == kind) return Form::kData;
+  if (names_dataset(text)) return Form::kData;
   fail("there is no '{}': {}", text, kForms);
 }
 
 }  // namespace
 
-void Scoring::add_options(CLI::App& app) {
+void Scoring::add_options(CLI::App& app, const std::string& of_model) {
   std::string list;
   for (const auto& entry : feature_nets()) list += fmt::format("\n  {:18} {}", entry.name, entry.summary);
   app.add_option("--features", features,
@@ -63,13 +61,11 @@ void Scoring::add_options(CLI::App& app) {
   for (const auto& rule : protocols()) rules += fmt::format("\n  {:15} {}", rule.name, rule.summary);
   app.add_option("--protocol", protocol, "how the score is made, fixed under a name; noted and compared" + rules)
       ->check(one_of(protocols()).description(""));
-  add_image_options(app);
+  add_image_options(app, of_model);
 }
 
-void Scoring::add_image_options(CLI::App& app) {
-  app.add_option(
-         "--num", num,
-         "at most so many images; default: all, and of a model as many as of the other side or as there are prompts")
+void Scoring::add_image_options(CLI::App& app, const std::string& of_model) {
+  app.add_option("--num", num, "at most so many images; default: all, and of a model " + of_model)
       ->check(CLI::Range(fewest, int64_t{100'000'000}));
   for_models = {
       app.add_option("-b,--batch", batch, "images drawn at a time; on the CPU it does not change them")
@@ -174,7 +170,8 @@ Side Scoring::open(const std::string& text) const {
       open_model(side);
       break;
     case Form::kFiles:
-      side.images = fs::path(text).extension() == ".npz" ? array_images(text) : file_images(text);
+      if (fs::path(text).extension() != ".npz") side.files.emplace(text);
+      side.images = side.files ? file_images(*side.files) : array_images(text);
       break;
     case Form::kData:
       open_data(side);
@@ -302,6 +299,12 @@ std::string describe(const Side& side) {
     text +=
         fmt::format(", {} {} steps, guidance {}", side.how.sampler.kind, side.how.sampler.steps, side.how.cfg_scale);
   return text + ")";
+}
+
+nlohmann::ordered_json to_json(const MetricValue& value) {
+  nlohmann::ordered_json json{{"value", value.value}};
+  if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
+  return json;
 }
 
 nlohmann::json to_json(const Side& side) {

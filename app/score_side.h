@@ -7,7 +7,9 @@
 #include "app/config_source.h"
 #include "app/protocol.h"
 #include "app/score.h"
+#include "datasets/file_tree.h"
 #include "eval/feature_set.h"
+#include "eval/metrics/metric.h"
 
 namespace uvic {
 
@@ -28,9 +30,10 @@ struct Side {
   std::unique_ptr<Model> model;
   GenerateOptions how;
   std::shared_ptr<const Dataset> data;
+  std::optional<FileTree> files;  // that images come from
   ImageSource images;
   std::shared_ptr<const Dataset> labels;  // image i has the class of its image i, cyclically; null: no classes
-  int64_t count = 0;  // images to compare; 0: unknown
+  int64_t count = 0;                      // images to compare; 0: unknown
 
   bool has_images() const { return form != Form::kStatistics && form != Form::kFeatures; }
   int64_t dims() const;  // features of statistics or a .feats file
@@ -49,8 +52,9 @@ struct Scoring {
   std::unique_ptr<RunOptions> options;
   std::vector<const CLI::Option*> for_models;
 
-  void add_options(CLI::App& app);
-  void add_image_options(CLI::App& app);  // those alone that choose or draw images
+  // `of_model` says how many images of a model count without --num.
+  void add_options(CLI::App& app, const std::string& of_model);
+  void add_image_options(CLI::App& app, const std::string& of_model);  // those alone that choose or draw images
   // Before anything is opened: what a protocol fixes takes the place of flags. Error for a flag that says otherwise.
   void fix_by_protocol();
   // Error naming `text` and the forms if it is none of them, and for too few images.
@@ -80,5 +84,6 @@ std::optional<std::string> known_protocol(const Side& side);  // "": none; nullo
 
 std::string describe(const Side& side);  // "shapes (500 images)"; once measured
 nlohmann::json to_json(const Side& side);
+nlohmann::ordered_json to_json(const MetricValue& value);
 
 }  // namespace uvic

@@ -1,5 +1,7 @@
 #include "datasets/dataset.h"
 
+#include <algorithm>
+
 #include "datasets/cifar10.h"
 #include "datasets/coco_captions.h"
 #include "datasets/folder.h"
@@ -10,7 +12,8 @@ namespace uvic {
 namespace {
 
 constexpr Entry<OpenDataset> kKinds[] = {
-    {"shapes", open_shapes, "drawn scenes of coloured shapes with captions, no files needed (options seed, count, figures)"},
+    {"shapes", open_shapes,
+     "drawn scenes of coloured shapes with captions, no files needed (options seed, count, figures)"},
     {"cifar10", open_cifar10,
      "CIFAR-10: binary or Python archive, as a folder or .tar.gz, or train/<class>/*.png in a folder or .tar"},
     {"folder", open_folder,
@@ -25,6 +28,11 @@ constexpr Entry<OpenDataset> kKinds[] = {
 
 std::span<const Entry<OpenDataset>> dataset_kinds() {
   return kKinds;
+}
+
+bool names_dataset(const std::string& text) {
+  const std::string kind = text.substr(0, text.find_first_of(":?"));
+  return std::ranges::any_of(kKinds, [&](const auto& entry) { return entry.name == kind; });
 }
 
 std::shared_ptr<const Dataset> open_dataset(const Spec& spec) {

@@ -32,5 +32,6 @@ std::shared_ptr<const Dataset> open_dataset(const std::string& spec);
 
 using OpenDataset = std::shared_ptr<const Dataset> (*)(const Spec& spec, const CommonOptions& options);
 std::span<const Entry<OpenDataset>> dataset_kinds();
+bool names_dataset(const std::string& text);  // whether it begins with one of these kinds, as a SPEC does
 
 }  // namespace uvic

@@ -74,6 +74,7 @@ bool FileTree::has(const std::string& name) const {
 
 void FileTree::read(std::span<const std::string> wanted,
                     const std::function<void(size_t i, std::string_view bytes)>& visit) const {
+  if (wanted.empty()) return;
   if (!is_archive_) {
     for (size_t i = 0; i < wanted.size(); ++i)
       if (has(wanted[i])) visit(i, read_file(path_ / wanted[i], "file"));

@@ -22,8 +22,8 @@ class FileTree {
   const std::vector<std::string>& names() const { return names_; }
   bool has(const std::string& name) const;
 
-  // Calls `visit(i, bytes)` once for each i with the contents of wanted[i]; an archive is read once, in its own order.
-  // Names that do not exist are left out.
+  // Calls `visit(i, bytes)` once for each i with the contents of wanted[i]; an archive is read once, in its own order,
+  // and not at all if nothing is wanted. Names that do not exist are left out.
   void read(std::span<const std::string> wanted,
             const std::function<void(size_t i, std::string_view bytes)>& visit) const;
   std::string read(const std::string& name) const;  // Error if it does not exist

@@ -44,8 +44,9 @@ Clip::Clip(const ClipConfig& config, const TensorMap& weights, const std::string
   text_ = ClipText(config.text, weights, origin);
   vision_ = ClipVision(config.vision, weights, origin);
   TensorMap projections;
-  for (const char* name : {"text_projection.weight", "visual_projection.weight"})
-    if (const auto found = weights.find(name); found != weights.end()) projections.insert(*found);
+  for (const auto& weight : weights)
+    if (weight.first.starts_with("text_projection.") || weight.first.starts_with("visual_projection."))
+      projections.insert(weight);
   frozen::adopt([this](const frozen::Visit& each) { visit_projections(each); }, projections, origin,
                 "Give the weights of a whole CLIP together with its own config.json");
 }

@@ -10,6 +10,7 @@ namespace uvic {
 namespace {
 
 constexpr std::string_view kPrefix = "vision_model.";
+constexpr int64_t kMostElongated = 50;
 
 TensorMap image_half(const TensorMap& weights) {
   TensorMap half;
@@ -27,10 +28,11 @@ int64_t places(const ClipVisionConfig& config) {
 
 ClipVisionConfig parse_clip_vision_config(const nlohmann::json& config, const std::string& origin) {
   if (!config.is_object()) fail("{} is not a JSON object", origin);
+  constexpr SizeRange kPixels{.most = 8192};
   ClipVisionConfig parsed;
   read_transformer(config, parsed, origin);
-  read_size(config, "image_size", parsed.image_size, origin);
-  read_size(config, "patch_size", parsed.patch_size, origin);
+  read_size(config, "image_size", parsed.image_size, origin, kPixels);
+  read_size(config, "patch_size", parsed.patch_size, origin, kPixels);
   if (parsed.patch_size > parsed.image_size)
     fail("{}: patch_size {} is larger than image_size {}", origin, parsed.patch_size, parsed.image_size);
   parsed.hidden_act = read_activation(config, parsed.hidden_act, origin);
@@ -79,8 +81,11 @@ Tensor ClipVision::operator()(const Tensor& pixels) const {
   return last_norm_(layers_(x, /*causal=*/false).select(1, 0));
 }
 
-Tensor clip_input(const Tensor& picture, int64_t size) {
+Tensor clip_input(const Tensor& picture, int64_t size, const std::string& name) {
   const int64_t height = picture.size(1), width = picture.size(2), shorter = std::min(height, width);
+  if (std::max(height, width) > kMostElongated * shorter)
+    fail("{} has {} x {} pixels, expected sides of which none is more than {} times the other", name, width, height,
+         kMostElongated);
   const int64_t h = size * height / shorter, w = size * width / shorter;
   const Tensor resized = resize_like_pillow(picture.permute({1, 2, 0}).contiguous(), h, w, Filter::kBicubic);
   const Tensor square = resized.narrow(0, (h - size) / 2, size).narrow(1, (w - size) / 2, size).permute({2, 0, 1});

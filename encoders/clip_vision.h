@@ -48,7 +48,8 @@ class ClipVision {
 };
 
 // What CLIP sees of a picture [3, H, W] uint8: the shorter side brought to `size` by Pillow's bicubic, the square in
-// the middle, OpenAI's mean and deviation. [3, size, size] float32, as transformers' CLIPImageProcessor makes it.
-Tensor clip_input(const Tensor& picture, int64_t size);
+// the middle, OpenAI's mean and deviation. [3, size, size] float32, as transformers' CLIPImageProcessor makes it. Error
+// that names `name` if one side is more than 50 times the other: little of it would be seen, and the whole is resized.
+Tensor clip_input(const Tensor& picture, int64_t size, const std::string& name);
 
 }  // namespace uvic

@@ -8,13 +8,18 @@
 
 namespace uvic {
 
+// What no model known exceeds: a larger number would take memory before the weights show it wrong.
+struct SizeRange {
+  int64_t least = 1, most = 1 << 16;
+};
+
 // Error names `origin` and the field.
-inline void read_size(const nlohmann::json& config, const char* name, int64_t& value, const std::string& origin) {
-  constexpr int64_t kMost = 1 << 24;
+inline void read_size(const nlohmann::json& config, const char* name, int64_t& value, const std::string& origin,
+                      SizeRange range = {}) {
   if (!config.contains(name)) return;
   const auto& given = config[name];
-  if (!given.is_number_integer() || given.get<int64_t>() < 1 || given.get<int64_t>() > kMost)
-    fail("{}: {} is {}, expected a whole number of 1 to {}", origin, name, given.dump(), kMost);
+  if (!given.is_number_integer() || given.get<int64_t>() < range.least || given.get<int64_t>() > range.most)
+    fail("{}: {} is {}, expected a whole number of {} to {}", origin, name, given.dump(), range.least, range.most);
   value = given;
 }
 
@@ -22,12 +27,13 @@ inline void read_size(const nlohmann::json& config, const char* name, int64_t& v
 template <typename Config>
 void read_transformer(const nlohmann::json& config, Config& parsed, const std::string& origin) {
   if constexpr (requires { parsed.vocab_size; }) {  // of text
-    read_size(config, "vocab_size", parsed.vocab_size, origin);
-    read_size(config, "max_position_embeddings", parsed.max_position_embeddings, origin);
+    read_size(config, "vocab_size", parsed.vocab_size, origin, {.most = 1 << 24});
+    // A text has at least a beginning and an end.
+    read_size(config, "max_position_embeddings", parsed.max_position_embeddings, origin, {.least = 2});
   }
   read_size(config, "hidden_size", parsed.hidden_size, origin);
   read_size(config, "intermediate_size", parsed.intermediate_size, origin);
-  read_size(config, "num_hidden_layers", parsed.num_hidden_layers, origin);
+  read_size(config, "num_hidden_layers", parsed.num_hidden_layers, origin, {.most = 1000});
   read_size(config, "num_attention_heads", parsed.num_attention_heads, origin);
   if (parsed.hidden_size % parsed.num_attention_heads != 0)
     fail("{}: hidden_size {} is no multiple of num_attention_heads {}", origin, parsed.hidden_size,

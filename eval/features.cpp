@@ -20,8 +20,6 @@ constexpr const char* kDinoUrl = "https://dl.fbaipublicfiles.com/dinov2/dinov2_v
 constexpr const char* kEfficientNetFile = "efficientnet-lite0-57934424.pth";
 constexpr const char* kEfficientNetSha = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
 
-constexpr size_t kWeightsDigits = 8;  // of a SHA-256 that are kept and shown
-
 fs::path cached(const char* file) {
   return cache_folder() / "weights" / file;
 }

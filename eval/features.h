@@ -22,6 +22,8 @@ struct Activations {
 // The batches one after the other; what is undefined in the first is undefined in all.
 Activations concatenate(const std::vector<Activations>& batches);
 
+constexpr size_t kWeightsDigits = 8;  // of the SHA-256 of a weights file that are kept and shown
+
 class FeatureNet {
  public:
   virtual ~FeatureNet() = default;
@@ -32,11 +34,11 @@ class FeatureNet {
   virtual bool has_logits() const = 0;
   virtual bool has_spatial() const = 0;
   virtual std::string name() const = 0;            // the registry row
-  virtual std::string weights_sha256() const = 0;  // of the weights file, its first 8 digits
+  virtual std::string weights_sha256() const = 0;  // of the weights file, its first kWeightsDigits
   virtual std::string resize() const = 0;          // a row of resize_modes(); empty: there is only one way
 };
 
-// How a distance in the features of a network (a row of feature_nets()) with these weights (the first 8 digits of their
+// How a distance in the features of a network (a row of feature_nets()) with these weights (the first digits of their
 // SHA-256) is printed: "FID" for the published Inception weights (pytorch-fid's .pth, the TorchScript .pt) and for
 // nothing else, "FD(efficientnet-lite0)" for its published weights, "FD(inception-fid, weights 1a2b3c4d)" for others.
 std::string distance_label(std::string_view network, std::string_view weights);

@@ -6,8 +6,6 @@
 
 namespace uvic {
 
-constexpr double k95 = 1.959963984540054;  // standard errors on either side that hold 95% of a normal distribution
-
 // Half the width of the 95% interval of frechet_distance(a.moments, b.moments): 1.96 standard errors by the
 // infinitesimal jackknife (Jaeckel 1972; Efron, The Jackknife, the Bootstrap and Other Resampling Plans, 1982, chapter
 // 6). It says how far the number would move with other images of the same sources and as many; a bias that depends on

@@ -9,6 +9,8 @@
 
 namespace uvic {
 
+constexpr double k95 = 1.959963984540054;  // standard errors on either side that hold 95% of a normal distribution
+
 struct Gaussian {
   Tensor mu;      // [D] float64
   Tensor sigma;   // [D, D] float64, as numpy.cov (divided by n - 1)

@@ -3,6 +3,7 @@
 #include "core/npz.h"
 #include "eval/stats.h"
 #include "tests/fid_command.h"
+#include "tests/pack.h"
 #include "tests/random_clip.h"
 
 namespace uvic {
@@ -40,7 +41,7 @@ TEST_F(ClipScoreCommandTest, ParallelIsAHundredAndOppositeZero) {
   const Tokens tokens = clip.tokenizer.encode("a green star", config.text.max_position_embeddings);
   const Tensor state = ClipText(config.text, weights, "test")(at::tensor(tokens.ids, at::kLong).unsqueeze(0));
   const Tensor image =
-      clip.net.of_images(clip_input(read_image(images + "/000000.png").permute({2, 0, 1}), 32).unsqueeze(0));
+      clip.net.of_images(clip_input(read_image(images + "/000000.png").permute({2, 0, 1}), 32, "it").unsqueeze(0));
   for (const double sign : {1.0, -1.0}) {
     weights["text_projection.weight"] = (sign * at::outer(image[0], state[0][tokens.used - 1])).contiguous();
     write_clip(folder_ / "clip", weights);
@@ -70,7 +71,12 @@ TEST_F(ClipScoreCommandTest, CaptionsAreTheSameWhereverTheyStand) {
     write_png(fmt::format("{}/{:06}.png", drawn, i), pictures[i], {{kParametersKey, to_parameters(recipe)}});
   }
   write_png(folder_ / "drawn/grid-000.png", pictures[0]);
-  for (const std::string& images : {beside, drawn, "folder:" + beside})
+  PackedFiles files;
+  for (const char* name : {"000002.png", "grid-000.png", "000000.png", "000001.png"})
+    files.emplace_back(name, read_file(fs::path(drawn) / name, "image"));
+  const std::string packed = (folder_ / "drawn.tar.gz").string();
+  pack(packed, files);
+  for (const std::string& images : {beside, drawn, packed, "folder:" + beside})
     EXPECT_EQ(value({images}), want["value"]) << images;
   EXPECT_EQ(value({plain, "--prompts", "folder:" + beside}), want["value"]);
   EXPECT_EQ(value({beside, "--num", "2"}), value({"folder:" + beside, "--num", "2"}));
@@ -104,6 +110,34 @@ TEST_F(ClipScoreCommandTest, AModelDrawsWhatTheCaptionsSay) {
   EXPECT_EQ(value({model, "--num", "3"}), value({model, "--num", "3", "--prompts", "shapes?size=16&split=test"}));
 }
 
+// Without a caption too: what cannot be read needs none.
+TEST_F(ClipScoreCommandTest, WhatCannotBeSeenIsLeftOut) {
+  const std::string images = write_images(folder_, "images", shapes(2, 20)),
+                    whole = read_file(images + "/000001.png", "");
+  put("images/000000.txt", "a red bus\n");
+  const auto left_out = [&](const std::string& what) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(score({images})["images"], 1);
+    expect_mentions(testing::internal::GetCapturedStderr(), {"000001.png", what, "left out"});
+  };
+  expect_mentions(problem({images}), {"no caption for 000001.png"});
+  write_png(images + "/000001.png", at::zeros({1, 999, 3}, at::kByte));
+  put("images/000001.txt", "a line\n");
+  left_out("999 x 1 pixels");
+  fs::remove(images + "/000001.txt");
+  for (const size_t length : {size_t{0}, size_t{30}, whole.size() - 20}) {
+    put("images/000001.png", whole.substr(0, length));
+    left_out("000001.png");
+  }
+  expect_mentions(problem({images, "--prompts", put("one.txt", "a red bus\n")}), {"1 captions", "2 images"});
+  put("images/000000.png", "no picture");
+  expect_mentions(problem({images}), {"only 0 of its images can be read", "needs 1"});
+
+  write_png(images + "/000000.png", shapes(1, 20)[0]);
+  write_png(images + "/000001.png", shapes(1, 20)[0], {{kParametersKey, "drawn elsewhere"}});
+  expect_mentions(problem({images}), {"no caption for 000001.png", "--prompts"});
+}
+
 TEST_F(ClipScoreCommandTest, SaysWhatIsWrong) {
   const std::string images = write_images(folder_, "images", shapes(3, 20));
   put("images/000000.txt", "a red bus\n");
@@ -111,6 +145,19 @@ TEST_F(ClipScoreCommandTest, SaysWhatIsWrong) {
   expect_mentions(problem({images}), {"no caption for 000001.png", "000001.txt", "--prompts"});
   expect_mentions(problem({images, "--prompts", put("two.txt", "a\nb\n")}), {"2 captions", "3 images"});
   expect_mentions(problem({images, "--prompts", put("four.txt", "a\nb\nc\nd\n")}), {"4 captions", "3 images"});
+  const std::string four = (folder_ / "four.txt").string(), two = (folder_ / "two.txt").string();
+  for (const char* num : {"2", "3", "4"})
+    expect_mentions(problem({images, "--prompts", four, "--num", num}), {"4 captions", "3 images"});
+  expect_mentions(problem({images, "--prompts", two, "--num", "1"}), {"2 captions", "3 images"});
+  EXPECT_EQ(score({images, "--prompts", two, "--num", "2"})["images"], 2);
+  EXPECT_EQ(score({"shapes?count=5", "--prompts", four, "--num", "2"})["images"], 2);
+  expect_mentions(problem({"shapes?count=5", "--prompts", four}), {"4 captions", "5 images"});
+  expect_mentions(problem({"shapes?count=2", "--prompts", four, "--num", "3"}), {"4 captions", "2 images"});
+  const std::string rows = put("images/metadata.jsonl", R"({"file_name": "000000.png", "text": "a red bus"})");
+  expect_mentions(problem({images, "--prompts", rows}), {rows, "JSON", "folder:" + images});
+  fs::remove(rows);
+  for (const std::string& file : {images + "/000000.png", put("latin.txt", "caf\xe9\na\nb\n")})
+    expect_mentions(problem({images, "--prompts", file}), {file, "UTF-8"});
   expect_mentions(problem({images, "--prompts", "nowhere.txt"}), {"no 'nowhere.txt'", "one a line"});
   expect_mentions(problem({images, "--prompts", "folder:" + images}), {"image 1", "no caption"});
   expect_mentions(problem({images, "--prompts", "two.txt", "--steps", "2"}), {"--steps applies to models only"});

@@ -106,13 +106,16 @@ TEST(Clip, SeesTheSquareInTheMiddle) {
   const Tensor mean = at::tensor({0.48145466, 0.4578275, 0.40821073}).view({3, 1, 1});
   const Tensor deviation = at::tensor({0.26862954, 0.26130258, 0.27577711}).view({3, 1, 1});
   const auto grey = [&](const Tensor& pixels) { return (pixels * deviation + mean) * 255; };
-  const Tensor wide = grey(clip_input(columns, 10)), tall = grey(clip_input(columns.transpose(1, 2), 10));
+  const Tensor wide = grey(clip_input(columns, 10, "a")), tall = grey(clip_input(columns.transpose(1, 2), 10, "a"));
   ASSERT_EQ(wide.sizes(), at::IntArrayRef({3, 10, 10}));
   // Output column i, in the middle of columns 10 + 2 i and 11 + 2 i.
   const Tensor want = at::arange(10, at::kFloat) * 8 + 42;
   EXPECT_LT(difference(wide, want.expand({3, 10, 10})), 0.51);
   EXPECT_LT(difference(tall, want.view({1, 10, 1}).expand({3, 10, 10})), 0.51);
-  EXPECT_EQ(clip_input(columns.narrow(2, 0, 33), 7).size(2), 7);  // 11 columns: 2 are cut off on either side
+  EXPECT_EQ(clip_input(columns.narrow(2, 0, 33), 7, "a").size(2), 7);  // 11 columns: 2 are cut off on either side
+  const auto line = [](int64_t length) { return at::zeros({3, 1, length}, at::kByte); };
+  EXPECT_EQ(clip_input(line(50), 7, "a").size(2), 7);
+  expect_mentions(error_of([&] { clip_input(line(51), 7, "line.png"); }), {"line.png", "51 x 1", "50 times"});
 }
 
 TEST(Clip, IsStrict) {
@@ -138,6 +141,8 @@ TEST(Clip, IsStrict) {
                   }),
                   {"wrong shape", "text_projection"});
   expect_mentions(problem([](TensorMap& w) { w["text_projection.weight"] = at::full({5, 6}, NAN); }), {"non-finite"});
+  for (const char* name : {"text_projection.bias", "visual_projection.scale"})
+    expect_mentions(problem([&](TensorMap& w) { w[name] = at::zeros({5}); }), {"unexpected", name});
 }
 
 TEST(ClipConfig, IsThatOfHuggingFace) {
@@ -158,6 +163,13 @@ TEST(ClipConfig, IsThatOfHuggingFace) {
   expect_mentions(problem(R"({"text_config": {}, "vision_config": {"patch_size": 0}})"), {"patch_size", "0"});
   expect_mentions(problem(R"({"text_config": {}, "vision_config": {"patch_size": 300}})"), {"300", "image_size 224"});
   expect_mentions(problem(R"({"text_config": {}, "vision_config": {"hidden_act": "silu"}})"), {"silu", "quick_gelu"});
+  expect_mentions(problem(R"({"text_config": {"max_position_embeddings": 1}, "vision_config": {}})"), {"1", "of 2 to"});
+  expect_mentions(problem(R"({"text_config": {"num_hidden_layers": 1001}, "vision_config": {}})"), {"1001", "to 1000"});
+  expect_mentions(problem(R"({"text_config": {}, "vision_config": {"num_hidden_layers": 16777216}})"), {"to 1000"});
+  expect_mentions(problem(R"({"text_config": {}, "vision_config": {"image_size": 8193}})"), {"8193", "to 8192"});
+  expect_mentions(problem(R"({"text_config": {}, "vision_config": {"hidden_size": 65537}})"), {"65537", "to 65536"});
+  expect_mentions(problem(R"({"text_config": {}, "vision_config": {}, "projection_dim": 18446744073709551615})"),
+                  {"projection_dim", "to 65536"});
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     out.tensors["ids"] = at::tensor(tokens.ids, at::kLong);
     out.tensors["text"] = clip.net.of_text(tokens);
     for (const auto& [name, picture] : in.tensors) {
-      const Tensor pixels = clip_input(picture, config.vision.image_size);
+      const Tensor pixels = clip_input(picture, config.vision.image_size, name);
       out.tensors[name + ".pixels"] = pixels;
       out.tensors[name + ".embedding"] = clip.net.of_images(pixels.unsqueeze(0));
     }

@@ -37,7 +37,7 @@ TEST_F(FidCommandTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
   folder_.put("mixed/broken.jpg", "no picture");
   folder_.put("mixed/notes.txt", "no picture either");
 
-  const ImageSource source = file_images(path);
+  const ImageSource source = file_images(FileTree(path));
   EXPECT_EQ(source.size, 7);
   std::map<std::vector<int64_t>, int64_t> sizes;
   int64_t done = 0;

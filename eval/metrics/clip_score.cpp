@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "eval/frechet_interval.h"
+#include "eval/stats.h"
 
 namespace uvic {
 

@@ -1,9 +1,9 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "eval/frechet_interval.h"
 #include "eval/metrics/distances.h"
 #include "eval/metrics/kinds.h"
+#include "eval/stats.h"
 
 namespace uvic {
 namespace {
