@@ -9,7 +9,8 @@
 namespace uvic {
 namespace {
 
-// A block's part with 3 images of 50 tokens: rows that fill one piece of work and a part of the next.
+// A block's part with 3 images of 180 tokens: rows that fill four pieces of work and a part of the next, enough for
+// products of our own.
 struct Part {
   static constexpr int64_t kDim = 24;
   at::Generator generator = make_generator(7, Stream::kNoise);
@@ -21,11 +22,11 @@ struct Part {
     return {draw({out, in}, 1 / std::sqrt(in)), bias ? draw({out}, 0.3) : Tensor()};
   }
 
-  Tensor x = draw({3, 50, kDim}), skip = draw({3, 50, kDim}, 2), mixed = draw({3, 50, kDim});
+  Tensor x = draw({3, 180, kDim}), skip = draw({3, 180, kDim}, 2), mixed = draw({3, 180, kDim});
   LayerNorm norm{draw({kDim}, 0.2, 1), draw({kDim}, 0.2)};
   Linear join = linear(2 * kDim, kDim), qkv = linear(kDim, 3 * kDim, false), head = linear(kDim, 40);
   Linear proj = linear(kDim, kDim), fc1 = linear(kDim, 4 * kDim), fc2 = linear(4 * kDim, kDim);
-  Tensor cotangent = draw({3, 50, 3 * kDim});
+  Tensor cotangent = draw({3, 180, 3 * kDim});
 };
 
 using Compute = std::function<Tensor(const Part&)>;

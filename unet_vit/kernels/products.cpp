@@ -52,7 +52,8 @@ Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const Produ
 
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias) {
   const ProductKernels* kernels = default_kernel_isa().value.kernels->products;
-  if (kernels && a.scalar_type() == at::kFloat) return product(a, b, bias, *kernels);
+  constexpr int64_t kFewestRows = 512;  // to pack B takes longer than fewer rows save, such as those of one image
+  if (kernels && a.scalar_type() == at::kFloat && a.size(0) >= kFewestRows) return product(a, b, bias, *kernels);
   return bias.defined() ? at::addmm(bias, a, b) : at::mm(a, b);
 }
 

@@ -6,8 +6,8 @@
 
 namespace uvic {
 
-// a b (+ bias), contiguous; a [M, K], b [K, N], bias [N] or undefined. float32 takes the machine's own kernels where it
-// has them, and LibTorch's product otherwise.
+// a b (+ bias), contiguous; a [M, K], b [K, N], bias [N] or undefined. float32 takes kernels of our own where
+// the machine has what they need and there are rows enough, and LibTorch's product otherwise.
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias = {});
 
 // The same by `kernels`, float32 only. A row of the result is the same bits at any M and number of threads.
