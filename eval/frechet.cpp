@@ -47,7 +47,8 @@ std::optional<Tensor> factor_of_rank(const Tensor& sigma, int64_t rank) {
   constexpr int64_t kPanel = 64;
   constexpr double kRounding = 1e-10;
   const Tensor factor = at::zeros({rank, sigma.size(0)}, at::kDouble);  // F^T
-  Tensor left = sigma.clone(at::MemoryFormat::Contiguous), variances = left.diagonal().clone(), features = at::arange(sigma.size(0));
+  Tensor left = sigma.clone(at::MemoryFormat::Contiguous), variances = left.diagonal().clone(),
+         features = at::arange(sigma.size(0));
   const double total = variances.sum().item<double>();
   int64_t found = 0;
   for (;;) {
