@@ -1,8 +1,6 @@
 #include "eval/metrics/clip_score.h"
 
-#include <cmath>
-
-#include "eval/stats.h"
+#include "eval/metrics/kinds.h"
 
 namespace uvic {
 
@@ -11,13 +9,12 @@ Tensor clip_scores(const Tensor& images, const Tensor& texts) {
 }
 
 MetricValue mean_clip_score(const Tensor& scores) {
-  const int64_t n = scores.size(0);
-  TORCH_CHECK(n >= 1, "no scores");
+  TORCH_CHECK(scores.size(0) >= 1, "no scores");
   MetricValue value;
   value.name = "CLIP score";
   value.value = scores.mean().item<double>();
-  if (n == 1) return value;
-  value.spread = k95 * scores.std().item<double>() / std::sqrt(static_cast<double>(n));
+  if (scores.size(0) == 1) return value;
+  value.spread = interval_of_mean(scores);
   value.spread_of = "95%";
   return value;
 }

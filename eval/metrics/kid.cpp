@@ -4,6 +4,7 @@
 #include "core/interrupt.h"
 #include "eval/metrics/kinds.h"
 #include "eval/metrics/numpy_random.h"
+#include "eval/stats.h"
 
 namespace uvic {
 namespace {
@@ -19,6 +20,10 @@ Tensor kernel(const Tensor& x, const Tensor& y) {
 MeanStd mean_std(const std::vector<double>& values) {
   const Tensor all = at::tensor(values, at::kDouble);
   return {all.mean().item<double>(), all.std(/*unbiased=*/false).item<double>()};
+}
+
+double interval_of_mean(const Tensor& values) {
+  return k95 * values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()));
 }
 
 double kernel_distance(const Tensor& x, const Tensor& y) {

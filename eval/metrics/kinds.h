@@ -21,6 +21,9 @@ struct MeanStd {
 };
 MeanStd mean_std(const std::vector<double>& values);
 
+// Half of the 95% interval of the mean of `values` [N] float64, N >= 2: 1.96 standard errors.
+double interval_of_mean(const Tensor& values);
+
 // The FID's extrapolation to infinitely many images (Chong and Forsyth, arXiv 1911.07023): the intercept of the least
 // squares line of the distance over 1/n, at 15 sizes n spread evenly up to all images of `features` [N, D], each a
 // random subset. The smallest is N / 10, as 5,000 of the paper's 50,000, but D if that is more (and N / 2 if that is

@@ -25,8 +25,7 @@ Prdc::Mean share_of(const Tensor& flags) {
 }
 
 Prdc::Mean mean_of(const Tensor& values) {
-  return {values.mean().item<double>(),
-          k95 * values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
+  return {values.mean().item<double>(), interval_of_mean(values)};
 }
 
 }  // namespace

@@ -72,20 +72,13 @@ inline TileRow pairs_of_rows(const Factor& x, int64_t row, int64_t depth) {
 template <bool kIsA>
 void pack_tile(const Factor& x, int64_t row, int64_t depth, Bf16* to) {
   const bool by_row = x.depth_stride == 1;
-  if (by_row == kIsA) {
-    for (int64_t r = 0; r < kLanes; ++r) {
-      const TileRow tile = by_row ? along_depth(x, row + r, depth) : pairs_of_rows(x, row, depth + 2 * r);
-      for (int p = 0; p < kParts; ++p) store(to + p * kPartElements + r * kBlockDepth, tile.parts[p]);
-    }
-    return;
-  }
   Vec tiles[kParts][kLanes];
   for (int64_t r = 0; r < kLanes; ++r) {
     const TileRow tile = by_row ? along_depth(x, row + r, depth) : pairs_of_rows(x, row, depth + 2 * r);
     for (int p = 0; p < kParts; ++p) tiles[p][r] = tile.parts[p];
   }
   for (int p = 0; p < kParts; ++p) {
-    transpose(tiles[p]);
+    if (by_row != kIsA) transpose(tiles[p]);
     for (int64_t r = 0; r < kLanes; ++r) store(to + p * kPartElements + r * kBlockDepth, tiles[p][r]);
   }
 }
