@@ -139,6 +139,20 @@ TEST_P(Kernels, SameBitsAtAnyNumberOfThreadsAndImages) {
     }
 }
 
+TEST_P(Kernels, SameBitsInLargeResults) {  // which go past the caches if their rows are whole vectors
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16})
+    for (const int64_t dim : {64, 24}) {
+      Problem p = make_problem({79, dim, 64 * 64 / dim, 8}, dtype);
+      const Result all = compute(p);
+      ASSERT_GT(all.out.nbytes(), 4 << 20);
+      p.qkv = p.qkv.narrow(0, 5, 1);
+      p.d_out = p.d_out.narrow(0, 5, 1);
+      const Result one = compute(p);
+      EXPECT_TRUE(at::equal(all.out[5], one.out[0])) << dtype << " dim " << dim;
+      EXPECT_TRUE(at::equal(all.d_qkv[5], one.d_qkv[0])) << dtype << " dim " << dim;
+    }
+}
+
 TEST_P(Kernels, ReadAnyStridesWithAContiguousLastDimension) {
   const Problem p = make_problem({20, 16});
   Problem strided = p;

@@ -30,6 +30,13 @@ struct Chunks {
 // A backward pass of several chunks keeps a partial gradient of the queries for each; at most so many tasks at once.
 constexpr int64_t kMostChunks = 8, kMostPartials = 64;
 
+// Stores of what the second-level cache will have lost before it is read go past the caches, which would first fetch
+// the old contents.
+bool is_large(const Tensor& x) {
+  constexpr size_t kCaches = 4 << 20;
+  return x.nbytes() > kCaches;
+}
+
 template <class Task>
 void run_tasks(int64_t count, int64_t workspace_size, void (*kernel)(const Task&, void*),
                const std::function<Task(int64_t)>& task) {
@@ -86,6 +93,7 @@ void attend(const Problem& p, const Tensor& out, const Tensor& statistics) {
                            .last_query = chunks.last(chunk),
                            .out = p.rows(out, image, head),
                            .out_stride = out.stride(1),
+                           .past_caches = is_large(out),
                            .statistics = p.row_statistics(statistics, image, head)};
       });
 }
@@ -116,6 +124,7 @@ void attend_backward(const Problem& p, const Tensor& out, const Tensor& d_out, c
                               .d_k = p.part(d_qkv, 1, image, head),
                               .d_v = p.part(d_qkv, 2, image, head),
                               .d_stride = d_qkv.stride(1),
+                              .past_caches = is_large(d_qkv),
                               .partial_d_q = partials.defined() ? partials[chunk][index].data_ptr<float>() : nullptr};
         });
     if (!partials.defined()) continue;

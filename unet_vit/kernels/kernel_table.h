@@ -38,6 +38,7 @@ struct ForwardTask {
   int64_t first_query, last_query;
   void* out;
   int64_t out_stride;
+  bool past_caches;  // the output is too large for them
   RowStatistics statistics;
 };
 
@@ -51,6 +52,7 @@ struct BackwardTask {
   RowStatistics statistics;
   void *d_q, *d_k, *d_v;
   int64_t d_stride;
+  bool past_caches;    // the gradients are too large for them
   float* partial_d_q;  // null: write d_q
 };
 

@@ -110,6 +110,7 @@ class Backward {
     }
     for (int64_t first = 0; first < length; first += kBackwardQueries)
       write_queries(first, smaller(kBackwardQueries, length - first));
+    finish_streams();
   }
 
  private:
@@ -135,15 +136,16 @@ class Backward {
     const int64_t width = round_up(count, kPad<Unit>), depth = memory_.depth, columns = memory_.columns;
     const Rows<T> q = rows_of<T>(head_.q, head_).from(query, query + count);
     const Rows<T> d_out = output_rows(task_.d_out, query, count), out = output_rows(task_.out, query, count);
-    if (!task_.partial_d_q) prefetch_rows(query, count);
+    Prefetcher ahead = prefetcher(query, task_.partial_d_q || first > task_.first_key ? 0 : count);
     gather_statistics(query, count, out, d_out);
     pack_transposed(q_transposed_, width, depth, along_rows<Unit>(q));
     pack_transposed(d_out_transposed_, width, depth, along_rows<Unit>(d_out));
-    pack(q_, width / kDeep, columns, along_columns<Unit>(q));
-    pack(d_out_, width / kDeep, columns, along_columns<Unit>(d_out));
+    const int64_t deep = kDeep == 1 ? count : width / kDeep;  // units along the queries
+    pack(q_, deep, columns, along_columns<Unit>(q));
+    pack(d_out_, deep, columns, along_columns<Unit>(d_out));
 
-    multiply<Unit>(scores_, {k_, q_transposed_, keys, width, depth}, false);
-    multiply<Unit>(d_weights_, {v_, d_out_transposed_, keys, width, depth}, false);
+    multiply<Unit>(scores_, {k_, q_transposed_, keys, width, depth}, false, ahead);
+    multiply<Unit>(d_weights_, {v_, d_out_transposed_, keys, width, depth}, false, ahead);
     for (int64_t i = 0; i < keys; ++i) {
       const int64_t visible = head_.causal ? larger(first + i - query, int64_t{0}) : 0;
       weigh_key<Weighting>(scores_.at(i, 0), d_weights_.at(i, 0), weights_.at(i, 0), d_scores_.at(i, 0), visible, width,
@@ -151,29 +153,32 @@ class Backward {
     }
     if constexpr (kDeep == 2) {
       const int64_t whole = round_up(keys, kLanes);  // rows of tiles
-      fill_zero(Matrix<Unit>{weights_.at(keys, 0), weights_.row_stride, kPanel}, whole - keys, width / kDeep);
-      fill_zero(Matrix<Unit>{d_scores_.at(keys, 0), d_scores_.row_stride, kPanel}, whole - keys, width / kDeep);
+      fill_zero(Matrix<Unit>{weights_.at(keys, 0), weights_.row_stride, kPanel}, whole - keys, deep);
+      fill_zero(Matrix<Unit>{d_scores_.at(keys, 0), d_scores_.row_stride, kPanel}, whole - keys, deep);
       const Rows<Bf16> by_query{&memory_.d_scores->even, kBackwardQueries, keys, kBackwardQueries};
       pack(d_scores_by_key_, round_up(keys, kPad<Unit>) / kDeep, width, along_columns<Unit>(by_query));
     }
-    multiply<Unit>(d_v_, {weights_, d_out_, keys, columns, width / kDeep}, true);
-    multiply<Unit>(d_k_, {d_scores_, q_, keys, columns, width / kDeep}, true);
+    multiply<Unit>(d_v_, {weights_, d_out_, keys, columns, deep}, true, ahead);
+    multiply<Unit>(d_k_, {d_scores_, q_, keys, columns, deep}, true, ahead);
     multiply<Unit>(d_q_block(query),
                    {k_transposed_, d_scores_by_key_, head_.shape.head_dim, width,
                     kDeep == 1 ? keys : round_up(keys, kPad<Unit>) / kDeep},
-                   true);
+                   true, ahead);
   }
 
   // Rows of the next task, which is likely the next head, and the rows of this head that will be written.
-  void prefetch_rows(int64_t query, int64_t count) const {
+  Prefetcher prefetcher(int64_t query, int64_t count) const {
+    Prefetcher ahead(1);
     const void* const inputs[] = {head_.q, head_.k, head_.v};
-    for (const void* rows : inputs) prefetch<0>(rows_of<T>(rows, head_).from(query, query + count).next_head());
+    for (const void* rows : inputs) ahead.will_read(rows_of<T>(rows, head_).from(query, query + count).next_head());
     const void* const outputs[] = {task_.out, task_.d_out};
-    for (const void* rows : outputs) prefetch<0>(output_rows(rows, query, count).next_head());
+    for (const void* rows : outputs) ahead.will_read(output_rows(rows, query, count).next_head());
+    if (task_.past_caches) return ahead;
     const void* const gradients[] = {task_.d_q, task_.d_k, task_.d_v};
     for (const void* rows : gradients)
-      prefetch<1>(
+      ahead.will_write(
           Rows<T>{static_cast<const T*>(rows) + query * task_.d_stride, task_.d_stride, count, head_.shape.head_dim});
+    return ahead;
   }
 
   Rows<T> output_rows(const void* data, int64_t query, int64_t count) const {
@@ -200,8 +205,8 @@ class Backward {
 
   void write_keys(int64_t first, int64_t count) const {
     const int64_t dim = head_.shape.head_dim, stride = task_.d_stride;
-    write_rows(d_k_, count, dim, head_.scale, static_cast<T*>(task_.d_k) + first * stride, stride);
-    write_rows(d_v_, count, dim, 1, static_cast<T*>(task_.d_v) + first * stride, stride);
+    write_rows(d_k_, count, dim, head_.scale, static_cast<T*>(task_.d_k) + first * stride, stride, task_.past_caches);
+    write_rows(d_v_, count, dim, 1, static_cast<T*>(task_.d_v) + first * stride, stride, task_.past_caches);
   }
 
   void write_queries(int64_t first, int64_t count) const {
@@ -210,9 +215,9 @@ class Backward {
     pack_transposed(rows, memory_.columns, round_up(count, kLanes),
                     [&](int64_t r, int64_t c) { return load(transposed.at(r, c)); });
     if (task_.partial_d_q)
-      write_rows(rows, count, dim, head_.scale, task_.partial_d_q + first * dim, dim);
+      write_rows(rows, count, dim, head_.scale, task_.partial_d_q + first * dim, dim, false);
     else
-      write_rows(rows, count, dim, head_.scale, static_cast<T*>(task_.d_q) + first * stride, stride);
+      write_rows(rows, count, dim, head_.scale, static_cast<T*>(task_.d_q) + first * stride, stride, task_.past_caches);
   }
 
   static constexpr int kDeep = kDepth<Unit>;

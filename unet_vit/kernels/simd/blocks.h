@@ -20,9 +20,18 @@ Rows<T> rows_of(const void* data, const Head& head) {
 
 // Writes `count` rows of `columns` elements, times `factor`.
 template <class T>
-void write_rows(const Matrix<float>& from, int64_t count, int64_t columns, float factor, T* to, int64_t stride) {
+void write_rows(const Matrix<float>& from, int64_t count, int64_t columns, float factor, T* to, int64_t stride,
+                bool past_caches) {
+  constexpr int64_t kBytes = kLanes * sizeof(T);
+  const bool aligned = reinterpret_cast<uintptr_t>(to) % kBytes == 0 && stride % kLanes == 0 && columns % kLanes == 0;
   for (int64_t r = 0; r < count; ++r, to += stride)
-    for (int64_t c = 0; c < columns; c += kLanes) store_floats(to + c, load(from.at(r, c)) * factor, columns - c);
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const Vec x = load(from.at(r, c)) * factor;
+      if (past_caches && aligned)
+        stream_floats(to + c, x);
+      else
+        store_floats(to + c, x, columns - c);
+    }
 }
 
 template <class T>

@@ -44,15 +44,6 @@ struct Rows {
   Rows from(int64_t first, int64_t last) const { return {data + first * stride, stride, last - first, columns}; }
 };
 
-// Asks for rows of one head, to be read (kWrite = 0) or written soon. The rows of a head are pages apart, which the
-// hardware does not foresee.
-template <int kWrite, class T>
-void prefetch(const Rows<T>& x) {
-  for (int64_t r = 0; r < x.count; ++r)
-    for (int64_t c = 0; c < x.columns; c += 64 / static_cast<int64_t>(sizeof(T)))
-      __builtin_prefetch(x.data + r * x.stride + c, kWrite, 2);
-}
-
 // What packers read: a source (r, c) gives the kLanes units from row r, column c on. Units hold neighbours of a row,
 // for a sum over columns, or of a column, for a sum over rows.
 template <class Unit, class T>

@@ -1,7 +1,7 @@
 // The matrix product of all attention kernels, C (+)= A B, tile by tile in registers.
 #pragma once
 
-#include "unet_vit/kernels/simd/matrix.h"
+#include "unet_vit/kernels/simd/prefetch.h"
 
 namespace uvic {
 namespace {
@@ -61,26 +61,30 @@ void multiply_tile(const Matrix<float>& c, const Factors<Unit>& f, int64_t row, 
 // All rows, in tiles of kRows and what is left in smaller ones.
 template <int kVecs, int kRows = kTileRows, class Unit>
 void multiply_rows(const Matrix<float>& c, const Factors<Unit>& f, int64_t row, int64_t column, int64_t first,
-                   int64_t last, bool add) {
-  for (; row + kRows <= f.rows; row += kRows) multiply_tile<kRows, kVecs>(c, f, row, column, first, last, add);
+                   int64_t last, bool add, Prefetcher& ahead) {
+  for (; row + kRows <= f.rows; row += kRows) {
+    multiply_tile<kRows, kVecs>(c, f, row, column, first, last, add);
+    ahead.next();
+  }
   if constexpr (kRows > 1)
-    if (row < f.rows) multiply_rows<kVecs, kRows - 1>(c, f, row, column, first, last, add);
+    if (row < f.rows) multiply_rows<kVecs, kRows - 1>(c, f, row, column, first, last, add, ahead);
 }
 
 // A panel of `vecs` vectors.
 template <int kVecs = kPanelVecs, class Unit>
-void multiply_panel(const Matrix<float>& c, const Factors<Unit>& f, int64_t column, int64_t vecs, bool add) {
+void multiply_panel(const Matrix<float>& c, const Factors<Unit>& f, int64_t column, int64_t vecs, bool add,
+                    Prefetcher& ahead) {
   if constexpr (kVecs > 1)
-    if (vecs < kVecs) return multiply_panel<kVecs - 1>(c, f, column, vecs, add);
+    if (vecs < kVecs) return multiply_panel<kVecs - 1>(c, f, column, vecs, add, ahead);
   for (int64_t k = 0; k < f.depth; k += kDepthBlock)
-    multiply_rows<kVecs>(c, f, 0, column, k, smaller(k + kDepthBlock, f.depth), add || k > 0);
+    multiply_rows<kVecs>(c, f, 0, column, k, smaller(k + kDepthBlock, f.depth), add || k > 0, ahead);
 }
 
 // C = A B, or C += A B.
 template <class Unit>
-void multiply(const Matrix<float>& c, const Factors<Unit>& f, bool add) {
+void multiply(const Matrix<float>& c, const Factors<Unit>& f, bool add, Prefetcher& ahead) {
   for (int64_t column = 0; column < f.columns; column += kPanel)
-    multiply_panel(c, f, column, smaller(kPanel, f.columns - column) / kLanes, add);
+    multiply_panel(c, f, column, smaller(kPanel, f.columns - column) / kLanes, add, ahead);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ void multiply_tiles(const Matrix<float>& c, const Factors<Bf16Pair>& f, int64_t 
 }
 
 template <>
-void multiply(const Matrix<float>& c, const Factors<Bf16Pair>& f, bool add) {
+void multiply(const Matrix<float>& c, const Factors<Bf16Pair>& f, bool add, Prefetcher& ahead) {
   order_memory(c.data);
   for (int64_t column = 0; column < f.columns; column += 32)
     for (int64_t row = 0; row < f.rows; row += 32) {
@@ -82,6 +82,7 @@ void multiply(const Matrix<float>& c, const Factors<Bf16Pair>& f, bool add) {
         multiply_tiles<false, true>(c, f, row, column, add);
       else
         multiply_tiles<false, false>(c, f, row, column, add);
+      ahead.next();
     }
   order_memory(c.data);
 }

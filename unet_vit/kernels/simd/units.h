@@ -82,5 +82,13 @@ inline void store_floats(Bf16* to, Vec x, int64_t count) {
   store_first(to, to_bf16(x), count);
 }
 
+// kLanes of them, to an aligned address.
+inline void stream_floats(float* to, Vec x) {
+  stream(to, x);
+}
+inline void stream_floats(Bf16* to, Vec x) {
+  stream(to, to_bf16(x));
+}
+
 }  // namespace
 }  // namespace uvic

@@ -36,6 +36,23 @@ void store(void* to, V x) {
   __builtin_memcpy(to, &x, sizeof(x));
 }
 
+// Past the caches, to an aligned address. finish_streams() comes before other threads read it.
+template <class V>
+void stream(void* to, V x) {
+  if constexpr (sizeof(V) == 16) return _mm_stream_si128(static_cast<__m128i*>(to), reinterpret_cast<__m128i>(x));
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) return _mm256_stream_si256(static_cast<__m256i*>(to), reinterpret_cast<__m256i>(x));
+#endif
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64) return _mm512_stream_si512(static_cast<__m512i*>(to), reinterpret_cast<__m512i>(x));
+#endif
+  store(to, x);
+}
+
+inline void finish_streams() {
+  _mm_sfence();
+}
+
 inline Vec broadcast(float x) {
   return x - Vec{};
 }
@@ -84,8 +101,19 @@ Vec reduce(Vec x, Combine combine) {
 inline float sum_of(Vec x) {
   return reduce(x, [](Vec a, Vec b) { return a + b; })[0];
 }
-inline float max_of(Vec x) {
-  return reduce(x, [](Vec a, Vec b) { return max(a, b); })[0];
+
+// Combines the lanes of each row; lane i is row i's.
+template <int kRows = kLanes, class Combine>
+Vec reduce_rows(Vec* rows, Combine combine) {
+  if constexpr (kRows == 1) {
+    return rows[0];
+  } else {
+    constexpr int kHalf = kRows / 2;
+    for (int i = 0; i < kHalf; ++i)
+      rows[i] = combine(interleave<0>(rows[i], rows[i + kHalf], AllLanes{}),
+                        interleave<kLanes / 2>(rows[i], rows[i + kHalf], AllLanes{}));
+    return reduce_rows<kHalf>(rows, combine);
+  }
 }
 
 // log2(kLanes) perfect shuffles of the rows transpose them.
