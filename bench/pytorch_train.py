@@ -168,14 +168,14 @@ class Trainer:
         loss = self.loss()
         loss.backward()
         lr = self.learning_rate()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.train["clip"], error_if_nonfinite=True)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.train["clip"], error_if_nonfinite=True)
         self.adamw.param_groups[0]["lr"] = lr
         self.adamw.step()
         self.muon.step(lr)
         self.done += 1
         keep = min(self.train["ema"], (1 + self.done) / (10 + self.done))
         torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.model.parameters()], 1 - keep)
-        return loss.item(), norm.item()
+        return loss.item()
 
 
 def save(trainer, metadata, out):
@@ -188,7 +188,7 @@ def save(trainer, metadata, out):
 def train(trainer, metadata, out):
     steps, begin, losses = trainer.train["steps"], time.perf_counter(), []
     while trainer.done < steps:
-        losses.append(trainer.step()[0])
+        losses.append(trainer.step())
         if trainer.done % 50 == 0 or trainer.done == steps:
             rate = len(losses) * trainer.train["batch"] / (time.perf_counter() - begin)
             print(f"step {trainer.done}/{steps} loss {sum(losses) / len(losses):.4f} {rate:.1f} images/s", flush=True)
