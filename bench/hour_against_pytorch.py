@@ -106,7 +106,7 @@ def main():
     if {key: plan[key] for key in settings} != settings:
         raise SystemExit(f"{plan_file} is of other settings: give another --work")
     steps = {name: max(1, round(60 * args.minutes / s)) for name, s in plan["seconds_per_step"].items()}
-    print(f"{plan['seconds_per_step']} seconds a step, so {steps} steps; logs are in {work}", file=sys.stderr, flush=True)
+    print(f"{plan['seconds_per_step']} seconds a step, so {steps} steps; logs are in {work}", file=sys.stderr)
 
     with open(work / "pytorch.log", "a") as log:
         commands = {"uvic": (uvic_train(work / "uvic", data, "--steps", steps["uvic"]), subprocess.DEVNULL),

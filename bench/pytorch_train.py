@@ -31,12 +31,12 @@ def read_metadata(path):
 
 
 class Cifar10:
-    """Batches of images in [-1, 1] and the word ids of "a photo of a CLASS": every image once an epoch, in random order."""
+    """Batches of images in [-1, 1] and the word ids of "a photo of a CLASS": each image once an epoch, shuffled."""
 
     def __init__(self, folder, vocabulary, config, limit=None):
         self.train, self.data = config["train"], config["data"]
-        records = torch.cat([torch.frombuffer(bytearray((folder / f"data_batch_{k}.bin").read_bytes()), dtype=torch.uint8)
-                             for k in range(1, 6)]).view(-1, 1 + 3 * 32 * 32)[:limit]
+        content = b"".join((folder / f"data_batch_{k}.bin").read_bytes() for k in range(1, 6))
+        records = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, 1 + 3 * 32 * 32)[:limit]
         self.images, self.labels = records[:, 1:].view(-1, 3, 32, 32), records[:, 0].long()
         ids = {word: i for i, word in enumerate(vocabulary.split())}
         length = config["model"]["context_tokens"]
@@ -215,7 +215,7 @@ def check(trainer, init, trained):
     if len(errors) < len(init):
         raise SystemExit(f"{len(init) - len(errors)} tensors of the trained file are those of the initial one")
     name = max(errors, key=errors.get)
-    print(f"{trainer.done} steps in PyTorch and in uvic: the weights differ by {errors[name]:.1e} of their way ({name})")
+    print(f"{trainer.done} steps in PyTorch and uvic: the weights differ by {errors[name]:.1e} of their way ({name})")
     if not all(error < 5e-3 for error in errors.values()):
         raise SystemExit("the PyTorch training differs from uvic's")
 
