@@ -8,15 +8,17 @@ import statistics
 import subprocess
 import sys
 import time
+import tomllib
 
 FOLDER = pathlib.Path(__file__).parent
 UVIC = FOLDER.parent / "build" / "uvic"
-BATCH = 64
+PRESET = "cifar10-tiny"
+BATCH = tomllib.loads((FOLDER.parent / "presets" / f"{PRESET}.toml").read_text())["train"]["batch"]
 TIMED_STEPS = 50
 
 
 def uvic_train(out, data, *options):
-    return ["taskset", "-c", "0", UVIC, "--quiet", "--threads", "1", "train", "--preset", "cifar10-tiny", "--data",
+    return ["taskset", "-c", "0", UVIC, "--quiet", "--threads", "1", "train", "--preset", PRESET, "--data",
             f"cifar10:{data}", "--output.sample_every", "0", "--out", out, *map(str, options)]
 
 

@@ -6,9 +6,10 @@
 namespace uvic {
 namespace {
 
-template <int kWrite>
-void prefetch_row(const char* row, int64_t bytes) {
-  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, kWrite, 2);
+// `count` elements.
+template <int kWrite, class T>
+void prefetch_row(const T* row, int64_t count) {
+  for (int64_t i = 0; i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(row + i, kWrite, 2);
 }
 
 // Rows of heads that will be read or written soon. They are pages apart, which the hardware does not foresee, and a

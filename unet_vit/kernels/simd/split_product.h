@@ -91,7 +91,7 @@ void pack_factor(const Factor& x, int64_t first, int64_t last, int64_t first_blo
   const auto pack_block = [&](int64_t row, int64_t block) {
     if (x.depth_stride != 1)  // rows far apart, of which the hardware does not foresee the next
       for (int64_t k = (block + 1) * kBlockDepth; k < (block + 2) * kBlockDepth; ++k)
-        prefetch_row<0>(reinterpret_cast<const char*>(x.data + k * x.depth_stride + row), kSide * 4);
+        prefetch_row<0>(x.data + k * x.depth_stride + row, kSide);
     Bf16* const at = to + (row - first) / kSide * panel + (block - first_block) * kBlockElements;
     pack_tile<kIsA>(x, row, block * kBlockDepth, at);
     pack_tile<kIsA>(x, row + kLanes, block * kBlockDepth, at + kTileElements);
