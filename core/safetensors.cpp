@@ -28,7 +28,7 @@ struct DtypeName {
   std::string_view name;
   at::ScalarType dtype;
 };
-constexpr std::array<DtypeName, 13> kDtypes = {{{"F64", at::kDouble},
+constexpr std::array<DtypeName, 14> kDtypes = {{{"F64", at::kDouble},
                                                 {"F32", at::kFloat},
                                                 {"F16", at::kHalf},
                                                 {"BF16", at::kBFloat16},
@@ -40,7 +40,8 @@ constexpr std::array<DtypeName, 13> kDtypes = {{{"F64", at::kDouble},
                                                 {"U32", at::kUInt32},
                                                 {"U16", at::kUInt16},
                                                 {"U8", at::kByte},
-                                                {"BOOL", at::kBool}}};
+                                                {"BOOL", at::kBool},
+                                                {"C64", at::kComplexFloat}}};
 
 struct Entry {
   std::string name;
@@ -89,7 +90,7 @@ Entry parse_entry(const std::string& name, const json& info, uint64_t data_size,
   if (row == kDtypes.end())
     fail(
         "{}: tensor '{}' has the dtype {}, which is not supported (known: F64, F32, F16, BF16, I64 to I8, U64 to U8, "
-        "BOOL)",
+        "BOOL, C64)",
         file, name, dtype_name.get<std::string>());
 
   Entry entry{name, row->dtype, {}, 0, 0};

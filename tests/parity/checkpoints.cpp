@@ -21,7 +21,9 @@ TensorMap expected(const Case& reference, const std::string& prefix) {
 }
 
 // Files in half precision are expected to hold the rounded values.
-void compare(Report& report, const std::string& file, const TensorMap& got, const TensorMap& want) {
+void compare(Report& report, const std::string& file, TensorMap got, TensorMap want) {
+  for (TensorMap* tensors : {&got, &want})  // tables that no network of ours reads
+    std::erase_if(*tensors, [](const auto& entry) { return entry.second.is_complex(); });
   report.add(file + ": tensors", std::abs(static_cast<double>(got.size()) - static_cast<double>(want.size())), 0);
   for (const auto& [name, tensor] : want) {
     const auto found = got.find(name);
@@ -83,8 +85,8 @@ void checkpoint_case(const Case& reference, Report& report) {
   const double tolerance = reference.entry.at("tolerance").at("forward_relmax");
   for (const std::string which : {"nnet", "ema"}) {
     const UVit net = load_uvit(config, read_state_dict(state / (which == "ema" ? "nnet_ema.pth" : "nnet.pth")));
-    report.relmax("y_" + which, net(reference.at("in.x"), reference.at("in.t")), reference.at("out.y_" + which),
-                  tolerance);
+    report.relmax("y_" + which, net(reference.at("in.x"), reference.at("in.t"), condition_of(reference)),
+                  reference.at("out.y_" + which), tolerance);
   }
 }
 

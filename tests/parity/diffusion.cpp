@@ -81,19 +81,36 @@ void solve(SolverRun& run) {
   int64_t drawn = 0;
   const auto randn_like = [&](const Tensor& x) { return run.noise[drawn++].to(x.scalar_type()); };
   const SamplerConfig settings{.steps = steps};
+  expect_options(config, {"name", "algo", "steps", "cond", "uncond", "cfg_scale", "order", "method", "skip_type",
+                          "algorithm_type"});
+  expect_value(config, "skip_type", {"time_uniform", "logSNR"});
+  expect_value(config, "algorithm_type", {"dpmsolver++", "dpmsolver"});
 
   if (algorithm == "uvit_dpmpp_fast" && config.value("method", "fast") == "fast") {
+    expect_value(config, "order", {3});
+    expect_value(config, "skip_type", {"time_uniform"});
+    expect_value(config, "algorithm_type", {"dpmsolver++"});
     run.x0 = sample_dpm_solver_pp(denoiser, *schedule, run.x, settings, randn_like);
   } else if (algorithm == "uvit_dpmpp_fast") {
+    expect_value(config, "method", {"singlestep"});
+    expect_value(config, "order", {1, 2, 3});
+    expect_value(config, "skip_type", {"time_uniform"});
+    expect_value(config, "algorithm_type", {"dpmsolver++"});
     const auto order = config.at("order").get<int64_t>();
+    if (steps % order != 0) fail("unknown option: {} steps of order {}, which leave a rest", steps, order);
     const std::vector<double> grid = uniform_times(1, 1e-3, steps / order);
     const std::vector<int64_t> orders(steps / order, order);
     run.x0 = solve_singlestep(denoiser, *schedule, run.x, plan_by_lambda(*schedule, grid, orders), Predict::kData);
   } else if (algorithm == "uvit_dpm_fast_linear") {
+    expect_value(config, "method", {"fast"});
+    expect_value(config, "order", {3});
+    expect_value(config, "skip_type", {"logSNR"});
+    expect_value(config, "algorithm_type", {"dpmsolver"});
     run.x0 = sample_dpm_solver(denoiser, *schedule, run.x, settings, randn_like);
   } else if (algorithm == "lu_multistep") {
+    expect_value(config, "method", {"multistep"});
+    expect_value(config, "order", {1, 2, 3});
     const auto skip = config.at("skip_type").get<std::string>();
-    if (skip != "time_uniform" && skip != "logSNR") fail("unknown skip_type {}", skip);
     const auto grid =
         skip == "logSNR" ? uniform_lambda_times(*schedule, 1, 1e-3, steps) : uniform_times(1, 1e-3, steps);
     const bool data = config.value("algorithm_type", "dpmsolver++") == "dpmsolver++";
@@ -104,7 +121,7 @@ void solve(SolverRun& run) {
   } else if (algorithm == "em_ode") {
     run.x0 = sample_euler_ode(denoiser, *schedule, run.x, settings, randn_like);
   } else {
-    fail("unknown solver {}", algorithm);
+    fail("unknown option 'algo' = {}", algorithm);
   }
 }
 
@@ -132,7 +149,11 @@ void steps_case(const Case& c, Report& report) {
     const auto n = config.at("N").get<int64_t>();
     const auto start = config.at("beta_start").get<double>(), end = config.at("beta_end").get<double>();
     const auto shape = config.at("beta_schedule").get<std::string>();
-    if (shape != "linear" && shape != "scaled_linear") fail("unknown beta_schedule {}", shape);
+    expect_options(config, {"name", "algo", "variance_type", "eta", "N", "beta_start", "beta_end", "beta_schedule",
+                            "inference_steps", "steps_offset", "set_alpha_to_one", "timesteps"});
+    expect_value(config, "algo", {"ddpm", "ddim"});
+    expect_value(config, "beta_schedule", {"linear", "scaled_linear"});
+    expect_value(config, "variance_type", {"fixed_small", "fixed_large"});
     const auto schedule =
         make_discrete_schedule(shape == "linear" ? linear_betas(n, start, end) : scaled_linear_betas(n, start, end));
     const auto time_of = [n](int64_t index) { return static_cast<double>(index + 1) / static_cast<double>(n); };

@@ -1,6 +1,7 @@
 // Cases "frechet", "inception", "efficientnet" and "metrics".
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/pth.h"
 #include "eval/efficientnet.h"
@@ -30,6 +31,16 @@ TensorMap formula_weights(const nlohmann::json& entry) {
     weights[name] = formula_tensor(name, facts.at("i"), shape, base);
   }
   return weights;
+}
+
+// The numbers between `before` and `after` in the names of the case's tensors.
+std::vector<int64_t> numbers_in(const Case& reference, std::string_view before, std::string_view after) {
+  std::vector<int64_t> numbers;
+  for (const auto& [name, tensor] : reference.tensors)
+    if (name.starts_with(before) && name.ends_with(after))
+      numbers.push_back(std::stoll(name.substr(before.size(), name.size() - before.size() - after.size())));
+  if (numbers.empty()) fail("the case has no '{}N{}'", before, after);
+  return numbers;
 }
 
 }  // namespace
@@ -123,14 +134,14 @@ void metrics_case(const Case& reference, Report& report) {
     // One part has no deviation.
     report.add(key + ".std", std::abs(got.std - value(key + ".std")), kRelative * std::max(1e-5, value(key + ".std")));
   };
-  score("isc.splits1", inception_score(logits, 1));
+  for (const int64_t splits : numbers_in(reference, "out.isc.splits", ".mean"))
+    score(fmt::format("isc.splits{}", splits), inception_score(logits, splits));
   const int64_t splits = reference.config().at("isc_splits");
-  score("isc.splits5", inception_score(logits, splits));
   const Tensor order = NumpyRandom(2020).permutation(logits.size(0));
   report.exact("isc.perm_rng2020", order, reference.at("out.isc.perm_rng2020"));
   score("isc.torch_fidelity_default_shuffle2020", inception_score(logits.index_select(0, order), splits));
 
-  for (const int64_t k : {3, 5}) {
+  for (const int64_t k : numbers_in(reference, "out.prc.k", ".precision_exact")) {
     const std::string key = fmt::format("prc.k{}.", k);
     const Prdc got = prdc(reference.at("in.prc.generated"), reference.at("in.prc.real"), k, k);
     report.add(key + "precision", std::abs(got.precision.value - value(key + "precision_exact")), 0);

@@ -19,13 +19,15 @@ const std::map<std::string, RunCase> kKinds = {
     {"ae", autoencoder_case},  {"clip", clip_case},       {"tokenizer", tokenizer_case},     {"pipe", pipeline_case},
 };
 
+enum class Outcome { kOk, kUnknown, kFailed };
+
 // Prints the case's line; the row closest to (or furthest beyond) its tolerance stands for the case.
-bool run(const nlohmann::json& entry, const fs::path& folder) {
+Outcome run(const nlohmann::json& entry, const fs::path& folder) {
   const std::string name = entry.at("name"), kind = entry.at("kind");
   const auto known = kKinds.find(kind);
   if (known == kKinds.end()) {
     fmt::print("{:34} unknown (kind '{}')\n", name, kind);
-    return true;
+    return Outcome::kUnknown;
   }
   Case reference{name, entry, folder, {}};
   Report report;
@@ -36,10 +38,10 @@ bool run(const nlohmann::json& entry, const fs::path& folder) {
     if (report.rows().empty()) throw std::runtime_error("nothing was compared");
   } catch (const c10::Error& error) {
     fmt::print("{:34} FAIL    {}\n", name, error.what_without_backtrace());
-    return false;
+    return Outcome::kFailed;
   } catch (const std::exception& error) {
     fmt::print("{:34} FAIL    {}\n", name, error.what());
-    return false;
+    return Outcome::kFailed;
   }
   const auto badness = [](const Report::Row& row) {
     if (!(row.error <= row.tolerance)) return std::numeric_limits<double>::infinity();
@@ -55,7 +57,7 @@ bool run(const nlohmann::json& entry, const fs::path& folder) {
              worst->tolerance, worst->what, report.rows().size());
   for (const auto& row : report.rows())
     if (!(row.error <= row.tolerance)) fmt::print("    {}: {:.3e} > {:.3e}\n", row.what, row.error, row.tolerance);
-  return failed == 0;
+  return failed == 0 ? Outcome::kOk : Outcome::kFailed;
 }
 
 }  // namespace
@@ -70,15 +72,17 @@ int main(int argc, char** argv) {
     const uvic::fs::path folder = argv[1];
     const std::set<std::string> only(argv + 2, argv + argc);
     const auto manifest = nlohmann::json::parse(uvic::read_file(folder / "manifest.json", "reference manifest"));
-    int failed = 0, ran = 0;
+    int failed = 0, unknown = 0, ran = 0;
     for (const auto& entry : manifest.at("cases")) {
       if (!only.empty() && !only.count(entry.at("name"))) continue;
       ++ran;
-      failed += !uvic::parity::run(entry, folder);
+      const auto outcome = uvic::parity::run(entry, folder);
+      failed += outcome == uvic::parity::Outcome::kFailed;
+      unknown += outcome == uvic::parity::Outcome::kUnknown;
       std::fflush(stdout);
     }
     if (ran == 0) uvic::fail("no case to run in {}", folder.string());
-    fmt::print("{} cases, {} failed\n", ran, failed);
+    fmt::print("{} cases, {} unknown, {} failed\n", ran, unknown, failed);
     return failed == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

@@ -9,6 +9,9 @@
 namespace uvic::parity {
 
 UVitConfig uvit_config(const nlohmann::json& model, const std::string& family) {
+  expect_options(model,
+                 {"img_size", "patch_size", "in_chans", "embed_dim", "depth", "num_heads", "mlp_ratio", "qkv_bias",
+                  "mlp_time_embed", "conv", "skip", "num_classes", "clip_dim", "num_clip_token", "use_checkpoint"});
   UVitConfig config;
   config.image_size = model.at("img_size");
   config.patch = model.at("patch_size");
@@ -38,9 +41,18 @@ UVit load_uvit(const UVitConfig& config, const TensorMap& weights) {
   return net;
 }
 
+Condition condition_of(const Case& reference) {
+  Condition condition;
+  if (reference.has("in.y")) condition.label = reference.at("in.y");
+  if (reference.has("in.context")) condition.context = reference.at("in.context");
+  return condition;
+}
+
 namespace {
 
-double l2(const Tensor& x) { return at::linalg_vector_norm(x.to(at::kDouble)).item<double>(); }
+double l2(const Tensor& x) {
+  return at::linalg_vector_norm(x.to(at::kDouble)).item<double>();
+}
 
 }  // namespace
 
@@ -63,9 +75,7 @@ void cog_case(const Case& reference, Report& report) {
 void uvit_case(const Case& reference, Report& report) {
   const auto& tolerance = reference.entry.at("tolerance");
   UVitConfig config = uvit_config(reference.config().at("model"), reference.config().at("family"));
-  Condition condition;
-  if (reference.has("in.y")) condition.label = reference.at("in.y");
-  if (reference.has("in.context")) condition.context = reference.at("in.context");
+  const Condition condition = condition_of(reference);
 
   for (const bool checkpointing : {false, true}) {
     config.checkpointing = checkpointing;
@@ -86,7 +96,8 @@ void uvit_case(const Case& reference, Report& report) {
       const Tensor& gradient = parameter.grad();
       const double want_norm = reference.at("out.gradnorm." + name).item<double>();
       const double scale = want_norm * l2(parameter);
-      // A bias of the keys has no gradient under softmax (its rounding noise says nothing), so tiny norms compare absolutely.
+      // A bias of the keys has no gradient under softmax (its rounding noise says nothing), so tiny norms compare
+      // absolutely.
       report.add("gradnorm " + name, std::abs(l2(gradient) - want_norm) / std::max(want_norm, 1e-6),
                  tolerance.at("gradnorm_rel"));
       if (scale > 0) {

@@ -26,8 +26,9 @@ void loss_case(const Case& reference, Report& report) {
     const Tensor t = name == "continuous" ? reference.at("in.t").to(at::kDouble)
                                           : reference.at("in.n").to(at::kDouble) / schedule->steps();
     const UVit net = network(reference);
-    const Tensor loss = diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time); }, *schedule, {},
-                                       reference.at("in.x0"), t, reference.at("in.noise"));
+    const Tensor loss =
+        diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, condition_of(reference)); },
+                       *schedule, {}, reference.at("in.x0"), t, reference.at("in.noise"));
     report.relmax(name + " loss", loss, reference.at("out." + name + ".loss"), tolerance.at("loss_relmax"));
     loss.mean().backward();
     const auto compare_norm = [&](const std::string& what, double got) {
@@ -50,7 +51,9 @@ void train_case(const Case& reference, Report& report) {
   config.steps = options.at("steps");
   config.lr = options.at("lr");
   config.warmup = options.at("warmup_steps");
-  config.adamw = {.beta1 = options.at("betas")[0], .beta2 = options.at("betas")[1], .eps = 1e-8,
+  config.adamw = {.beta1 = options.at("betas")[0],
+                  .beta2 = options.at("betas")[1],
+                  .eps = 1e-8,
                   .weight_decay = options.at("weight_decay")};
   config.ema = {.rate = options.at("ema_rate")};
 
@@ -58,18 +61,23 @@ void train_case(const Case& reference, Report& report) {
   const auto schedule = make_schedule({.kind = "vp"});
   int64_t step = 0;
   const Loss loss = [&](const Batch& batch, at::Generator&) {
-    return diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time); }, *schedule, {}, batch.x,
-                          reference.at("in.t")[step].to(at::kDouble), reference.at("in.noise")[step])
+    return diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, batch.condition); }, *schedule,
+                          {}, batch.x, reference.at("in.t")[step].to(at::kDouble), reference.at("in.noise")[step])
         .mean();
   };
   std::vector<double> losses, rates;
   TrainState state(net.parameters(), config);
-  train(state, loss, [&](int64_t k) { return Batch{reference.at("in.x0")[step = k], {}}; }, config, at::kCPU,
-        [&](const StepStats& stats) {
-          losses.push_back(stats.loss);
-          rates.push_back(stats.lr);
-          return true;
-        });
+  const Condition all = condition_of(reference);
+  const auto at_step = [&](const Tensor& rows) { return rows.defined() ? rows[step] : Tensor(); };
+  const auto batch_at = [&](int64_t k) {
+    step = k;
+    return Batch{at_step(reference.at("in.x0")), {at_step(all.label), at_step(all.context)}};
+  };
+  train(state, loss, batch_at, config, at::kCPU, [&](const StepStats& stats) {
+    losses.push_back(stats.loss);
+    rates.push_back(stats.lr);
+    return true;
+  });
 
   const auto& tolerance = reference.entry.at("tolerance");
   report.relmax("losses", at::tensor(losses, at::kDouble), reference.at("out.losses"), tolerance.at("losses_rel"));
