@@ -3,7 +3,8 @@
 
 add_library(uvic_options INTERFACE)
 target_include_directories(uvic_options INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(uvic_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -march=x86-64-v2>)
+target_compile_options(uvic_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${UVIC_WERROR}>:-Werror>
+  -march=x86-64-v2>)
 target_compile_definitions(uvic_options INTERFACE UVIC_VERSION="${PROJECT_VERSION}")
 target_link_libraries(uvic_options INTERFACE uvic::torch)
 if(UVIC_SANITIZE)
