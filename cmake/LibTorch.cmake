@@ -40,10 +40,13 @@ _uvic_import(torch_cpu libtorch_cpu.so)
 add_library(uvic_torch INTERFACE)
 target_include_directories(uvic_torch SYSTEM INTERFACE
   "${UVIC_LIBTORCH}/include" "${UVIC_LIBTORCH}/include/torch/csrc/api/include")
-target_compile_options(uvic_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_libraries(uvic_torch INTERFACE uvic::torch_cpu uvic::c10)
 # libtorch_cpu.so names its neighbours (libgomp, libcudart, libcupti), which its run path finds when the program starts.
-target_link_options(uvic_torch INTERFACE -fopenmp "-Wl,-rpath-link,${UVIC_LIBTORCH}/lib")
+target_link_options(uvic_torch INTERFACE "-Wl,-rpath-link,${UVIC_LIBTORCH}/lib")
+if(NOT UVIC_FUZZ)  # clang's own OpenMP would be a second one beside LibTorch's; without it loops run on one thread
+  target_compile_options(uvic_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  target_link_options(uvic_torch INTERFACE -fopenmp)
+endif()
 
 if(UVIC_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})

@@ -178,7 +178,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   uint64_t offset = 0;
   for (const auto& [name, tensor] : ordered) {
     const auto row = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                  [&](const DtypeName& d) { return d.dtype == tensor.scalar_type(); });
+                                  [type = tensor.scalar_type()](const DtypeName& d) { return d.dtype == type; });
     if (row == kDtypes.end())
       fail("cannot write {}: safetensors has no dtype for tensor '{}' ({})", path.string(), name,
            c10::toString(tensor.scalar_type()));

@@ -1,0 +1,7 @@
+#include "core/npz.h"
+
+#include "tests/fuzz/fuzz.h"
+
+FUZZ(bytes) {
+  look_at(read_npz(put("a.npz", bytes)));
+}

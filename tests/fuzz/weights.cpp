@@ -1,0 +1,7 @@
+// Any file of weights: safetensors, PyTorch's zip and legacy formats, TorchScript.
+#include "core/pth.h"
+#include "tests/fuzz/fuzz.h"
+
+FUZZ(bytes) {
+  look_at(read_weights(put("a.pth", bytes)).tensors);
+}
