@@ -1,5 +1,4 @@
-// Images as tensors. The only place that knows stb_image and OpenCV. An image is [H, W, 3] uint8 RGB unless said
-// otherwise.
+// Images as tensors. An image is [H, W, 3] uint8 RGB unless said otherwise.
 #pragma once
 
 #include <filesystem>
@@ -12,15 +11,40 @@
 
 namespace uvic {
 
-// Decodes JPEG, PNG, WebP, BMP, GIF (first frame) ... to RGB as Pillow's convert("RGB"): greyscale is repeated,
-// palettes looked up, alpha dropped, 16 bits reduced to 8. EXIF orientation is ignored, as the reference pipelines do.
-// JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error names `name` and what is wrong: a truncated
-// file or a wrong checksum too, never a half-grey picture.
-Tensor decode_image(std::string_view bytes, const std::string& name);
-Tensor read_image(const std::filesystem::path& path);
-bool has_image_extension(const std::filesystem::path& path);
+enum class Alpha {
+  kDropped,    // as Pillow's convert("RGB")
+  kOverBlack,  // what is transparent is black
+};
 
-// By its first bytes: "jpg", "png", "gif", "bmp", "webp", "tif", "pnm", or "" if it is none of these.
+// Decodes JPEG, PNG, WebP, GIF (of these two the first frame), BMP, TIFF and PNM to RGB as Pillow's convert("RGB"):
+// greyscale is repeated, palettes looked up, CMYK converted, 16 bits reduced to the upper 8. EXIF orientation is
+// ignored, as the reference pipelines do. JPEG goes through libjpeg-turbo (as Pillow's), so pixels are equal. Error
+// names `name` and what is wrong: another format, a truncated file or a wrong checksum, never a half-grey picture; and
+// a picture of more pixels or memory than core/decoders.h allows, before they are allocated.
+Tensor decode_image(std::string_view bytes, const std::string& name, Alpha alpha = Alpha::kDropped);
+Tensor read_image(const std::filesystem::path& path, Alpha alpha = Alpha::kDropped);
+
+// While one lives, what this thread decodes counts against the memory that the pictures of all threads may take
+// together; the others wait. For who decodes in parallel and keeps less than the whole picture. decode_image has its
+// own.
+class PictureMemory {
+ public:
+  PictureMemory();
+  ~PictureMemory();
+  PictureMemory(const PictureMemory&) = delete;
+  PictureMemory& operator=(const PictureMemory&) = delete;
+  void take(int64_t bytes);
+
+ private:
+  bool outermost_;
+  int64_t bytes_ = 0;
+};
+
+bool has_image_extension(const std::filesystem::path& path);          // of a format that decode_image reads
+bool has_foreign_image_extension(const std::filesystem::path& path);  // of a picture that it does not read: .avif ...
+
+// By its first bytes, of which 16 are enough: "jpg", "png", "gif", "bmp", "webp", "tif", "pnm", or "" if it is none of
+// these.
 std::string_view image_format(std::string_view bytes);
 
 enum class Filter { kBox, kBilinear, kBicubic, kLanczos };

@@ -1,5 +1,3 @@
-#include "core/jpeg.h"
-
 // jpeglib.h needs the standard types before it.
 #include <cstdio>
 
@@ -9,6 +7,7 @@
 
 #include <csetjmp>
 
+#include "core/decoders.h"
 #include "core/error.h"
 
 namespace uvic {
@@ -34,15 +33,23 @@ void refuse_damage(j_common_ptr info, int level) {
   if (level < 0 && !harmless) give_up(info);
 }
 
-// Pillow's 8-bit product: a b / 255, rounded.
-uint8_t multiply_255(int a, int b) {
-  const int product = a * b + 128;
-  return static_cast<uint8_t>(((product >> 8) + product) >> 8);
+// Few real files have more than twenty; each is a pass over the whole picture.
+constexpr int kMostScans = 200;
+
+void limit_scans(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+  auto* state = reinterpret_cast<ErrorState*>(info->err);
+  std::snprintf(state->message, sizeof state->message, "more than %d scans", kMostScans);
+  std::longjmp(state->escape, 1);
 }
 
-void cmyk_to_rgb(const std::vector<uint8_t>& inks, uint8_t* rgb) {
-  for (size_t i = 0; i < inks.size(); i += 4)
-    for (size_t c = 0; c < 3; ++c) *rgb++ = inks[i + 3] - multiply_255(255 - inks[i + c], inks[i + 3]);
+// Adobe's programs write the inks inverted, and so does everybody since.
+void inverted_inks_to_rgb(const std::vector<uint8_t>& inks, uint8_t* rgb) {
+  for (size_t i = 0; i < inks.size(); i += 4, rgb += 3) {
+    const uint8_t ink[4] = {static_cast<uint8_t>(255 - inks[i]), static_cast<uint8_t>(255 - inks[i + 1]),
+                            static_cast<uint8_t>(255 - inks[i + 2]), static_cast<uint8_t>(255 - inks[i + 3])};
+    put_inks(ink, rgb);
+  }
 }
 
 // Everything that libjpeg may jump out of; holds no object with a destructor, which longjmp would skip.
@@ -53,15 +60,22 @@ class Decoder {
     error_.manager.error_exit = give_up;
     error_.manager.emit_message = refuse_damage;
     jpeg_create_decompress(&info_);
+    progress_.progress_monitor = limit_scans;
+    info_.progress = &progress_;
   }
   ~Decoder() { jpeg_destroy_decompress(&info_); }
 
-  bool start() {
+  bool read_header() {
     if (setjmp(error_.escape)) return false;
     jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
     jpeg_read_header(&info_, TRUE);
     const bool inks = info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK;
     info_.out_color_space = inks ? JCS_CMYK : JCS_RGB;
+    return true;
+  }
+
+  bool start() {
+    if (setjmp(error_.escape)) return false;
     jpeg_start_decompress(&info_);
     return true;
   }
@@ -78,8 +92,18 @@ class Decoder {
     return true;
   }
 
-  int64_t height() const { return info_.output_height; }
-  int64_t width() const { return info_.output_width; }
+  int64_t height() const { return info_.image_height; }
+  int64_t width() const { return info_.image_width; }
+
+  // Bytes of the coefficients, which stay in memory until the last scan.
+  int64_t work() {
+    if (!jpeg_has_multiple_scans(&info_)) return 0;
+    int64_t blocks = 0;
+    for (int c = 0; c < info_.num_components; ++c)
+      blocks += static_cast<int64_t>(info_.comp_info[c].width_in_blocks) * info_.comp_info[c].height_in_blocks;
+    return blocks * static_cast<int64_t>(sizeof(JBLOCK));
+  }
+
   bool has_inks() const { return info_.out_color_space == JCS_CMYK; }
   const char* message() const { return error_.message; }
 
@@ -87,21 +111,23 @@ class Decoder {
   std::string_view bytes_;
   jpeg_decompress_struct info_{};
   ErrorState error_{};
+  jpeg_progress_mgr progress_{};
 };
 
 }  // namespace
 
-Tensor decode_jpeg(std::string_view bytes, const std::string& name) {
+Tensor decode_jpeg(std::string_view bytes, const std::string& name, Alpha) {
   Decoder decoder(bytes);
-  if (!decoder.start()) fail("{}: damaged JPEG: {}", name, decoder.message());
+  if (!decoder.read_header()) fail("{}: damaged JPEG: {}", name, decoder.message());
   const int64_t height = decoder.height(), width = decoder.width();
-  Tensor image = at::empty({height, width, 3}, at::kByte);
+  const Tensor image = new_picture(width, height, decoder.work(), name);
+  if (!decoder.start()) fail("{}: damaged JPEG: {}", name, decoder.message());
   auto* pixels = image.data_ptr<uint8_t>();
   std::vector<uint8_t> inks(decoder.has_inks() ? 4 * width : 0);
   for (int64_t y = 0; y < height; ++y, pixels += 3 * width) {
     if (!decoder.read_row(inks.empty() ? pixels : inks.data()))
       fail("{}: damaged or truncated JPEG (row {} of {}): {}", name, y, height, decoder.message());
-    if (!inks.empty()) cmyk_to_rgb(inks, pixels);
+    if (!inks.empty()) inverted_inks_to_rgb(inks, pixels);
   }
   if (!decoder.finish()) fail("{}: damaged or truncated JPEG: {}", name, decoder.message());
   return image;

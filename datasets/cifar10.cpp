@@ -145,6 +145,7 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
     for (int64_t i = begin; i < end; ++i) {
       stop_if_interrupted();
       const std::string title = options.split + '/' + *pictures[i].name;
+      const PictureMemory memory;
       try {
         const Tensor image = decode_image(*pictures[i].bytes, title);
         if (image.size(0) != 32 || image.size(1) != 32)

@@ -13,7 +13,10 @@
 namespace uvic {
 namespace {
 
-constexpr size_t kAtOnce = 64;  // files held in memory while they are decoded in parallel
+// Files held in memory while they are decoded in parallel, their bytes, and those of the pictures if they stay as they
+// are.
+constexpr size_t kAtOnce = 64, kBytesAtOnce = size_t{64} << 20, kPixelBytesAtOnce = size_t{256} << 20;
+constexpr int64_t kLargestAsIs = 4096;  // side of pictures that are not resized
 
 }  // namespace
 
@@ -42,12 +45,12 @@ PictureSet::PictureSet(std::string what, FileTree files, std::vector<Picture> pi
 }
 
 Tensor PictureSet::square(std::string_view bytes, const std::string& name) const {
+  const PictureMemory memory;
   const Tensor image = decode_image(bytes, name);
   return (crop_ ? center_crop_resize(image, size_) : image).permute({2, 0, 1});
 }
 
-void PictureSet::set_size(const Tensor& picture, const std::string& name) {
-  const int64_t height = picture.size(1), width = picture.size(2);
+void PictureSet::set_size(int64_t height, int64_t width, const std::string& name) {
   const int64_t first = size_ == 0 ? height : size_;
   if (height != first || width != first)
     fail(
@@ -55,6 +58,8 @@ void PictureSet::set_size(const Tensor& picture, const std::string& name) {
         "resize",
         what_, name, width, height, size_ == 0 ? "" : fmt::format(" (others are {} x {})", size_, size_),
         size_ == 0 ? std::min(height, width) : size_);
+  if (first > kLargestAsIs)
+    fail("{}: pictures of {} x {} pixels: add ?size=, up to {}", what_, width, height, kLargestAsIs);
   size_ = first;
 }
 
@@ -74,9 +79,11 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
   struct File {
     size_t index;
     std::string bytes, problem;
-    Tensor picture;
+    Tensor picture;  // undefined if it is not of the size of all
+    int64_t height = 0, width = 0;
   };
   std::vector<File> files;
+  size_t bytes_held = 0;
   Progress progress("reading " + what_, static_cast<int64_t>(total), "image");
   int64_t done = 0;
 
@@ -84,7 +91,10 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
     at::parallel_for(0, static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         try {
-          files[i].picture = square(files[i].bytes, names[files[i].index]);
+          Tensor picture = square(files[i].bytes, names[files[i].index]);
+          files[i].height = picture.size(1), files[i].width = picture.size(2);
+          if (size_ == 0 || (files[i].height == size_ && files[i].width == size_))
+            files[i].picture = std::move(picture);
         } catch (const Error& e) {
           files[i].problem = e.what();
         }
@@ -95,7 +105,7 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
         refuse(file.problem);
         continue;
       }
-      if (!crop_) set_size(file.picture, names[file.index]);
+      if (!crop_) set_size(file.height, file.width, names[file.index]);
       const int64_t bytes = static_cast<int64_t>(total) * file.picture.numel();
       if (!stored_.defined() && (files_.is_archive() || bytes <= config.memory_limit))
         stored_ = at::empty({static_cast<int64_t>(total), 3, size_, size_}, at::kByte);
@@ -105,12 +115,19 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
     done += static_cast<int64_t>(files.size());
     progress.update(done);
     files.clear();
+    bytes_held = 0;
+  };
+  // Without a size the first picture alone tells how large they are.
+  const auto most = [&]() -> size_t {
+    if (crop_) return kAtOnce;
+    return size_ == 0 ? 1 : std::clamp<size_t>(kPixelBytesAtOnce / static_cast<size_t>(3 * size_ * size_), 1, kAtOnce);
   };
 
   files_.read(names, [&](size_t index, std::string_view bytes) {
     stop_if_interrupted();
-    files.push_back({index, std::string(bytes), "", {}});
-    if (files.size() == kAtOnce) decode();
+    bytes_held += bytes.size();
+    files.push_back({.index = index, .bytes = std::string(bytes), .problem = "", .picture = {}});
+    if (files.size() >= most() || bytes_held > kBytesAtOnce) decode();
   });
   decode();
   left_out.finish();

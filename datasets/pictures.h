@@ -41,7 +41,7 @@ class PictureSet : public Dataset {
 
  private:
   Tensor square(std::string_view bytes, const std::string& name) const;  // [3, H, W]; H, W = size_ if that is set
-  void set_size(const Tensor& first, const std::string& name);
+  void set_size(int64_t height, int64_t width, const std::string& name);
   std::vector<bool> load(const PictureConfig& config);  // which pictures are good
 
   std::string what_;
