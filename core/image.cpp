@@ -4,8 +4,6 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <array>
-
 #include "core/error.h"
 #include "core/files.h"
 #include "core/jpeg.h"
@@ -27,11 +25,6 @@
 
 namespace uvic {
 namespace {
-
-using namespace std::string_view_literals;
-
-constexpr std::array kExtensions = {".jpg"sv, ".jpeg"sv, ".png"sv, ".webp"sv, ".bmp"sv, ".gif"sv,
-                                    ".tif"sv, ".tiff"sv, ".ppm"sv, ".pgm"sv,  ".pnm"sv};
 
 uint64_t little_endian(std::string_view bytes, size_t at, size_t count) {
   uint64_t value = 0;
@@ -114,25 +107,8 @@ Tensor decode_image(std::string_view bytes, const std::string& name) {
   return decode_with_opencv(bytes, name);
 }
 
-std::string_view image_format(std::string_view bytes) {
-  if (bytes.starts_with("\xff\xd8\xff")) return "jpg";
-  if (is_png(bytes)) return "png";
-  if (bytes.starts_with("GIF8")) return "gif";
-  if (bytes.starts_with("BM")) return "bmp";
-  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "webp";
-  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "tif";
-  if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6') return "pnm";
-  return "";
-}
-
 Tensor read_image(const std::filesystem::path& path) {
   return decode_image(read_file(path, "image"), path.string());
-}
-
-bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 Tensor to_uint8(const Tensor& x) {

@@ -18,9 +18,12 @@ namespace uvic {
 // file or a wrong checksum too, never a half-grey picture.
 Tensor decode_image(std::string_view bytes, const std::string& name);
 Tensor read_image(const std::filesystem::path& path);
-bool has_image_extension(const std::filesystem::path& path);
 
-// By its first bytes: "jpg", "png", "gif", "bmp", "webp", "tif", "pnm", or "" if it is none of these.
+bool has_image_extension(const std::filesystem::path& path);          // of a format that decode_image reads
+bool has_foreign_image_extension(const std::filesystem::path& path);  // of a picture that it does not read: .avif ...
+
+// By its first bytes, of which 16 are enough: "jpg", "png", "gif", "bmp", "webp", "tif", "pnm", or "" if it is none of
+// these.
 std::string_view image_format(std::string_view bytes);
 
 enum class Filter { kBox, kBilinear, kBicubic, kLanczos };

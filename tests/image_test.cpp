@@ -84,6 +84,26 @@ TEST(HasImageExtension, IgnoresCaseAndOtherFiles) {
   EXPECT_TRUE(has_image_extension("a/B.JPeG"));
   EXPECT_FALSE(has_image_extension("a/b.txt"));
   EXPECT_FALSE(has_image_extension("png"));
+  for (const char* name : {"a.jfif", "a.JPE", "a.tiff", "a.pbm"}) {
+    EXPECT_TRUE(has_image_extension(name)) << name;
+    EXPECT_FALSE(has_foreign_image_extension(name)) << name;
+  }
+  for (const char* name : {"a.avif", "b/a.HEIC", "a.jp2", "a.exr", "a.svg", "a.psd"}) {
+    EXPECT_FALSE(has_image_extension(name)) << name;
+    EXPECT_TRUE(has_foreign_image_extension(name)) << name;
+  }
+  EXPECT_FALSE(has_foreign_image_extension("metadata.jsonl"));
+}
+
+TEST(ImageFormat, IsKnownByTheFirstBytesAlone) {
+  for (const Decoded& file : kDecoded) {
+    const std::string bytes = read_file(kImages / file.file, "image");
+    EXPECT_EQ(image_format(bytes.substr(0, 16)), image_format(bytes)) << file.file;
+    EXPECT_NE(image_format(bytes), "") << file.file;
+  }
+  for (const char* other : {"", "R", "RIFF", "RIFFxxx", "RIFF....WAVE", "P7\nWIDTH 1", "PF\n1 1", "GIF", "NITF02.10",
+                            "<VRTDataset>", "P1x"})
+    EXPECT_EQ(image_format(other), "") << other;
 }
 
 struct Resized {
@@ -162,7 +182,7 @@ TEST(ResizeFloatLikePillow, IsTheResamplingOfBytesWithoutItsRounding) {
       const Tensor want = resize_like_pillow(bytes, side, side + 3, filter).to(at::kFloat);
       const Tensor inside = (got > 1).logical_and_(got < 254);
       EXPECT_LT(((got - want).abs() * inside).max().item<float>(), 1.4) << side;  // half a step per pass, amplified
-      if (filter == Filter::kBox) continue;  // may well be whole numbers
+      if (filter == Filter::kBox) continue;                                       // may well be whole numbers
       EXPECT_GT((got - got.round()).abs().max().item<float>(), 0.3);
     }
 }
