@@ -1,13 +1,13 @@
 #include "app/captions.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "app/image_source.h"
 #include "app/prompts.h"
 #include "app/recipe.h"
 #include "core/files.h"
 #include "core/interrupt.h"
+#include "core/json_file.h"
 #include "core/progress.h"
 #include "datasets/folder.h"
 
@@ -31,21 +31,9 @@ class CaptionList : public Dataset {
   std::vector<std::string> captions_;
 };
 
-bool is_text(const std::string& line) {
-  if (line.find('\0') != std::string::npos) return false;
-  try {
-    nlohmann::json(line).dump();  // only of UTF-8
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
-}
-
 std::vector<std::string> read_captions(const std::string& file) {
   std::vector<std::string> captions = read_prompts(file);
-  if (!std::ranges::all_of(captions, is_text))
-    fail("--prompts {}: expected a text of prompts in UTF-8, one a line", file);
-  if (nlohmann::json::parse(captions.front(), nullptr, /*allow_exceptions=*/false).is_object())
+  if (const auto json = try_parse_json(captions.front()); json && json->is_object())
     fail("--prompts {}: it holds JSON, expected prompts, one a line; for metadata.jsonl give its folder, folder:{}",
          file, (fs::path(".") / fs::path(file).parent_path()).lexically_normal().string());
   return captions;
@@ -88,7 +76,9 @@ std::shared_ptr<const Dataset> open_captions(const std::string& text, int64_t li
 std::shared_ptr<const Dataset> captions_of_files(const FileTree& files, int64_t count) {
   std::vector<std::string> names = image_names(files);
   names.resize(count);
-  const auto beside = captions_beside(files, names);
+  LeftOut left_out(files.path().string());
+  const auto beside = captions_beside(files, names, left_out);
+  left_out.finish();
   std::vector<std::string> captions(names.size()), others;
   std::vector<size_t> places;
   for (size_t i = 0; i < names.size(); ++i) {

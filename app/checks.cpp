@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <regex>
 
+#include "core/text.h"
+
 namespace uvic {
 
 CLI::Validator at_least(double low) {
@@ -26,6 +28,13 @@ CLI::Validator boolean() {
   return {[](std::string& text) {
             if (text == "true" || text == "false") return std::string();
             return fmt::format("'{}': expected true or false", text);
+          },
+          ""};
+}
+
+CLI::Validator utf8() {
+  return {[](std::string& text) {
+            return is_utf8(text) ? std::string() : fmt::format("'{}': expected UTF-8", visible(text));
           },
           ""};
 }

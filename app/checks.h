@@ -63,6 +63,9 @@ CLI::Validator between(double low, double high);
 
 CLI::Validator boolean();
 
+// Text that may stand in a config or in metadata: UTF-8.
+CLI::Validator utf8();
+
 // cpu, cuda or cuda:N; whether the machine has it is another question.
 CLI::Validator device_name();
 

@@ -13,6 +13,7 @@
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "datasets/fetch.h"
 #include "datasets/latents.h"
 
@@ -139,7 +140,9 @@ struct InfoCommand {
                      int64_t captioned, const std::vector<std::string>& examples) const {
     fmt::print("{}\n\n", data.description());
     fmt::print("images    {}\nsize      {} x {}\n", data.size(), data.image_size(), data.image_size());
-    fmt::print("skipped   {}{}\n", data.skipped(), data.skipped() > 0 ? " missing or corrupt files" : "");
+    fmt::print("skipped   {}{}\n", data.skipped(), data.skipped() > 0 ? " in all" : "");
+    for (const LeftOut::Kind& kind : data.left_out())
+      fmt::print("  {:6}  {}; the first: {}\n", kind.count, kind.name, visible(kind.first));
     const auto channels = [](const Tensor& x) {
       const double* value = x.const_data_ptr<double>();
       return fmt::format("{:.4f} {:.4f} {:.4f}", value[0], value[1], value[2]);
@@ -164,6 +167,9 @@ struct InfoCommand {
     const auto list = [](const Tensor& x) {
       return std::vector<double>(x.const_data_ptr<double>(), x.const_data_ptr<double>() + 3);
     };
+    Json left_out = Json::array();
+    for (const LeftOut::Kind& kind : data.left_out())
+      left_out.push_back({{"what", kind.name}, {"count", kind.count}, {"first", kind.first}});
     Json classes = Json::array();
     for (size_t i = 0; i < counts.size(); ++i) classes.push_back({{"name", data.classes()[i]}, {"images", counts[i]}});
     print_json({{"spec", spec},
@@ -171,6 +177,7 @@ struct InfoCommand {
                 {"images", data.size()},
                 {"image_size", data.image_size()},
                 {"skipped", data.skipped()},
+                {"left_out", left_out},
                 {"mean", list(pixels.mean)},
                 {"std", list(pixels.std)},
                 {"classes", classes},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/bundle.h"
 #include "app/commands.h"
@@ -13,6 +12,7 @@
 #include "app/options.h"
 #include "app/recipe.h"
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/pth.h"
@@ -80,9 +80,18 @@ Fields describe_arrays(const fs::path& file) {
   return fields;
 }
 
-Fields read_state(const fs::path& checkpoint) {
-  const auto state = Fields::parse(read_file(checkpoint / "state.json", "checkpoint's state"), nullptr, false);
-  if (!state.is_object() || !state.contains("step")) fail("{} is damaged", (checkpoint / "state.json").string());
+struct State {
+  int64_t step;
+  std::optional<double> best_score;
+};
+
+State read_state(const fs::path& checkpoint) {
+  const fs::path file = checkpoint / "state.json";
+  const std::string damaged = file.string() + " is damaged";
+  const nlohmann::json json = parse_json(read_file(file, "checkpoint's state"), damaged + ": it");
+  State state{json_whole(json, "step", damaged, 0), {}};
+  if (json.contains("best_score") && !json["best_score"].is_null())
+    state.best_score = json_number(json, "best_score", damaged);
   return state;
 }
 
@@ -99,15 +108,15 @@ Fields describe_run(const fs::path& path) {
       parse_run_config(read_file(folder / "config.toml", "run config"), (folder / "config.toml").string());
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {
-    const Fields state = read_state(run.latest());
-    fields["step"] = fmt::format("{} of {}", state["step"].get<int64_t>(), config.train.steps);
-    if (state.contains("best_score")) fields["best_score"] = state["best_score"];
+    const State state = read_state(run.latest());
+    fields["step"] = fmt::format("{} of {}", state.step, config.train.steps);
+    fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
     fields["latest"] = run.latest().filename().string();
     if (fs::exists(folder / "best")) fields["best"] = run.best().filename().string();
     std::vector<std::pair<int64_t, std::string>> checkpoints;
     for (const auto& entry : fs::directory_iterator(folder))
       if (!entry.is_symlink() && fs::exists(entry.path() / "state.json"))
-        checkpoints.emplace_back(read_state(entry.path())["step"], entry.path().filename().string());
+        checkpoints.emplace_back(read_state(entry.path()).step, entry.path().filename().string());
     std::sort(checkpoints.begin(), checkpoints.end());
     for (const auto& [step, name] : checkpoints) fields["checkpoints"].push_back(name);
     const fs::path weights = run.best() / "model_ema.safetensors";
@@ -116,10 +125,10 @@ Fields describe_run(const fs::path& path) {
   } else {
     fields["step"] = fmt::format("no checkpoint yet, of {} steps", config.train.steps);
   }
-  const auto row = Fields::parse(last_line(folder / "stats.jsonl"), nullptr, false);
+  const auto row = try_parse_json<Fields>(last_line(folder / "stats.jsonl"));
   fields.update(describe_config(config));
-  if (row.is_object()) {
-    fields["last_row"] = row;
+  if (row && row->is_object()) {
+    fields["last_row"] = *row;
     fields["last_row"].erase("time");
   }
   return fields;
@@ -129,9 +138,9 @@ Fields describe_run(const fs::path& path) {
 Fields describe_checkpoint(const fs::path& folder, bool list_tensors) {
   Fields fields{{"checkpoint", folder.string()}};
   if (fs::exists(folder / "state.json")) {
-    const Fields state = read_state(folder);
-    fields["step"] = state["step"];
-    if (state.contains("best_score")) fields["best_score"] = state["best_score"];
+    const State state = read_state(folder);
+    fields["step"] = state.step;
+    fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
   } else if (fs::exists(folder / "step.pth")) {
     fields["step"] = read_pth(folder / "step.pth").integer((folder / "step.pth").string());
   }

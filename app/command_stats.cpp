@@ -1,6 +1,5 @@
 // uvic stats
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/feature_cache.h"
@@ -9,6 +8,7 @@
 #include "app/writable.h"
 #include "core/files.h"
 #include "core/interrupt.h"
+#include "core/json_file.h"
 #include "core/progress.h"
 #include "eval/scoring.h"
 
@@ -18,7 +18,7 @@ namespace {
 // With U+FFFD for what is not UTF-8: names of files can be anything, notes of a .feats file cannot.
 std::string as_utf8(const std::string& text) {
   using nlohmann::json;
-  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  return parse_json(json(text).dump(-1, ' ', false, json::error_handler_t::replace), "text").get<std::string>();
 }
 
 struct StatsCommand {

@@ -51,6 +51,8 @@ void look_at(const char* name, const Side& side, const Survey& survey, std::vect
     found.push_back(fmt::format("{}: statistics that do not say which network and resizing they come from", name));
   if (const std::string part = note(side, "unfinished"); !part.empty())
     found.push_back(fmt::format("{} is unfinished: it has {}", name, part));
+  for (const LeftOut::Kind& kind : side.images.left_out)
+    found.push_back(fmt::format("{}: {} {}; the first: {}", name, kind.count, kind.name, kind.first));
   if (survey.damaged > 0) found.push_back(fmt::format("{}: {} files cannot be read", name, survey.damaged));
   if (survey.images == 0) return;
   if (survey.sizes.size() > 1)

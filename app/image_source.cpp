@@ -15,6 +15,7 @@
 #include "core/npz.h"
 #include "core/progress.h"
 #include "core/zip.h"
+#include "datasets/pictures.h"
 #include "encoders/fingerprint.h"
 
 namespace uvic {
@@ -86,8 +87,10 @@ std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<
 }
 
 ImageSource dataset_images(std::shared_ptr<const Dataset> data) {
-  return images_in_memory(data->size(),
-                          [data](int64_t begin, int64_t length) { return data->images(range(begin, length)); });
+  ImageSource source = images_in_memory(
+      data->size(), [data](int64_t begin, int64_t length) { return data->images(range(begin, length)); });
+  source.left_out = data->left_out();
+  return source;
 }
 
 std::vector<std::string> image_names(const FileTree& tree) {
@@ -106,9 +109,13 @@ ImageSource file_images(const FileTree& tree) {
   const std::vector<std::string> names = image_names(tree);
   if (const auto collages = std::ranges::count_if(tree.names(), is_collage); collages > 0)
     log_line(fmt::format("{}: {} grids and strips do not count as images", tree.path().string(), collages));
+  LeftOut left_out(tree.path().string());
+  leave_out_other_files(tree, "", left_out);
+  left_out.finish();
   const auto size = static_cast<int64_t>(names.size());
-  return {size, [tree, names](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
-                              const ImageSource::Tick& tick) {
+  return {size,
+          [tree, names](int64_t count, const ImageSource::Wanted& wanted, const ImageSource::Visit& visit,
+                        const ImageSource::Tick& tick) {
             std::vector<PendingImage> pictures;
             int64_t done = 0;
             size_t bytes_held = 0;
@@ -132,7 +139,8 @@ ImageSource file_images(const FileTree& tree) {
                 flush();
             });
             flush();
-          }};
+          },
+          left_out.kinds()};
 }
 
 bool is_image_array(const std::filesystem::path& npz) {

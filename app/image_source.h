@@ -31,6 +31,7 @@ struct ImageSource {
   int64_t size = 0;  // images there are
   // Goes through the first `count` images, in any order, and visits those wanted, several at a time.
   std::function<void(int64_t count, const Wanted& wanted, const Visit& visit, const Tick& tick)> read;
+  std::vector<LeftOut::Kind> left_out = {};  // what there is beside them, and damaged ones that are known already
 };
 
 // The images of those indices; Error if one is damaged.

@@ -1,14 +1,28 @@
 #include "app/model.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <charconv>
 
 #include "app/bundle.h"
 #include "app/options.h"
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/pth.h"
 #include "core/run_folder.h"
 
 namespace uvic {
+
+namespace {
+
+std::vector<std::string> parse_classes(const std::string& text, const std::string& origin) {
+  const nlohmann::json names = parse_json(text, origin + ": uvic.classes in its metadata");
+  const auto is_name = [](const nlohmann::json& name) { return name.is_string(); };
+  if (!names.is_array() || !std::ranges::all_of(names, is_name))
+    fail("{}: its metadata is damaged: uvic.classes is no list of names", origin);
+  return names;
+}
+
+}  // namespace
 
 std::map<std::string, std::string> ModelCard::to_metadata() const {
   std::map<std::string, std::string> metadata{{"format", "pt"},  // what Python's safetensors expects of torch files
@@ -26,12 +40,13 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
   if (!metadata.count("uvic.config")) return std::nullopt;
   ModelCard card;
   card.config = parse_run_config(metadata.at("uvic.config"), origin);
-  try {
-    if (metadata.count("uvic.step")) card.step = std::stoll(metadata.at("uvic.step"));
-    if (metadata.count("uvic.classes")) card.classes = nlohmann::json::parse(metadata.at("uvic.classes"));
-  } catch (const std::exception& error) {
-    fail("{}: its metadata is damaged: {}", origin, error.what());
+  if (metadata.count("uvic.step")) {
+    const std::string& text = metadata.at("uvic.step");
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), card.step);
+    if (error != std::errc() || end != text.data() + text.size() || card.step < 0)
+      fail("{}: its metadata is damaged: uvic.step is '{}'", origin, text);
   }
+  if (metadata.count("uvic.classes")) card.classes = parse_classes(metadata.at("uvic.classes"), origin);
   if (metadata.count("uvic.vocabulary")) card.vocabulary = Vocabulary::from_text(metadata.at("uvic.vocabulary"));
   if (metadata.count("uvic.text_encoder")) card.text_encoder = metadata.at("uvic.text_encoder");
   return card;

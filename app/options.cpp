@@ -52,6 +52,8 @@ CLI::Option* RunOptions::add(const std::string& name, T& value, const std::strin
     option->check(boolean());
   else if constexpr (std::is_arithmetic_v<T>)
     option->check(number<T>());
+  else
+    option->check(utf8());
   option->group(section)->take_last();
   options_.push_back({option, section, key, [&value] { return to_text(value); }});
   return option;

@@ -2,10 +2,10 @@
 
 #include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "app/model.h"
 #include "core/error.h"
+#include "core/json_file.h"
 #include "encoders/tiled_decode.h"
 
 namespace uvic {
@@ -24,10 +24,10 @@ std::string take_value(const std::string& line, size_t& at) {
     size_t end = at + 1;
     while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
     if (end < line.size()) {
-      const auto value = nlohmann::json::parse(line.substr(begin, end + 1 - begin), nullptr, false);
-      if (value.is_string()) {
+      const auto value = try_parse_json(line.substr(begin, end + 1 - begin));
+      if (value && value->is_string()) {
         at = end + 1;
-        return value;
+        return *value;
       }
     }
   }

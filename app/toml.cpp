@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/text_file.h"
 
 namespace uvic {
 namespace {
@@ -71,12 +72,10 @@ void expect_end(std::string_view rest) {
 }  // namespace
 
 std::vector<TomlItem> parse_toml(const std::string& text, const std::string& origin) {
-  if (text.find('\0') != std::string::npos) fail("{} is no text: expected [section] and key = value lines", origin);
   std::vector<TomlItem> items;
   std::set<std::pair<std::string, std::string>> seen;
   std::string section;
-  std::string_view rest = text;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // the mark that some editors put before UTF-8
+  std::string_view rest = as_text(text, origin);
   for (int64_t number = 1; !rest.empty(); ++number) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = trimmed(rest.substr(0, end));

@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json_file.h"
 #include "core/progress.h"
 #include "core/run_folder.h"
 
@@ -176,24 +176,24 @@ fs::path RunFolder::best() const {
 
 Checkpoint RunFolder::load(const fs::path& folder) {
   const fs::path state_file = folder / "state.json";
-  const auto state = nlohmann::json::parse(read_file(state_file, "checkpoint's state"), nullptr, false);
+  const std::string damaged = state_file.string() + " is damaged";
+  const nlohmann::json state = parse_json(read_file(state_file, "checkpoint's state"), damaged + ": it");
+  if (const int64_t format = json_whole(state, "format", damaged, 0); format != kFormat)
+    fail("{} has format {}, this uvic reads {}: update uvic", state_file.string(), format, kFormat);
   Checkpoint checkpoint;
-  try {
-    if (state.at("format") != kFormat) {
-      fail("{} has format {}, this uvic reads {}: update uvic", state_file.string(), state["format"].dump(), kFormat);
-    }
-    checkpoint.step = state.at("step").get<int64_t>();
-    if (!state.at("best_score").is_null()) checkpoint.best_score = state["best_score"].get<double>();
-    for (const char* name : kFiles) {
-      const fs::path file = folder / name;
-      const auto expected = state.at("files").at(name).at("bytes").get<uintmax_t>();
-      std::error_code error;
-      const auto size = fs::file_size(file, error);
-      if (error) fail("{}: {}", file.string(), error.message());
-      if (size != expected) fail("{} is damaged: {} bytes, but it was saved with {}", file.string(), size, expected);
-    }
-  } catch (const nlohmann::json::exception&) {
-    fail("{} is damaged: it is not the JSON that uvic writes", state_file.string());
+  checkpoint.step = json_whole(state, "step", damaged, 0);
+  if (!state.contains("best_score") || !state["best_score"].is_null())
+    checkpoint.best_score = json_number(state, "best_score", damaged);
+  const nlohmann::json files = state.value("files", nlohmann::json());
+  for (const char* name : kFiles) {
+    const fs::path file = folder / name;
+    if (!files.contains(name)) fail("{}: its \"files\" lack {}", damaged, name);
+    const int64_t expected = json_whole(files[name], "bytes", damaged, 0);
+    std::error_code error;
+    const auto size = fs::file_size(file, error);
+    if (error) fail("{}: {}", file.string(), error.message());
+    if (size != static_cast<uintmax_t>(expected))
+      fail("{} is damaged: {} bytes, but it was saved with {}", file.string(), size, expected);
   }
   TensorFile* contents[] = {&checkpoint.model, &checkpoint.model_ema, &checkpoint.optimizer};
   for (size_t i = 0; i < std::size(kFiles); ++i) *contents[i] = read_safetensors(folder / kFiles[i]);

@@ -3,12 +3,12 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/event_file.h"
 #include "core/files.h"
 #include "core/image.h"
+#include "core/json_file.h"
 #include "core/run_folder.h"
 
 namespace uvic {
@@ -108,8 +108,9 @@ void RunFolder::record_image(int64_t step, const std::string& name, const Tensor
 
 void RunFolder::rewind(int64_t step) {
   filter_lines(path_ / "stats.jsonl", [&](const std::string& line) {
-    const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    return row.is_object() && row.contains("step") && row["step"].is_number_integer() && row["step"] <= step;
+    const auto row = try_parse_json(line);
+    return row && row->is_object() && row->contains("step") && (*row)["step"].is_number_integer() &&
+           (*row)["step"] <= step;
   });
   size_t fields = 0;
   filter_lines(path_ / "metrics.csv", [&](const std::string& line) {

@@ -17,7 +17,9 @@
 #include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"
+#include "core/text_file.h"
 #include "datasets/cifar10_batch.h"
+#include "datasets/pictures.h"
 
 namespace uvic {
 namespace {
@@ -34,7 +36,7 @@ constexpr std::string_view kExpected =
 struct Content {
   Cifar10Batch images;
   std::vector<std::string> classes{kClasses.begin(), kClasses.end()};
-  int64_t skipped = 0;
+  std::vector<LeftOut::Kind> left_out;
 };
 
 // The files of a split that matter, by name: batches and the class names by their last component, pictures by
@@ -59,13 +61,20 @@ std::optional<std::string> key_of(const fs::path& path, const std::string& split
   return (folder.filename() / name).string();
 }
 
-Files read_files(const fs::path& path, const std::string& split) {
+// A file among the pictures of a class of the split that is none.
+void leave_out_of_classes(const fs::path& path, const std::string& split, LeftOut& left_out) {
+  const fs::path folder = path.parent_path();
+  if (folder.parent_path().filename() == split && path.filename().string().front() != '.')
+    leave_out_other_file(path.string(), left_out);
+}
+
+Files read_files(const fs::path& path, const std::string& split, LeftOut& left_out) {
   Files files;
   if (fs::is_directory(path)) {
     for (const auto archive : {"cifar-10-binary.tar.gz", "cifar-10-python.tar.gz"})
       if (!fs::exists(path / "cifar-10-batches-bin") && !fs::exists(path / "cifar-10-batches-py") &&
           fs::exists(path / archive))
-        return read_files(path / archive, split);
+        return read_files(path / archive, split, left_out);
     std::vector<fs::path> places = {path, path / "cifar-10-batches-bin", path / "cifar-10-batches-py"};
     if (fs::is_directory(path / split))
       for (const auto& entry : fs::directory_iterator(path / split)) places.push_back(entry.path());
@@ -74,13 +83,25 @@ Files read_files(const fs::path& path, const std::string& split) {
       for (const auto& entry : fs::directory_iterator(place)) {
         stop_if_interrupted();
         const auto key = entry.is_regular_file() ? key_of(entry.path(), split) : std::nullopt;
-        if (key) files.emplace(*key, read_file(entry.path(), "CIFAR-10 file"));
+        if (key)
+          files.emplace(*key, read_file(entry.path(), "CIFAR-10 file"));
+        else if (entry.is_regular_file())
+          leave_out_of_classes(entry.path(), split, left_out);
       }
     }
   } else if (is_archive(path)) {
     for_each_in_archive(
-        path, [&](std::string_view name) { return key_of(name, split).has_value(); },
-        [&](std::string_view name, std::string_view bytes) { files.emplace(*key_of(name, split), bytes); });
+        path,
+        [&](std::string_view name) {
+          const bool is_wanted = key_of(name, split).has_value();
+          if (!is_wanted) leave_out_of_classes(name, split, left_out);
+          return is_wanted;
+        },
+        [&](std::string_view name, std::string_view bytes) {
+          if (files.insert_or_assign(*key_of(name, split), std::string(bytes)).second) return;
+          left_out.add("files that a later one of the same name replaces",
+                       fmt::format("the archive holds '{}' twice, and the last one counts", name));
+        });
   }
   return files;
 }
@@ -108,7 +129,7 @@ Cifar10Batch read_batches(Files& files, const fs::path& path, const std::vector<
 
 std::vector<std::string> read_class_names(const std::string& text) {
   std::vector<std::string> names;
-  std::istringstream lines(text);
+  std::istringstream lines{std::string(as_text(text, std::string(kMetaFile)))};
   for (std::string line; std::getline(lines, line);) {
     line.erase(line.find_last_not_of(" \r") + 1);
     if (!line.empty()) names.push_back(line);
@@ -119,7 +140,7 @@ std::vector<std::string> read_class_names(const std::string& text) {
 }
 
 // The pictures of class folders: the first of each class, then the second of each, so that any limit mixes the classes.
-Content read_pictures(const Files& files, const fs::path& path, const CommonOptions& options) {
+Cifar10Batch read_pictures(const Files& files, const fs::path& path, const CommonOptions& options, LeftOut& left_out) {
   struct Picture {
     int64_t place, label;
     const std::string *name, *bytes;
@@ -161,7 +182,6 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
   if (std::ranges::none_of(decoded, [](const Tensor& image) { return image.defined(); }))
     fail("{}: none of its {} {} pictures can be used; the first: {}", path.string(), n, options.split, problems[0]);
 
-  LeftOut left_out("cifar10:" + path.string());
   std::vector<Tensor> pixels;
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) {
@@ -173,34 +193,34 @@ Content read_pictures(const Files& files, const fs::path& path, const CommonOpti
       left_out.add(problems[i]);
     }
   }
-  left_out.finish();
-  Content content;
-  content.images = {at::stack(pixels), at::tensor(labels, at::kLong)};
-  content.skipped = left_out.count();
-  return content;
+  return {at::stack(pixels), at::tensor(labels, at::kLong)};
 }
 
 Content read_content(const Spec& spec, const CommonOptions& options) {
   if (spec.path.empty()) fail("data '{}' names no path: {}", spec.text(), kExpected);
   const fs::path path = spec.path;
   if (!fs::exists(path)) fail("data '{}': there is no '{}': {}", spec.text(), spec.path, kExpected);
-  Files files = read_files(path, options.split);
+  LeftOut left_out("cifar10:" + path.string());
+  Files files = read_files(path, options.split, left_out);
   const auto binary = batch_names(options.split, ".bin"), python = batch_names(options.split, "");
   const auto present = [&](const std::string& name) { return files.contains(name); };
   const bool is_binary = std::ranges::any_of(binary, present), is_python = std::ranges::any_of(python, present);
   const bool has_meta = files.contains(kMetaFile);
+  Content content;
   if (!is_binary && !is_python) {
     if (files.size() == has_meta)
       fail("data '{}': '{}' holds no {} images of CIFAR-10: {}", spec.text(), spec.path, options.split, kExpected);
-    return read_pictures(files, path, options);
+    content.images = read_pictures(files, path, options, left_out);
+  } else {
+    content.images = read_batches(files, path, is_binary ? binary : python, is_binary);
+    if (has_meta) content.classes = read_class_names(files.find(kMetaFile)->second);
+    if (options.limit > 0) {
+      content.images.pixels = content.images.pixels.slice(0, 0, options.limit).clone();
+      content.images.labels = content.images.labels.slice(0, 0, options.limit).clone();
+    }
   }
-  Content content;
-  content.images = read_batches(files, path, is_binary ? binary : python, is_binary);
-  if (has_meta) content.classes = read_class_names(files.find(kMetaFile)->second);
-  if (options.limit > 0) {
-    content.images.pixels = content.images.pixels.slice(0, 0, options.limit).clone();
-    content.images.labels = content.images.labels.slice(0, 0, options.limit).clone();
-  }
+  left_out.finish();
+  content.left_out = left_out.kinds();
   return content;
 }
 
@@ -240,7 +260,7 @@ class Cifar10 final : public Dataset {
   }
 
   std::vector<std::string> classes() const override { return content_.classes; }
-  int64_t skipped() const override { return content_.skipped; }
+  std::vector<LeftOut::Kind> left_out() const override { return content_.left_out; }
   std::string description() const override { return description_; }
 
  private:

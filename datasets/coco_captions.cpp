@@ -1,10 +1,10 @@
 #include "datasets/coco_captions.h"
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
+#include "core/json_file.h"
 #include "datasets/pictures.h"
 
 namespace uvic {
@@ -52,16 +52,34 @@ std::optional<Source> find_images(const FileTree& tree, const std::string& folde
   return contains(FileTree(tree.path() / *zip));
 }
 
+const json& list_of(const json& root, const char* key, const std::string& what) {
+  if (!root.is_object() || !root.contains(key) || !root[key].is_array()) fail("{}: there is no list \"{}\"", what, key);
+  return root[key];
+}
+
 // In the order of the image ids, the captions in that of theirs. Images without any caption are left out.
-std::vector<Picture> parse_captions(const std::string& text, const std::string& folder) {
-  const json root = json::parse(text);
+std::vector<Picture> parse_captions(const std::string& text, const std::string& file, const std::string& folder,
+                                    LeftOut& left_out) {
+  const std::string what = file + " is not a COCO captions file";
+  const json root = parse_json(text, what + ": it");
   std::map<int64_t, Picture> by_id;
-  for (const json& image : root.at("images"))
-    by_id[image.at("id").get<int64_t>()].name = folder + image.at("file_name").get<std::string>();
-  std::map<int64_t, std::map<int64_t, std::string>> captions;
-  for (const json& note : root.at("annotations"))
-    captions[note.at("image_id").get<int64_t>()][note.at("id").get<int64_t>()] =
-        clean_caption(note.at("caption").get<std::string>());
+  for (const json& image : list_of(root, "images", what)) {
+    const int64_t id = json_whole(image, "id", what, INT64_MIN);
+    const std::string name = folder + json_string(image, "file_name", what);
+    if (const auto [place, is_new] = by_id.emplace(id, Picture{name, -1, {}}); !is_new && place->second.name != name)
+      left_out.add("pictures with the id of another",
+                   fmt::format("{}: '{}' and '{}' have the same id {}, and the first counts", file, place->second.name,
+                               name, id));
+  }
+  std::map<int64_t, std::multimap<int64_t, std::string>> captions;  // equal ids stay in the order of the file
+  for (const json& note : list_of(root, "annotations", what)) {
+    const int64_t image = json_whole(note, "image_id", what, INT64_MIN);
+    std::string caption = clean_caption(json_string(note, "caption", what));
+    captions[image].emplace(json_whole(note, "id", what, INT64_MIN), std::move(caption));
+    if (!by_id.contains(image))
+      left_out.add("captions that belong to no picture",
+                   fmt::format("{}: a caption is of the image id {}, which no picture has", file, image));
+  }
   std::vector<Picture> pictures;
   for (auto& [id, picture] : by_id) {
     for (auto& [note_id, caption] : captions[id]) picture.captions.push_back(std::move(caption));
@@ -99,16 +117,14 @@ std::shared_ptr<const Dataset> open_coco(const Spec& spec, const CommonOptions& 
   const std::string folder = split + year;
   auto images = find_images(tree, folder);
   if (!images) fail("{} holds the captions of {} but no image folder {}/ (nor {}.zip)", what, folder, folder, folder);
-  std::vector<Picture> pictures;
-  try {
-    pictures = parse_captions(captions->tree.read(captions->name), images->name);
-  } catch (const json::exception& e) {
-    fail("{}: {} is not a COCO captions file: {}", what, captions->name, e.what());
-  }
+  LeftOut left_out(what);
+  std::vector<Picture> pictures = parse_captions(captions->tree.read(captions->name),
+                                                 fmt::format("{}: {}", what, captions->name), images->name, left_out);
   if (pictures.empty()) fail("{}: {} lists no captions", what, captions->name);
   if (options.limit > 0 && options.limit < static_cast<int64_t>(pictures.size())) pictures.resize(options.limit);
   const int64_t size = options.size > 0 ? options.size : kDefaultSize;
-  return std::make_shared<PictureSet>(what, std::move(images->tree), std::move(pictures), std::vector<std::string>(),
+  return std::make_shared<PictureSet>(std::move(left_out), std::move(images->tree), std::move(pictures),
+                                      std::vector<std::string>(),
                                       PictureConfig{.size = size, .strict = options.strict});
 }
 

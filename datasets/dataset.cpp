@@ -26,6 +26,12 @@ constexpr Entry<OpenDataset> kKinds[] = {
 
 }  // namespace
 
+int64_t Dataset::skipped() const {
+  int64_t count = 0;
+  for (const LeftOut::Kind& kind : left_out()) count += kind.count;
+  return count;
+}
+
 std::span<const Entry<OpenDataset>> dataset_kinds() {
   return kKinds;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/left_out.h"
 #include "core/registry.h"
 #include "core/tensor.h"
 #include "datasets/spec.h"
@@ -21,8 +22,9 @@ class Dataset {
   virtual int64_t label(int64_t) const { return -1; }                 // class id, -1: none
   virtual std::vector<std::string> captions(int64_t) const { return {}; }
   virtual std::vector<std::string> classes() const { return {}; }  // class names by id; empty: no classes
-  virtual int64_t skipped() const { return 0; }                    // files left out because they were corrupt
+  virtual std::vector<LeftOut::Kind> left_out() const { return {}; }  // what of its files is not used, and why
   virtual std::string description() const = 0;                     // one line for `data info`
+  int64_t skipped() const;                                         // how many files and lines left_out counts
 };
 
 // Opens the data set that a SPEC names. Error for a wrong path, an empty folder, a truncated archive, an unknown

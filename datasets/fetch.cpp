@@ -37,6 +37,8 @@ constexpr Entry<RemoteFiles> kFetchable[] = {
 };
 
 constexpr long kConnectSeconds = 30;
+constexpr long kMostRedirects = 10;
+constexpr int64_t kLongestErrorPage = 1 << 20;
 constexpr long kStallSeconds = 60;  // so long without a byte counts as a dropped connection
 
 // The file being written; locked, so that two processes do not write the same part.
@@ -86,8 +88,10 @@ struct Transfer {
   CURL* curl;
   PartFile& part;
   Progress& progress;
-  int disk_error = 0;  // errno
-  bool begun = false;
+  int64_t most;            // bytes of the file
+  int disk_error = 0;      // errno
+  int64_t error_page = 0;  // bytes
+  bool begun = false, too_long = false;
 };
 
 // Called by libcurl with bytes of the body; a result other than their number ends the transfer.
@@ -95,10 +99,21 @@ size_t receive(char* data, size_t, size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   long status = 0;
   curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 300) return count;  // an error page
+  if (status >= 300) {
+    transfer.error_page += static_cast<int64_t>(count);
+    return transfer.error_page > kLongestErrorPage ? 0 : count;
+  }
   // 206 is the range that was asked for; 200 is the whole file, from a server that knows no ranges.
   const bool whole = !std::exchange(transfer.begun, true) && status == 200 && transfer.part.size() > 0;
-  if ((whole && !transfer.part.clear()) || !transfer.part.append(data, count)) {
+  if (whole && !transfer.part.clear()) {
+    transfer.disk_error = errno;
+    return 0;
+  }
+  if (static_cast<int64_t>(count) > transfer.most - transfer.part.size()) {
+    transfer.too_long = true;
+    return 0;
+  }
+  if (!transfer.part.append(data, count)) {
     transfer.disk_error = errno;
     return 0;
   }
@@ -110,20 +125,26 @@ struct Outcome {
   CURLcode code;
   long status;
   std::string message;
+  bool too_long;
+  int64_t stated;  // bytes of the whole file, -1 if the server does not say
 };
 
-// One request for what is missing of the part.
-Outcome request_rest(const std::string& url, PartFile& part, const fs::path& path, Progress& progress) {
+// One request for what is missing of the part, which never grows beyond `most` bytes.
+Outcome request_rest(const std::string& url, int64_t most, PartFile& part, const fs::path& path, Progress& progress) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   TORCH_CHECK(ready == CURLE_OK, "libcurl: ", curl_easy_strerror(ready));
   const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
   CURL* curl = handle.get();
   TORCH_CHECK(curl != nullptr, "libcurl does not start");
-  Transfer transfer{curl, part, progress};
+  Transfer transfer{.curl = curl, .part = part, .progress = progress, .most = most};
   char message[CURL_ERROR_SIZE] = "";
-  const std::string range = std::to_string(part.size()) + '-';
+  const int64_t begin = part.size();
+  const std::string range = std::to_string(begin) + '-';
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kMostRedirects);
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, url.starts_with("https:") ? "https" : "http,https");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "uvic/" UVIC_VERSION);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
@@ -133,9 +154,12 @@ Outcome request_rest(const std::string& url, PartFile& part, const fs::path& pat
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
   if (part.size() > 0) curl_easy_setopt(curl, CURLOPT_RANGE, range.c_str());
-  Outcome outcome{curl_easy_perform(curl), 0, ""};
+  Outcome outcome{curl_easy_perform(curl), 0, "", transfer.too_long, -1};
   if (transfer.disk_error != 0) fail("cannot write '{}': {}", path.string(), std::strerror(transfer.disk_error));
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &outcome.status);
+  curl_off_t length = -1;
+  curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (length >= 0) outcome.stated = length + (outcome.status == 206 ? begin : 0);
   outcome.message = message[0] != 0 ? message : curl_easy_strerror(outcome.code);
   return outcome;
 }
@@ -153,9 +177,16 @@ void download(const std::string& url, const RemoteFile& file, const fs::path& pa
   Progress progress("downloading " + url, file.size / 1000, "kB", part.size() / 1000);
   while (part.size() < file.size) {
     const int64_t before = part.size();
-    const Outcome outcome = request_rest(url, part, path, progress);
+    const Outcome outcome = request_rest(url, file.size, part, path, progress);
     if (outcome.status == 416 && before > 0 && part.clear()) continue;  // the server's file ends before our part does
-    if (outcome.code == CURLE_OK && outcome.status >= 300) fail("{}: the server answers {}", url, outcome.status);
+    if (outcome.too_long) {
+      fs::remove(path);
+      fail("{} came with {}: removed; the server has another file of that name", url,
+           outcome.stated > file.size ? fmt::format("{} bytes instead of {}", outcome.stated, file.size)
+                                      : fmt::format("more than {} bytes", file.size));
+    }
+    if ((outcome.code == CURLE_OK || outcome.code == CURLE_WRITE_ERROR) && outcome.status >= 300)
+      fail("{}: the server answers {}", url, outcome.status);
     if (outcome.code == CURLE_OK) break;
     if (is_dropped_connection(outcome.code) && part.size() > before) continue;
     fail("cannot download {}: {}{}", url, outcome.message,
@@ -186,6 +217,8 @@ fs::path fetch_file(const RemoteFile& file, const fs::path& folder, const std::s
   while (base.ends_with('/')) base.pop_back();
   const std::string url = base + '/' + name;
   const fs::path path = folder / name, part = folder / (name + ".part");
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    fail("cannot download {}: expected an address that begins with http:// or https://", url);
 
   std::error_code error;
   fs::create_directories(folder, error);

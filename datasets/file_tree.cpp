@@ -65,6 +65,8 @@ FileTree::FileTree(fs::path path) : path_(std::move(path)), is_archive_(false) {
   }
   std::erase_if(names_, is_hidden);
   std::sort(names_.begin(), names_.end());
+  for (size_t i = 1; i < names_.size(); ++i)
+    if (names_[i] == names_[i - 1]) ++replaced_[names_[i]];
   names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
 }
 
@@ -82,14 +84,18 @@ void FileTree::read(std::span<const std::string> wanted,
   }
   std::unordered_map<std::string, size_t> index;
   for (size_t i = 0; i < wanted.size(); ++i) index.emplace(wanted[i], i);
+  auto to_replace = replaced_;
+  const auto is_last = [&](const std::string& name) {
+    const auto earlier = to_replace.find(name);
+    return earlier == to_replace.end() || earlier->second-- == 0;
+  };
   for_each_in_archive(
-      path_, [&](std::string_view name) { return index.contains(normal(name)); },
-      [&](std::string_view name, std::string_view bytes) {
-        const auto found = index.find(normal(name));
-        if (found == index.end()) return;  // the archive holds two files of that name: the first counts
-        visit(found->second, bytes);
-        index.erase(found);
-      });
+      path_,
+      [&](std::string_view entry) {
+        const std::string name = normal(entry);
+        return index.contains(name) && is_last(name);
+      },
+      [&](std::string_view name, std::string_view bytes) { visit(index.at(normal(name)), bytes); });
 }
 
 std::string FileTree::read(const std::string& name) const {

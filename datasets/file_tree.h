@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ class FileTree {
   // Relative names with '/', sorted. Hidden files (and macOS's __MACOSX) are left out.
   const std::vector<std::string>& names() const { return names_; }
   bool has(const std::string& name) const;
+  // How many files of an archive a later one of the same name replaces, as unpacking it would; by name.
+  const std::map<std::string, int64_t>& replaced() const { return replaced_; }
 
   // Calls `visit(i, bytes)` once for each i with the contents of wanted[i]; an archive is read once, in its own order,
   // and not at all if nothing is wanted. Names that do not exist are left out.
@@ -32,6 +35,7 @@ class FileTree {
   std::filesystem::path path_;
   bool is_archive_;
   std::vector<std::string> names_;
+  std::map<std::string, int64_t> replaced_;
 };
 
 // "a/b/c.png" -> "a/b/", "c.png" -> ""

@@ -19,9 +19,11 @@ namespace uvic {
 // Order: sorted by path. Corrupt images are left out with a warning and counted, or an Error if `strict`.
 std::shared_ptr<const Dataset> open_folder(const Spec& spec, const CommonOptions& options);
 
-// Captions of those images in `files` that have some, by name: from metadata.jsonl ({"file_name": ..., "text": a string
-// or a list of them}), else from NAME.txt beside NAME.png, one caption a line.
+// Captions of those images in `files` that have some, by name: from metadata.jsonl ({"file_name": ..., "text" or, if
+// there is none, "caption": a string or a list of them}), else from NAME.txt beside NAME.png, one caption a line.
+// Counts lines and texts that belong to no picture. Error for what is not UTF-8.
 std::unordered_map<std::string, std::vector<std::string>> captions_beside(const FileTree& files,
-                                                                          const std::vector<std::string>& images);
+                                                                          const std::vector<std::string>& images,
+                                                                          LeftOut& left_out);
 
 }  // namespace uvic

@@ -2,8 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json_file.h"
@@ -23,11 +21,19 @@ struct Shard {
 Captions parse_captions(const TensorFile& file, const std::string& name) {
   const auto found = file.metadata.find(kCaptions);
   if (found == file.metadata.end()) fail("{} is no shard of latents: it has no captions in its metadata", name);
-  try {
-    return nlohmann::json::parse(found->second).get<Captions>();
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: the captions in its metadata are damaged", name);
+  Captions captions;
+  const std::string what = name + ": the list of captions in its metadata";
+  const nlohmann::json json = parse_json(found->second, what);
+  if (!json.is_array()) fail("{} is damaged", what);
+  for (const nlohmann::json& of_image : json) {
+    if (!of_image.is_array()) fail("{} is damaged", what);
+    captions.emplace_back();
+    for (const nlohmann::json& caption : of_image) {
+      if (!caption.is_string()) fail("{} is damaged", what);
+      captions.back().push_back(caption);
+    }
   }
+  return captions;
 }
 
 Tensor float_tensor(const TensorFile& file, const char* key, int64_t dims, const std::string& name) {
@@ -120,22 +126,21 @@ fs::path null_context_file(const fs::path& folder) {
 LatentIndex read_latent_index(const fs::path& folder) {
   const fs::path file = folder / kIndex;
   const nlohmann::json json = read_json(file, "index of latents");
+  const std::string what = fmt::format("the index of latents {}", file.string());
+  if (const std::string format = json_string(json, "format", what); format != kFormat)
+    fail("{}: its format is {}, expected \"{}\"", file.string(), format, kFormat);
   LatentIndex index;
-  try {
-    if (json.at("format") != kFormat)
-      fail("{}: its format is {}, expected \"{}\"", file.string(), json.at("format").dump(), kFormat);
-    json.at("data").get_to(index.data);
-    json.at("captions").get_to(index.captions);
-    json.at("autoencoder").get_to(index.autoencoder);
-    json.at("text").get_to(index.text);
-    if (!json.at("scale").is_null()) index.scale = json.at("scale").get<double>();
-    json.at("images").get_to(index.images);
-    json.at("shard_images").get_to(index.shard_images);
-    for (const auto& shard : json.at("shards")) index.shards.push_back(shard.at("sha256"));
-  } catch (const nlohmann::json::exception& error) {
-    fail("{} is no index of latents: {}", file.string(), error.what());
-  }
-  if (index.images < 1 || index.shard_images < 1 || std::ssize(index.shards) > index.shard_count())
+  index.data = json_string(json, "data", what);
+  index.captions = json_string(json, "captions", what);
+  index.autoencoder = json_string(json, "autoencoder", what);
+  index.text = json_string(json, "text", what);
+  if (!json.contains("scale") || !json["scale"].is_null()) index.scale = json_number(json, "scale", what);
+  constexpr int64_t kMost = int64_t{1} << 40;
+  index.images = json_whole(json, "images", what, 1, kMost);
+  index.shard_images = json_whole(json, "shard_images", what, 1, kMost);
+  if (!json.contains("shards") || !json["shards"].is_array()) fail("{} has no list of \"shards\"", what);
+  for (const nlohmann::json& shard : json["shards"]) index.shards.push_back(json_string(shard, "sha256", what));
+  if (std::ssize(index.shards) > index.shard_count())
     fail("{} is damaged: {} shards of {} images for {} images", file.string(), index.shards.size(), index.shard_images,
          index.images);
   return index;

@@ -20,9 +20,10 @@ constexpr int64_t kLargestAsIs = 4096;  // side of pictures that are not resized
 
 }  // namespace
 
-PictureSet::PictureSet(std::string what, FileTree files, std::vector<Picture> pictures,
+PictureSet::PictureSet(LeftOut left_out, FileTree files, std::vector<Picture> pictures,
                        std::vector<std::string> classes, const PictureConfig& config)
-    : what_(std::move(what)),
+    : left_out_(std::move(left_out)),
+      what_(left_out_.what()),
       files_(std::move(files)),
       pictures_(std::move(pictures)),
       classes_(std::move(classes)),
@@ -30,9 +31,9 @@ PictureSet::PictureSet(std::string what, FileTree files, std::vector<Picture> pi
       size_(config.size) {
   const std::vector<bool> good = load(config);
   const auto total = static_cast<int64_t>(good.size());
-  skipped_ = std::count(good.begin(), good.end(), false);
-  if (skipped_ == 0) return;
-  if (skipped_ == total) fail("{}: none of its {} images can be read", what_, total);
+  const int64_t bad = std::count(good.begin(), good.end(), false);
+  if (bad == 0) return;
+  if (bad == total) fail("{}: none of its {} images can be read", what_, total);
 
   std::vector<int64_t> kept;
   for (int64_t i = 0; i < total; ++i) {
@@ -68,10 +69,9 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
   std::vector<std::string> names;
   for (const Picture& picture : pictures_) names.push_back(picture.name);
   std::vector<bool> good(total, false);
-  LeftOut left_out(what_);
   const auto refuse = [&](const std::string& problem) {
     if (config.strict) fail("{}: {}", what_, problem);
-    left_out.add(problem);
+    left_out_.add(problem);
   };
   for (const std::string& name : names)
     if (!files_.has(name)) refuse(fmt::format("'{}' is missing", name));
@@ -130,7 +130,7 @@ std::vector<bool> PictureSet::load(const PictureConfig& config) {
     if (files.size() >= most() || bytes_held > kBytesAtOnce) decode();
   });
   decode();
-  left_out.finish();
+  left_out_.finish();
   return good;
 }
 
@@ -158,6 +158,34 @@ std::string PictureSet::description() const {
   return fmt::format("{}: {} images of {} x {}{}{}", what_, size(), size_, size_,
                      classes_.empty() ? "" : fmt::format(", {} classes", classes_.size()),
                      captioned ? ", captions" : "");
+}
+
+void leave_out_other_file(const std::string& name, LeftOut& left_out) {
+  const std::filesystem::path path(name);
+  if (has_image_extension(path) || path.filename() == "metadata.jsonl" || has_text_extension(path)) return;
+  if (has_foreign_image_extension(path))
+    left_out.add("pictures in a format that is not read",
+                 fmt::format("'{}' is a picture in a format that uvic does not read", name));
+  else if (!path.has_extension())
+    left_out.add("files without an ending", fmt::format("'{}' has no ending that says what it is", name));
+  else
+    left_out.add("files that are neither pictures nor captions",
+                 fmt::format("'{}' is neither a picture nor captions", name));
+}
+
+void leave_out_other_files(const FileTree& files, std::string_view root, LeftOut& left_out) {
+  for (const std::string& name : files.names())
+    if (name.starts_with(root)) leave_out_other_file(name, left_out);
+  for (const auto& [name, count] : files.replaced())
+    for (int64_t i = 0; i < count && name.starts_with(root); ++i)
+      left_out.add("files that a later one of the same name replaces",
+                   fmt::format("the archive holds '{}' twice, and the last one counts", name));
+}
+
+bool has_text_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".txt";
 }
 
 std::string clean_caption(std::string_view text) {

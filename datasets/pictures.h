@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/left_out.h"
 #include "datasets/dataset.h"
 #include "datasets/file_tree.h"
 
@@ -26,8 +27,8 @@ struct PictureConfig {
 // is no going back, they stay in memory as one uint8 tensor; otherwise each is read again whenever it is asked for.
 class PictureSet : public Dataset {
  public:
-  // `what` names the data set in messages.
-  PictureSet(std::string what, FileTree files, std::vector<Picture> pictures, std::vector<std::string> classes,
+  // `left_out` names the data set in messages, and may have counted what is no picture.
+  PictureSet(LeftOut left_out, FileTree files, std::vector<Picture> pictures, std::vector<std::string> classes,
              const PictureConfig& config);
 
   int64_t size() const override { return static_cast<int64_t>(pictures_.size()); }
@@ -36,7 +37,7 @@ class PictureSet : public Dataset {
   int64_t label(int64_t index) const override { return pictures_.at(index).label; }
   std::vector<std::string> captions(int64_t index) const override { return pictures_.at(index).captions; }
   std::vector<std::string> classes() const override { return classes_; }
-  int64_t skipped() const override { return skipped_; }
+  std::vector<LeftOut::Kind> left_out() const override { return left_out_.kinds(); }
   std::string description() const override;
 
  private:
@@ -44,15 +45,22 @@ class PictureSet : public Dataset {
   void set_size(int64_t height, int64_t width, const std::string& name);
   std::vector<bool> load(const PictureConfig& config);  // which pictures are good
 
+  LeftOut left_out_;
   std::string what_;
   FileTree files_;
   std::vector<Picture> pictures_;
   std::vector<std::string> classes_;
   bool crop_;
-  int64_t size_, skipped_ = 0;
+  int64_t size_;
   Tensor stored_;  // [n, 3, size, size] uint8; undefined: not kept in memory
 };
 
+// Counts a file that is neither a picture that can be read nor captions.
+void leave_out_other_file(const std::string& name, LeftOut& left_out);
+// All of them below `root` ("" or a folder with '/'), and what an archive holds twice.
+void leave_out_other_files(const FileTree& files, std::string_view root, LeftOut& left_out);
+
+bool has_text_extension(const std::filesystem::path& path);  // .txt, in capitals too
 std::string clean_caption(std::string_view text);  // without the white space around it
 
 }  // namespace uvic

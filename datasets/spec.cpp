@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -17,6 +18,8 @@ constexpr int64_t kMaxSize = 4096;
 }  // namespace
 
 Spec Spec::parse(const std::string& text) {
+  // It stands in configs and indexes, which are UTF-8.
+  if (!is_utf8(text)) fail("data '{}' is not UTF-8: rename the file or folder, or make a link to it", visible(text));
   Spec spec;
   const size_t question = text.find('?');
   const std::string place = text.substr(0, question);

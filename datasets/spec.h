@@ -15,8 +15,9 @@ struct Spec {
   std::string path;  // "" for `shapes`
   std::map<std::string, std::string> options;
 
-  static Spec parse(const std::string& text);  // Error names the faulty part and shows an example
-  std::string text() const;                    // parse(text()) gives the same Spec
+  // Error names the faulty part and shows an example, or says that the text is not UTF-8.
+  static Spec parse(const std::string& text);
+  std::string text() const;  // parse(text()) gives the same Spec
 
   // The option, or `fallback`. Error when it is no number (true, false), naming the option.
   std::string get(const std::string& name, const std::string& fallback) const;

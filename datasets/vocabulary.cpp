@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/error.h"
@@ -80,10 +81,10 @@ std::string Vocabulary::to_text() const {
 
 Vocabulary::Encoded Vocabulary::encode(std::string_view text, int64_t length) const {
   Encoded encoded;
+  std::unordered_set<std::string> seen;
   for (const auto& word : split(text)) {
     const auto found = ids_.find(word);
-    if (found == ids_.end() && std::ranges::find(encoded.unknown, word) == encoded.unknown.end())
-      encoded.unknown.push_back(word);
+    if (found == ids_.end() && seen.insert(word).second) encoded.unknown.push_back(word);
     if (static_cast<int64_t>(encoded.ids.size()) < length)
       encoded.ids.push_back(found == ids_.end() ? kUnknown : found->second);
     else

@@ -6,6 +6,7 @@
 #include "core/files.h"
 #include "core/gzip.h"
 #include "core/json_file.h"
+#include "core/text_file.h"
 #include "encoders/byte_letters.h"
 #include "encoders/byte_pairs.h"
 
@@ -41,7 +42,7 @@ BytePairs read_two_files(const fs::path& folder) {
   BytePairs pairs;
   const fs::path vocabulary = folder / kVocabulary, merges = folder / kMerges;
   pairs.vocabulary = read_token_ids(read_json(vocabulary, "vocabulary"), vocabulary.string());
-  read_merges(read_file(merges, "merges"), merges.string(), -1, pairs);
+  read_merges(read_text(merges, "merges"), merges.string(), -1, pairs);
   return pairs;
 }
 
@@ -70,7 +71,8 @@ BytePairs read_tokenizer_json(const fs::path& file) {
 // The ids follow from the order: the bytes, the bytes at the end of a word, the merges, the two special tokens.
 BytePairs read_openai(const fs::path& file) {
   BytePairs pairs;
-  read_merges(read_gzip(file, "merges", kMaxOpenAiBytes), file.string(), kClipMerges, pairs);
+  read_merges(std::string(as_text(read_gzip(file, "merges", kMaxOpenAiBytes), file.string())), file.string(),
+              kClipMerges, pairs);
   if (pairs.merges.size() < kClipMerges)
     fail("{} has only {} merges, CLIP needs {}", file.string(), pairs.merges.size(), kClipMerges);
   const auto add = [&](const std::string& token) {

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "encoders/mojibake.h"
+#include "encoders/normal_form.h"
 #include "encoders/utf8.h"
 
 namespace uvic {
@@ -74,6 +75,37 @@ UnicodeString unescape_html(const UnicodeString& text) {
   return out.append(text, done, text.length() - done);
 }
 
+// Puts a character in the place of the entity that ends where `out` does, if there is one.
+bool unescape_end(UnicodeString& out) {
+  constexpr int32_t kLongestName = 24;
+  const auto is_of_a_name = [](char16_t c) {
+    return (c >= u'0' && c <= u'9') || (c >= u'A' && c <= u'Z') || (c >= u'a' && c <= u'z');
+  };
+  const int32_t end = out.length() - 1;
+  int32_t begin = end;
+  while (begin > 0 && end - begin < kLongestName && is_of_a_name(out[begin - 1])) --begin;
+  if (begin == end) return false;
+  if (begin > 0 && out[begin - 1] == u'#') --begin;
+  if (begin == 0 || out[begin - 1] != u'&') return false;
+  std::string name;
+  out.tempSubStringBetween(begin, end).toUTF8String(name);
+  const UChar32 c = entity(name);
+  if (c < 0) return false;
+  out.truncate(begin - 1);
+  out.append(c);
+  return true;
+}
+
+// Until nothing is left to undo, in one go: what an entity stands for may be part of another.
+UnicodeString unescape_all_html(const UnicodeString& text) {
+  UnicodeString out;
+  for (int32_t at = 0; at < text.length(); ++at) {
+    out.append(text[at]);
+    while (out.endsWith(u';') && unescape_end(out)) continue;
+  }
+  return out;
+}
+
 bool is_ligature(UChar32 c) {
   return c == 0x132 || c == 0x133 || c == 0x149 || (c >= 0x1C4 && c <= 0x1CC) || (c >= 0x1F1 && c <= 0x1F3) ||
          (c >= 0xFB00 && c <= 0xFB06);
@@ -117,18 +149,23 @@ UnicodeString remove_terminal_escapes(const UnicodeString& text) {
   return without;
 }
 
+// What people write needs two or three passes. More are a chain ("&amp;amp;amp;...") in which each undoes one link:
+// those of HTML are then undone at once, others are given up.
+constexpr int kPlainPasses = 8, kMostPasses = 12;
+
 UnicodeString fix_text(UnicodeString text) {
   Status status;
-  const icu::Normalizer2& compose = *icu::Normalizer2::getNFCInstance(status);
   const icu::Normalizer2& compatible = *icu::Normalizer2::getNFKCInstance(status);
   status.check();
   const bool may_be_html = text.indexOf(u'<') < 0;
-  while (true) {
-    UnicodeString fixed = repair_mojibake(may_be_html ? unescape_html(text) : text);
-    fixed = compose.normalize(fix_characters(remove_terminal_escapes(fixed), compatible), status);
-    if (fixed == text) return fixed;
-    text = fixed;
+  for (int pass = 0; pass < kMostPasses; ++pass) {
+    const UnicodeString before = text;
+    if (may_be_html) text = pass < kPlainPasses ? unescape_html(text) : unescape_all_html(text);
+    text = repair_mojibake(text);
+    text = composed(fix_characters(remove_terminal_escapes(text), compatible));
+    if (text == before) break;
   }
+  return text;
 }
 
 UnicodeString single_spaces(const UnicodeString& text) {

@@ -22,6 +22,8 @@ int to_byte(UChar32 c) {
   return found == std::end(kWindows1252) ? -1 : 0x80 + static_cast<int>(found - std::begin(kWindows1252));
 }
 
+constexpr int kFirstLead = 0xC2;  // the least byte with which a sequence of UTF-8 begins, but for ASCII
+
 // Characters that ordinary text has behind an accented letter: quotes, dashes, signs such as ™ and €, a no-break space.
 bool may_follow_a_letter(UChar32 c) {
   return icu::UnicodeString(u"€‚„…‘’“”•–—™›\u00A0¡¢£¥©«®°´·»¿").indexOf(c) >= 0;
@@ -66,6 +68,10 @@ Run decode_run(const icu::UnicodeString& text, int32_t begin) {
 icu::UnicodeString repair_once(const icu::UnicodeString& text) {
   icu::UnicodeString repaired;
   for (int32_t at = 0; at < text.length();) {
+    if (to_byte(text.charAt(at)) < kFirstLead) {
+      repaired.append(text.charAt(at++));
+      continue;
+    }
     const Run run = decode_run(text, at);
     if (run.misread) {
       repaired.append(run.decoded);
@@ -80,12 +86,15 @@ icu::UnicodeString repair_once(const icu::UnicodeString& text) {
 }  // namespace
 
 icu::UnicodeString repair_mojibake(const icu::UnicodeString& text) {
-  icu::UnicodeString before = text, after = repair_once(before);
-  while (after != before) {
-    before = after;
-    after = repair_once(before);
+  // Each misreading doubles a text. More passes are a chain ("Ãƒƒƒƒ...") in which each undoes one letter.
+  constexpr int kMostPasses = 8;
+  icu::UnicodeString repaired = text;
+  for (int pass = 0; pass < kMostPasses; ++pass) {
+    const icu::UnicodeString before = repaired;
+    repaired = repair_once(before);
+    if (repaired == before) break;
   }
-  return after;
+  return repaired;
 }
 
 UChar32 from_windows_1252(unsigned char byte) {

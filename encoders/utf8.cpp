@@ -7,6 +7,7 @@
 namespace uvic {
 
 icu::UnicodeString from_utf8(std::string_view utf8) {
+  if (utf8.size() > INT32_MAX / 2) fail("a text of {} bytes is too long", utf8.size());
   icu::UnicodeString text;
   const auto size = static_cast<int32_t>(utf8.size());
   for (int32_t at = 0; at < size;) {

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json_file.h"
+#include "core/text_file.h"
 #include "encoders/word_pieces.h"
 
 namespace uvic {
@@ -28,7 +29,7 @@ void expect_uncased(const json& settings, const std::string& file) {
 
 std::vector<std::string> read_lines(const fs::path& file) {
   std::vector<std::string> tokens;
-  std::istringstream lines(read_file(file, "vocabulary"));
+  std::istringstream lines(read_text(file, "vocabulary"));
   for (std::string line; std::getline(lines, line);) {
     if (line.ends_with('\r')) line.pop_back();
     tokens.push_back(line);

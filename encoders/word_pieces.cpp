@@ -1,11 +1,13 @@
 #include "encoders/word_pieces.h"
 
 #include <c10/util/Exception.h>
-#include <unicode/normalizer2.h>
 #include <unicode/regex.h>
 #include <unicode/uchar.h>
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "encoders/normal_form.h"
 #include "encoders/utf8.h"
 
 namespace uvic {
@@ -33,9 +35,7 @@ bool is_removed(UChar32 c) {
 
 // Words in lower case without accents; each punctuation mark and each ideograph is one.
 std::vector<UnicodeString> split(const UnicodeString& text) {
-  UErrorCode status = U_ZERO_ERROR;
-  const UnicodeString letters = icu::Normalizer2::getNFDInstance(status)->normalize(text, status);
-  TORCH_CHECK(U_SUCCESS(status), "ICU: ", u_errorName(status));
+  const UnicodeString letters = decomposed(text);
   std::vector<UnicodeString> words;
   bool inside = false;
   for (int32_t at = 0; at < letters.length(); at = letters.moveIndex32(at, 1)) {
@@ -58,8 +58,10 @@ int64_t special(const TokenIds& ids, const char* token, const std::string& origi
 }  // namespace
 
 WordPieces::WordPieces(std::vector<std::string> tokens, const std::string& origin) : tokens_(std::move(tokens)) {
-  for (size_t id = 0; id < tokens_.size(); ++id)
+  for (size_t id = 0; id < tokens_.size(); ++id) {
     if (!ids_.emplace(tokens_[id], id).second) fail("{} has the token '{}' twice", origin, tokens_[id]);
+    longest_ = std::max(longest_, tokens_[id].size());
+  }
   pad_ = special(ids_, "[PAD]", origin);
   unknown_ = special(ids_, "[UNK]", origin);
   start_ = special(ids_, "[CLS]", origin);
@@ -71,7 +73,7 @@ void WordPieces::append(const std::string& word, std::vector<int64_t>& ids) cons
   const size_t before = ids.size();
   for (size_t begin = 0, end = 0; begin < word.size(); begin = end) {
     auto found = ids_.end();
-    for (end = word.size(); end > begin; --end)
+    for (end = std::min(word.size(), begin + longest_); end > begin; --end)
       if (found = ids_.find((begin > 0 ? "##" : "") + word.substr(begin, end - begin)); found != ids_.end()) break;
     if (found == ids_.end()) {
       ids.resize(before);

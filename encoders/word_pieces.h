@@ -25,6 +25,7 @@ class WordPieces {
 
   std::vector<std::string> tokens_;
   TokenIds ids_;
+  size_t longest_ = 0;  // bytes of a token
   int64_t pad_, unknown_, start_, end_;
 };
 

@@ -95,15 +95,38 @@ TEST(Coco, LeavesOutMissingAndCorruptImagesUnlessStrict) {
   expect_mentions(error_of([&] { open(folder.path(), "?strict=true"); }), {"7.jpg"});
 }
 
+TEST(Coco, KeepsCaptionsOfEqualIdsAndCountsThoseOfNoPicture) {
+  const TemporaryFolder folder;
+  folder.put("train2014/7.jpg", picture(1));
+  folder.put("annotations/captions_train2014.json", R"({"images": [{"id": 7, "file_name": "7.jpg"},
+      {"id": 7, "file_name": "8.jpg"}, {"id": 7, "file_name": "7.jpg"}],
+      "annotations": [{"id": 2, "image_id": 7, "caption": "one"}, {"id": 2, "image_id": 7, "caption": "two"},
+                      {"id": 2, "image_id": 9, "caption": "of no picture"},
+                      {"id": 2, "image_id": 7, "caption": "three"}, {"id": 1, "image_id": 7, "caption": "first"}]})");
+  ::testing::internal::CaptureStderr();
+  const auto data = open(folder.path());
+  expect_mentions(::testing::internal::GetCapturedStderr(), {"image id 9", "8.jpg"});
+  ASSERT_EQ(data->size(), 1);
+  EXPECT_EQ(data->captions(0), (Strings{"first", "one", "two", "three"}));
+  EXPECT_EQ(data->skipped(), 2);
+}
+
 TEST(Coco, SaysWhatIsMissing) {
   const TemporaryFolder folder;
   expect_mentions(error_of([&] { open(folder.path()); }), {"captions_train", "uvic data fetch mscoco"});
   folder.put("annotations/captions_train2014.json", kCaptions);
   expect_mentions(error_of([&] { open(folder.path()); }), {"no image folder train2014/"});
   folder.put("train2014/7.jpg", picture(1));
-  for (const char* json : {"{\"images\": [", "{\"images\": []}", "[1]"}) {
+  const std::string deep(1'000'000, '[');
+  for (const char* json :
+       {"{\"images\": [", "{\"images\": []}", "[1]", deep.c_str(), R"({"images": [1], "annotations": []})",
+        R"({"images": [{"id": 1e300, "file_name": "7.jpg"}], "annotations": []})",
+        R"({"images": [{"id": 1, "file_name": 7}], "annotations": []})",
+        R"({"images": [], "annotations": [{"id": 1, "image_id": 1, "caption": null}]})"}) {
     folder.put("annotations/captions_train2014.json", json);
-    expect_mentions(error_of([&] { open(folder.path()); }), {"captions_train2014.json", "not a COCO captions file"});
+    const std::string message = error_of([&] { open(folder.path()); });
+    expect_mentions(message, {"captions_train2014.json", "not a COCO captions file"});
+    EXPECT_EQ(message.find("json.exception"), std::string::npos) << message;
   }
   folder.put("annotations/captions_train2014.json", "{\"images\": [], \"annotations\": []}");
   expect_mentions(error_of([&] { open(folder.path()); }), {"lists no captions"});

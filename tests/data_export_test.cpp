@@ -46,6 +46,9 @@ TEST(DataExport, FolderReadsItBackInOrder) {
   ASSERT_TRUE(export_all(data, folder / "out"));
   const auto back = open_dataset("folder:" + (folder / "out").string());
   ASSERT_EQ(back->size(), data.size());
+  EXPECT_EQ(back->skipped(), 0);
+  ASSERT_TRUE(export_all(Numbered(2, {}, false), folder / "bare"));
+  EXPECT_EQ(open_dataset("folder:" + (folder / "bare").string())->skipped(), 0);
   for (const int64_t i : {0, 1, 255, 256, 299}) {
     EXPECT_TRUE(at::equal(back->images({&i, 1}), data.images({&i, 1}))) << i;
     EXPECT_EQ(back->captions(i), data.captions(i));

@@ -22,6 +22,10 @@ class Server {
   struct Behaviour {
     bool ranges = true;
     int64_t drop_after = -1;  // close every connection after so many bytes of the body
+    int64_t endless = 0;      // send the body so many times, and state no length
+    std::string redirect;     // answer with this place in place of the body
+    int redirects = 1 << 30;  // so many times
+    std::string status = "";  // in place of 200, with the body as it is
   };
 
   Server(std::string body, Behaviour behaviour) : body_(std::move(body)), behaviour_(behaviour) {
@@ -46,6 +50,8 @@ class Server {
   }
 
   std::string url() const { return fmt::format("http://127.0.0.1:{}/files", port_); }
+
+  int64_t sent() const { return sent_; }  // of an endless body
 
   std::vector<std::string> ranges() const {  // that were asked for, "" for none
     const std::lock_guard lock(mutex_);
@@ -77,6 +83,18 @@ class Server {
     const auto total = static_cast<int64_t>(body_.size());
     const int64_t start = behaviour_.ranges && !range.empty() ? std::stoll(range) : 0;
     std::string head, body;
+    if (behaviour_.endless > 0 || !behaviour_.status.empty()) {
+      send_all(client, fmt::format("HTTP/1.1 {}\r\nConnection: close\r\n\r\n",
+                                   behaviour_.status.empty() ? "200 OK" : behaviour_.status));
+      for (int64_t i = 0; i < behaviour_.endless && send_all(client, body_); ++i) sent_ += std::ssize(body_);
+      return;
+    }
+    if (!behaviour_.redirect.empty() && behaviour_.redirects-- > 0) {
+      send_all(client,
+               fmt::format("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                           behaviour_.redirect));
+      return;
+    }
     if (!request.starts_with("GET /files/data.bin ")) {
       head = "HTTP/1.1 404 Not Found\r\n";
       body = "no such file";
@@ -90,12 +108,16 @@ class Server {
     }
     head += fmt::format("Content-Length: {}\r\nConnection: close\r\n\r\n", body.size());
     if (behaviour_.drop_after >= 0) body.resize(std::min<size_t>(body.size(), behaviour_.drop_after));
-    head += body;
-    for (size_t sent = 0; sent < head.size();) {
-      const ssize_t count = ::send(client, head.data() + sent, head.size() - sent, MSG_NOSIGNAL);
-      if (count <= 0) return;
+    send_all(client, head + body);
+  }
+
+  static bool send_all(int client, const std::string& bytes) {
+    for (size_t sent = 0; sent < bytes.size();) {
+      const ssize_t count = ::send(client, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (count <= 0) return false;
       sent += count;
     }
+    return true;
   }
 
   std::string body_;
@@ -103,6 +125,7 @@ class Server {
   int listener_ = -1, port_ = 0;
   mutable std::mutex mutex_;
   std::vector<std::string> ranges_;
+  std::atomic<int64_t> sent_ = 0;
   std::thread thread_;
 };
 
@@ -203,6 +226,49 @@ TEST_F(Fetch, RefusesAFileOfAnotherSize) {
   put_part(body_.substr(0, 70000));  // more than the server has: its answer is 416
   expect_mentions(error_of([&] { fetch_from(shorter); }), {"5000 bytes instead of 100000"});
   expect_mentions(error_of([&] { fetch_from(longer); }), {"200000 bytes instead of 100000"});
+  EXPECT_FALSE(fs::exists(target()));
+}
+
+TEST_F(Fetch, WritesNoMoreThanTheFileHas) {
+  const Server server(body_, {.endless = 500});
+  put_part(body_.substr(0, 70000));
+  expect_mentions(error_of([&] { fetch_from(server); }), {"more than 100000 bytes", "removed"});
+  EXPECT_FALSE(fs::exists(part()));
+  EXPECT_FALSE(fs::exists(target()));
+  EXPECT_LT(server.sent(), 400 * std::ssize(body_));  // the rest is what the kernel buffers
+}
+
+TEST_F(Fetch, ReadsNoErrorPageWithoutEnd) {
+  const Server server(body_, {.endless = 500, .status = "500 Broken"});
+  expect_mentions(error_of([&] { fetch_from(server); }), {"the server answers 500"});
+  EXPECT_LT(server.sent(), 400 * std::ssize(body_));
+}
+
+TEST_F(Fetch, FollowsRedirectsToHttpAlone) {
+  const Server server(body_, {});
+  const Server near(body_, {.redirect = server.url() + "/data.bin"});
+  fetch_from(near);
+  EXPECT_EQ(read_file(target(), "download"), body_);
+  fs::remove(target());
+  const fs::path local = folder_.put("local", body_);
+  for (const std::string& place : {"file://" + local.string(), std::string("ftp://127.0.0.1/files/data.bin")}) {
+    const Server elsewhere(body_, {.redirect = place});
+    const std::string message = error_of([&] { fetch_from(elsewhere); });
+    expect_mentions(message, {"cannot download", "rotocol"});
+    EXPECT_FALSE(fs::exists(target())) << place;
+  }
+}
+
+TEST_F(Fetch, FollowsFewRedirects) {
+  const Server server(body_, {.redirect = "/files/data.bin", .redirects = 50});
+  expect_mentions(error_of([&] { fetch_from(server); }), {"cannot download", "redirects"});
+  EXPECT_EQ(server.ranges().size(), 11u);
+}
+
+TEST_F(Fetch, TakesAddressesOfHttpAlone) {
+  folder_.put("files/data.bin", body_);
+  const std::string local = "file://" + (folder_ / "files").string();
+  expect_mentions(error_of([&] { fetch_file(file_, folder_ / "new/folder", local); }), {local, "http://"});
   EXPECT_FALSE(fs::exists(target()));
 }
 

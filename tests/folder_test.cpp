@@ -124,10 +124,115 @@ TEST(Folder, ReadsCaptions) {
   expect_mentions(data->description(), {"captions"});
 }
 
+TEST(Folder, CountsWhatBelongsToNoPicture) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "b.png", "sub/c.png"}) folder.put(name, plain_png(4, 4, 1));
+  folder.put("metadata.jsonl",
+             "\xEF\xBB\xBF"
+             R"({"file_name": "a.PNG", "text": "of no picture"}
+{"file_name": "sub\\c.png", "text": "of no picture"}
+{"file_name": "gone.png", "text": "of no picture"}
+{"file_name": "metadata.jsonl", "text": "of no picture"}
+{"file_name": "b.png", "caption": "the other key", "prompt": "no"}
+{"file_name": "a.png", "prompt": "another key"}
+{"file_name": "a.png", "label": 0, "class": "cat"}
+{"file_name": "a.png"}
+{"file_name": "a.png", "text": "the usual key", "caption": "comes second"}
+)");
+  ::testing::internal::CaptureStderr();
+  const auto data = open(folder.path());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  expect_mentions(log, {"metadata.jsonl: line 1: there is no picture 'a.PNG' (there is 'a.png'); left out",
+                        "3 more like these (lines of metadata.jsonl that belong to no picture)", "line 6 has neither"});
+  EXPECT_EQ(data->captions(0), Strings{"the usual key"});
+  EXPECT_EQ(data->captions(1), Strings{"the other key"});
+  EXPECT_EQ(data->captions(2), Strings{});
+  ASSERT_EQ(data->left_out().size(), 2u);
+  EXPECT_EQ(data->left_out()[0].count, 4);
+  expect_mentions(data->left_out()[0].first, {"line 1", "a.PNG"});
+  EXPECT_EQ(data->left_out()[1].count, 1);
+  EXPECT_EQ(data->skipped(), 5);
+
+  ::testing::internal::CaptureStderr();
+  folder.put("metadata.jsonl", R"({"file_name": "sub\\c.png", "text": "x"})");
+  expect_mentions(open(folder.path())->left_out()[0].first, {"sub\\c.png", "there is 'sub/c.png'"});
+  fs::remove(folder / "metadata.jsonl");
+  folder.put("a.TXT", "in capitals");
+  folder.put("gone.txt", "of no picture");
+  const auto texts = open(folder.path(), "?limit=1");
+  EXPECT_EQ(texts->captions(0), Strings{"in capitals"});
+  ASSERT_EQ(texts->skipped(), 1);
+  expect_mentions(texts->left_out()[0].first, {"gone.txt"});
+  ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Folder, CountsFilesThatAreNotRead) {
+  const TemporaryFolder folder;
+  folder.put("train/a.png", plain_png(4, 4, 1));
+  folder.put("train/b.AVIF", "a");
+  folder.put("train/c.heic", "a");
+  folder.put("train/IMG_1", plain_png(4, 4, 1));
+  folder.put("train/metadata.csv", "file_name,text");
+  folder.put("train/.hidden", "a");
+  folder.put("test/d.avif", "of the other split");
+  folder.put("test/d.png", plain_png(4, 4, 1));
+  ::testing::internal::CaptureStderr();
+  const auto data = open(folder.path());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(data->size(), 1);
+  EXPECT_EQ(data->skipped(), 4);
+  std::map<std::string, std::pair<int64_t, std::string>> kinds;
+  for (const auto& kind : data->left_out()) kinds[kind.name] = {kind.count, kind.first};
+  EXPECT_EQ(kinds.size(), 3u);
+  EXPECT_EQ(kinds["pictures in a format that is not read"].first, 2);
+  expect_mentions(kinds["pictures in a format that is not read"].second, {"train/b.AVIF"});
+  expect_mentions(kinds["files without an ending"].second, {"train/IMG_1"});
+  expect_mentions(kinds["files that are neither pictures nor captions"].second, {"train/metadata.csv"});
+  expect_mentions(log, {"b.AVIF", "1 more like these (pictures in a format that is not read)", "IMG_1"});
+}
+
+TEST(Folder, OfTwoFilesOfANameInAnArchiveTheLastCounts) {
+  const TemporaryFolder folder;
+  for (const char* name : {"x.tar", "x.zip"}) {
+    pack(folder / name, {{"a.png", plain_png(4, 4, 10)},
+                         {"b.png", plain_png(4, 4, 20)},
+                         {"./a.png", plain_png(4, 4, 30)},
+                         {"a.png", plain_png(4, 4, 40)}});
+    ::testing::internal::CaptureStderr();
+    const auto data = open(folder / name);
+    expect_mentions(::testing::internal::GetCapturedStderr(), {"holds 'a.png' twice, and the last one counts"});
+    EXPECT_EQ(greys(*data), (std::vector{40, 20})) << name;
+    EXPECT_EQ(data->skipped(), 2) << name;
+  }
+}
+
+TEST(Folder, RefusesTextThatIsNotUtf8) {
+  const TemporaryFolder folder;
+  folder.put("a.png", plain_png(4, 4, 1));
+  folder.put("a.txt", "fine\na caf\xE9\n");
+  expect_mentions(error_of([&] { open(folder.path()); }), {"a.txt, line 2", "a caf\\xe9", "iconv"});
+  folder.put("a.txt", std::string_view("\xFF\xFE"
+                                       "a\0",
+                                       4));
+  expect_mentions(error_of([&] { open(folder.path()); }), {"a.txt", "UTF-16"});
+  folder.put("a.txt", "\xEF\xBB\xBFwith a mark");
+  EXPECT_EQ(open(folder.path())->captions(0), Strings{"with a mark"});
+  folder.put("metadata.jsonl", "\n{\"file_name\": \"a.png\", \"text\": \"caf\xE9\"}");
+  expect_mentions(error_of([&] { open(folder.path()); }), {"metadata.jsonl, line 2", "caf\\xe9"});
+  fs::remove(folder / "metadata.jsonl");
+  folder.put("cat/b.png", plain_png(4, 4, 1));
+  folder.put("caf\xE9/c.png", plain_png(4, 4, 1));
+  EXPECT_EQ(open(folder.path())->size(), 3);  // a.png has no class, so there are none
+  fs::remove(folder / "a.png");
+  expect_mentions(error_of([&] { open(folder.path()); }), {"class folder 'caf\\xe9'", "UTF-8"});
+}
+
 TEST(Folder, NamesTheBadLineOfMetadata) {
   const TemporaryFolder folder;
   folder.put("a.png", plain_png(4, 4, 1));
-  for (const char* line : {"{\"file_name\": 3}", "[]", "{\"file_name\": \"a.png\", \"text\": 7}", "{\"file_na"}) {
+  const std::string deep(1'000'000, '[');
+  for (const char* line :
+       {"{\"file_name\": 3}", "[]", "{\"file_name\": \"a.png\", \"text\": 7}", "{\"file_na", deep.c_str()}) {
     folder.put("metadata.jsonl", std::string("{\"file_name\": \"a.png\", \"text\": \"x\"}\n") + line);
     expect_mentions(error_of([&] { open(folder.path()); }), {"metadata.jsonl", "line 2"});
   }
@@ -200,8 +305,8 @@ TEST(PictureSet, GivesTheSameWithAndWithoutMemory) {
   }
   folder.put("1.png", "garbage");
   ::testing::internal::CaptureStderr();
-  const PictureSet stored("here", FileTree(folder.path()), pictures, {}, {.size = 5});
-  const PictureSet read("there", FileTree(folder.path()), pictures, {}, {.size = 5, .memory_limit = 0});
+  const PictureSet stored(LeftOut("here"), FileTree(folder.path()), pictures, {}, {.size = 5});
+  const PictureSet read(LeftOut("there"), FileTree(folder.path()), pictures, {}, {.size = 5, .memory_limit = 0});
   expect_mentions(::testing::internal::GetCapturedStderr(), {"here", "there", "1.png"});
   const std::vector<int64_t> indices = {2, 0, 1, 2};
   EXPECT_TRUE(at::equal(stored.images(indices), read.images(indices)));

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "app/config_source.h"
+#include "app/model.h"
 #include "app/presets.h"
 #include "app/toml.h"
 #include "tests/temporary.h"
@@ -54,6 +55,31 @@ TEST(Options, PrintedConfigComesBack) {
   EXPECT_EQ(back.train.steps, config.train.steps);
   EXPECT_EQ(back.model, config.model);
   EXPECT_TRUE(back.sample.sampler.clip_x0);
+}
+
+TEST(Options, AConfigIsUtf8WithOrWithoutAMark) {
+  EXPECT_EQ(parse_run_config("\xEF\xBB\xBF[output]\nname = \"J\xC3\xB6rg\"", "my.toml").output.name, "J\xC3\xB6rg");
+  expect_mentions(error_in("[output]\nname = \"J\xF6rg\""), {"my.toml, line 2", "UTF-8"});
+  expect_mentions(error_in(std::string("\xFF\xFE[\0", 4)), {"my.toml is UTF-16"});
+}
+
+TEST(ModelCards, NamesWhatIsWrongWithTheMetadata) {
+  const std::map<std::string, std::string> good =
+      ModelCard{.config = {}, .step = 5, .classes = {"a", "b"}, .vocabulary = {}}.to_metadata();
+  EXPECT_EQ(ModelCard::from_metadata(good, "m")->classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ModelCard::from_metadata(good, "m")->step, 5);
+  const std::pair<const char*, std::string> changes[] = {
+      {"uvic.step", "x"},         {"uvic.step", "5x"},
+      {"uvic.step", "-5"},        {"uvic.step", "99999999999999999999"},
+      {"uvic.classes", "[1]"},    {"uvic.classes", "{}"},
+      {"uvic.classes", "[\"a\""}, {"uvic.classes", std::string(1'000'000, '[')}};
+  for (const auto& [key, value] : changes) {
+    auto metadata = good;
+    metadata[key] = value;
+    const std::string message = error_of([&] { ModelCard::from_metadata(metadata, "m.safetensors"); });
+    expect_mentions(message, {"m.safetensors", key});
+    EXPECT_EQ(message.find("json.exception"), std::string::npos) << message;
+  }
 }
 
 TEST(Options, AConfigFromBeforeAnOptionHasItsDefault) {

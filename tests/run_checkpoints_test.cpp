@@ -96,6 +96,15 @@ TEST_F(RunFolderTest, DamagedCheckpointIsNamedAndAnOlderOneLoaded) {
       {"state.json", [](const fs::path& p) { fs::resize_file(p, 20); }, "damaged"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":"five"})"; }, "damaged"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":2})"; }, "format 2"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << std::string(1'000'000, '['); }, "64 levels"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":1e300})"; },
+       "\"step\" is 1e+300"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":-5})"; }, "\"step\" is -5"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":10,"best_score":"x"})"; },
+       "\"best_score\" is \"x\""},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":10,"best_score":1})"; },
+       "lack model.safetensors"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << "[1]"; }, "no \"format\""},
       {"state.json", [](const fs::path& p) { fs::remove(p); }, "No such file"},
   };
   for (const auto& damage : damages) {

@@ -134,7 +134,7 @@ TEST_F(RunFolderTest, AReopenedRunKeepsItsColumns) {
 TEST_F(RunFolderTest, RewindDropsLaterAndHalfRows) {
   auto run = new_run();
   for (int64_t step = 1; step <= 12; ++step) run.record(step, {{"loss", 1.0 / step}});
-  append(run.path() / "stats.jsonl", R"({"step":3,"lo)");
+  append(run.path() / "stats.jsonl", std::string(1'000'000, '[') + "\n" + R"({"step":3,"lo)");
   append(run.path() / "metrics.csv", "3,0.");
   auto again = RunFolder::open(run.path());
   again.rewind(10);

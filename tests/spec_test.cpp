@@ -17,6 +17,11 @@ TEST(Spec, HasKindPathAndOptions) {
   EXPECT_EQ(spec.options, (Options{{"split", "test"}, {"limit", "512"}}));
 }
 
+TEST(Spec, IsUtf8) {
+  EXPECT_EQ(Spec::parse("folder:caf\xC3\xA9").path, "caf\xC3\xA9");
+  expect_mentions(error_of([] { Spec::parse("folder:caf\xE9?size=8"); }), {"folder:caf\\xe9", "UTF-8"});
+}
+
 TEST(Spec, PathAndOptionsMayBeMissing) {
   EXPECT_EQ(Spec::parse("shapes").kind, "shapes");
   EXPECT_EQ(Spec::parse("shapes").path, "");

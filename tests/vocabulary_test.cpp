@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "temporary.h"
 
 namespace uvic {
@@ -45,6 +47,14 @@ TEST(Vocabulary, EmptyTextIsAllPad) {
 TEST(Vocabulary, SplitsPunctuationKeepsInnerApostrophesAndAccents) {
   const auto encoded = Vocabulary::build({}, 100).encode("'Tis o'clock--d\xc3\xa9j\xc3\xa0 <pad> x2'", 20);
   EXPECT_EQ(encoded.unknown, (Words{"'", "tis", "o'clock", "-", "d\xc3\xa9j\xc3\xa0", "<", "pad", ">", "x2"}));
+}
+
+TEST(Vocabulary, ManyUnknownWordsTakeNoLonger) {
+  std::string text;
+  for (int i = 0; i < 30'000; ++i) text += fmt::format("w{} ", i);
+  const std::clock_t begin = std::clock();
+  EXPECT_EQ(Vocabulary::build(kCaptions, 100).encode(text + text, 4).unknown.size(), 30'000u);
+  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 1.0);
 }
 
 TEST(Vocabulary, TextIsReadBack) {

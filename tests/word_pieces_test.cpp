@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "core/json_file.h"
@@ -41,6 +42,28 @@ TEST(WordPieces, CutOffWhatIsTooLongAndSayHowMuch) {
   std::string book;
   for (int i = 0; i < 20'000; ++i) book += "a cat, ";
   EXPECT_EQ(pieces.encode(book, 5).left_out, 60'000 - 3);
+}
+
+TEST(WordPieces, TakeNoLongerForLongWordsOfRareLetters) {
+  const WordPieces pieces = read_word_pieces(kBert);
+  const auto time = [&](const std::string& text) {
+    const std::clock_t begin = std::clock();
+    pieces.encode(text, 64);
+    return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  };
+  std::string words, marks = "a";
+  while (words.size() < 100'000) words += (words.size() % 101 == 100) ? ' ' : 'x';
+  while (marks.size() < 100'000) marks += "\u0301\u0323";
+  EXPECT_LT(time(words), 1.0);
+  EXPECT_LT(time(marks), 1.0);
+}
+
+TEST(WordPieces, ReadAVocabularyWithAMark) {
+  const WordPieces pieces = read_word_pieces(kBert);
+  const TemporaryFolder copy;
+  write_word_pieces(copy.path(), pieces);
+  copy.put("vocab.txt", "\xEF\xBB\xBF" + read_file(copy / "vocab.txt", "vocabulary"));
+  EXPECT_EQ(read_word_pieces(copy.path()).tokens(), pieces.tokens());
 }
 
 TEST(WordPieces, ReadTheSameFromEveryFile) {

@@ -42,6 +42,13 @@ mkdir photos && cp progressive.jpg photos/a.jpg && cp progressive.jpg photos/b.j
 mkdir only_bad && cp note.txt only_bad/bad.png
 mkdir mixed && cp "$data"/images/{grey.jpg,cmyk.jpg,grey16.png,rgb16.png,grey_alpha.png,rgba.png,one_bit.png,palette.gif,rgb.tif} mixed
 mkdir bad_captions && cp shapes/000000.png bad_captions && echo '{"file_name": 3}' > bad_captions/metadata.jsonl
+mkdir deep_captions && cp shapes/000000.png deep_captions && zeros 1000000 | tr '\0' '[' > deep_captions/metadata.jsonl
+mkdir latin1 && cp shapes/000000.png latin1 && bytes 'a fine line\na caf\xe9\n' > latin1/000000.txt
+mkdir -p latin1_class/{cat,$'caf\xe9'} && for class in latin1_class/*; do cp shapes/000000.png "$class"; done
+cp -r one $'caf\xe9'
+mkdir unmatched && cp shapes/*.png unmatched && cp note.txt unmatched/a.avif && cp note.txt unmatched/IMG_1
+echo '{"file_name": "000000.PNG", "text": "x"}' > unmatched/metadata.jsonl
+tar -cf twice.tar -C shapes 000000.png && tar -rf twice.tar -C shapes 000000.png
 # COCO.
 mkdir -p coco_{empty,broken,other,lost}/{annotations,train2014}
 for coco in coco_*; do cp shapes/000000.png $coco/train2014; done
@@ -54,6 +61,10 @@ echo '{"rows": []}' > coco_other/annotations/captions_train2014.json
 head -c "$(($(stat -c %s $weights) - 100))" $weights > cut.safetensors
 head -c "$(($(stat -c %s bare.pth) / 2))" bare.pth > cut.pth
 mkdir folder.safetensors half_run && cp text_run/config.toml half_run
+for broken in deep huge text; do cp -r text_run ${broken}_state; done
+zeros 1000000 | tr '\0' '[' > deep_state/latest/state.json
+echo '{"format": 1, "step": 1e300, "best_score": null}' > huge_state/latest/state.json
+echo '{"format": 1, "step": 1, "best_score": "x"}' > text_state/latest/state.json
 for device in cuda:63 tpu; do cp -r text_run ${device%:*}_run && echo $device > ${device%:*}_run/device.txt; done
 # A pickle that runs a command when Python loads it, in the legacy format: magic number, protocol, system, then the object.
 command="touch $work/owned"
@@ -68,6 +79,8 @@ echo $'[train]\nstep = 5' > unknown_key.toml
 echo $'[trian]\nsteps = 5' > unknown_section.toml
 echo $'[train]\nsteps = "many"' > bad_value.toml
 echo $'[train]\nsteps == ' > broken.toml
+bytes '[output]\nname = "J\xf6rg"\n' > latin1.toml
+bytes '\xff\xfe[\0t\0' > utf16.toml
 echo $'[data]\nspec = "shapes?size=16"\n[model]\nsize = "nano"' > good.toml
 cp shapes/000000.png no_recipe.png
 find . -type f -exec sha256sum {} + | sort > ../before
@@ -129,6 +142,12 @@ error '[trian] has no key '"'steps', it belongs in [train] or [sample]" train --
 error 'expected a whole number' train --config $in/bad_value.toml
 error 'bare.pth is no text' train --config $in/bare.pth
 error 'broken.toml, line 2' train --config $in/broken.toml
+error 'latin1.toml, line 2 is not UTF-8: "name = "J\xf6rg""' train --config $in/latin1.toml
+error 'utf16.toml is UTF-16' train --config $in/utf16.toml
+usage "'J\xf6rg': expected UTF-8" $train --name $'J\xf6rg'
+error 'latin1/000000.txt, line 2 is not UTF-8: "a caf\xe9"' $train --data folder:$in/latin1
+error "class folder 'caf\xe9' is not UTF-8" $train --data folder:$in/latin1_class --data.condition class
+error 'caf\xe9'"' is not UTF-8" $train --data folder:$in/$'caf\xe9'
 usage 'expected a whole number' $train --batch 2.5
 usage "'0': expected 1 or more" $train --batch 0
 usage 'expected a finite number' $train --lr fast
@@ -174,6 +193,11 @@ error 'no images in it' data info folder:$in/empty
 error 'neither a folder nor a' data info folder:$in/note.txt
 error 'none of its 1 images can be read' data info folder:$in/only_bad
 error 'bad_captions/metadata.jsonl: line 1' data info folder:$in/bad_captions
+error 'deep_captions/metadata.jsonl: line 1' data info folder:$in/deep_captions
+works "skipped   3 in all|left out|format that is not read; the first: 'a.avif'|'IMG_1'|there is '000000.png'" data info folder:$in/unmatched
+works '"skipped":3|"left_out":[{"what":' --json data info folder:$in/unmatched
+works "A: 1 pictures in a format that is not read; the first: 'a.avif'|B: 1 files without an ending" fid $in/unmatched folder:$in/unmatched --doctor
+works "holds '000000.png' twice, and the last one counts|skipped   1 in all" data info folder:$in/twice.tar
 error 'bad.jpg' data info "folder:$in/cut_jpeg?size=16&strict=1"
 error 'bad.png' data info "folder:$in/cut_png?size=16&strict=1"
 error 'bad.png' data info "folder:$in/text_as_png?size=16&strict=1"
@@ -288,6 +312,10 @@ error 'huge_header.safetensors' info $in/huge_header.safetensors
 error 'note.npz' info $in/note.npz
 works 'none: the image carries no text' info $in/no_recipe.png
 error 'carries no config' info --config $in/bare.pth
+error 'state.json is damaged: it has more than 64 levels' info $in/deep_state
+error 'state.json is damaged: "step" is 1e+300' info $in/huge_state
+error 'state.json is damaged: "best_score" is "x"' info $in/text_state
+error 'expected an address that begins with http' data fetch cifar10 --base-url file:///etc
 wait
 
 # --- What came of it.
