@@ -43,7 +43,7 @@ void make_folder(const fs::path& folder, bool force) {
 bool export_dataset(const Dataset& data, const fs::path& folder, bool force, const OnExported& on_exported) {
   make_folder(folder, force);
   const std::vector<std::string> classes = data.classes(), folders = class_folders(classes);
-  for (const std::string& name : folders) fs::create_directories(folder / name);
+  for (const std::string& name : folders) make_folder(folder / name, /*force=*/true);
   const auto file_name = [&](int64_t i) {
     const int64_t label = data.label(i);
     return (label >= 0 && !folders.empty() ? folders.at(label) + "/" : "") + fmt::format("{:06}.png", i);

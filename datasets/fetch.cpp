@@ -233,10 +233,12 @@ fs::path fetch_file(const RemoteFile& file, const fs::path& folder, const std::s
   }
   download(url, file, part);
   if (const std::string problem = problem_with(part, file); !problem.empty()) {
-    fs::remove(part);
+    fs::remove(part, error);
+    if (error) fail("{} came with {}, and '{}' cannot be removed: {}", url, problem, part.string(), error.message());
     fail("{} came with {}: removed; try again, and if it stays so the server's file has changed", url, problem);
   }
-  fs::rename(part, path);
+  fs::rename(part, path, error);
+  if (error) fail("cannot rename '{}' to '{}': {}", part.string(), path.string(), error.message());
   log_line(fmt::format("{} is complete and correct", path.string()));
   return path;
 }

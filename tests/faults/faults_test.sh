@@ -22,6 +22,7 @@ mkdir input
   cd input
   "$random_models" . --tiny
   quietly data export 'shapes?size=16&count=3' --out pictures
+  mkdir -p classes/{a,b} && cp pictures/000000.png classes/a && cp pictures/000001.png classes/b
   quietly "${train_options[@]}" --steps 2 --out half
   quietly train --preset smoke --steps 1 --output.sample_every 0 --out runs
   mv runs/* run
@@ -45,7 +46,7 @@ command[sample]="$sample --grid 3x1 --out pictures"
 command[sample_file]="$sample --out picture.png"
 command[stats]="stats $input/pictures $features --out a.npz"
 command[feats]="stats $input/pictures $features --out a.feats"
-command[export]="data export folder:$input/pictures --out pictures"
+command[export]="data export folder:$input/classes --out pictures"
 command[convert]="convert $input/run model.safetensors"
 command[convert_pth]="convert $input/run model.pth"
 command[bundle]="bundle bundled --model $input/uvit.pth --config $input/uvit.toml --autoencoder $input/autoencoder.safetensors --text $input/text"

@@ -1,12 +1,11 @@
-// TOML, and the config of a run. A config that was read is printed as a text that says the same.
+// TOML. A text is written as TOML that says the same.
 #include "app/toml.h"
 
-#include "app/options.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {
-  const std::string text(bytes);
-  for (const TomlItem& item : parse_toml(text, "config")) toml_string(item.value);
-  const std::string printed = print_run_config(parse_run_config(text, "config"));
-  TORCH_CHECK(print_run_config(parse_run_config(printed, "config")) == printed, printed);
+  for (const TomlItem& item : parse_toml(std::string(bytes), "config")) {
+    const std::string line = "[a]\nb = " + toml_string(item.value);
+    TORCH_CHECK(parse_toml(line, "config").at(0).value == item.value, line);
+  }
 }

@@ -1,0 +1,8 @@
+// The config of a run. What was read is printed as a text that says the same.
+#include "app/options.h"
+#include "tests/fuzz/fuzz.h"
+
+FUZZ(bytes) {
+  const std::string printed = print_run_config(parse_run_config(std::string(bytes), "config"));
+  TORCH_CHECK(print_run_config(parse_run_config(printed, "config")) == printed, printed);
+}
