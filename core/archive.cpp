@@ -11,12 +11,12 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/interrupt.h"
+#include "core/unpacking.h"
 
 namespace uvic {
 namespace {
 
 constexpr size_t kBlock = 1 << 16;
-constexpr uint64_t kLargestFile = uint64_t{4} << 30;
 
 // Names are relative, with '/' between folders, in both kinds of source.
 std::string_view without_dot(std::string_view name) {
@@ -71,6 +71,8 @@ void for_each_in_archive(const fs::path& path, const std::function<bool(std::str
   };
   check(archive_read_open_filename(reader.get(), path.c_str(), kBlock));
 
+  const uint64_t most = most_unpacked(fs::file_size(path));
+  uint64_t before = 0;  // unpacked, of the files that were visited
   std::string bytes;
   archive_entry* entry = nullptr;
   while (true) {
@@ -93,11 +95,14 @@ void for_each_in_archive(const fs::path& path, const std::function<bool(std::str
       check(got);
       bytes.resize(used + static_cast<size_t>(std::max<la_ssize_t>(got, 0)));
       if (got == 0) break;
-      if (bytes.size() > kLargestFile) fail("{}: {} is larger than 4 GiB", path.string(), at);
+      if (bytes.size() > most - std::min(before, most))
+        fail("{}: up to {} it unpacks to more than {} MiB, which is beyond all proportion for its size", path.string(),
+             at, most >> 20);
     }
     if (archive_entry_size_is_set(entry) && static_cast<uint64_t>(archive_entry_size(entry)) != bytes.size())
       fail("{} is truncated: {} has {} bytes instead of {}", path.string(), at, bytes.size(),
            archive_entry_size(entry));
+    before += bytes.size();
     visit(at, bytes);
   }
 }

@@ -124,12 +124,13 @@ bool is_text(const Header& header) {
   return header.dtype.find_first_of("US") == 1;
 }
 
-Tensor parse_array(std::string_view bytes, const Header& header, const std::string& what) {
+Tensor parse_array(std::string_view bytes, const Header& header, const std::string& what,
+                   std::shared_ptr<void> owner = nullptr) {
   if (header.dtype.find('O') != std::string::npos)
     fail("{} is an array of pickled Python objects, which is not read; save numbers instead", what);
   const auto dtype = parse_numpy_dtype(header.dtype);
   if (!dtype) fail("{} has the dtype '{}', which a tensor cannot hold (numbers and bools only)", what, header.dtype);
-  return numpy_array(bytes.substr(header.data_at), header.shape, *dtype, header.fortran_order, what);
+  return numpy_array(bytes.substr(header.data_at), header.shape, *dtype, header.fortran_order, what, std::move(owner));
 }
 
 std::string make_header(const Tensor& array, const std::string& what) {
@@ -158,7 +159,7 @@ TensorMap read_npz(const std::filesystem::path& path) {
     const std::string name = entry.name.substr(0, entry.name.size() - 4), what = path.string() + ": array " + name;
     const ZipBytes bytes = zip.read(entry);
     const Header header = parse_header(bytes.view(), what);
-    if (!is_text(header)) arrays[name] = parse_array(bytes.view(), header, what);
+    if (!is_text(header)) arrays[name] = parse_array(bytes.view(), header, what, bytes.owner);
   }
   if (zip.entries().empty() || (arrays.empty() && zip.entries().front().name.find(".npy") == std::string::npos))
     fail("{} is a zip archive without NumPy arrays", path.string());

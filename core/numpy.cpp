@@ -46,14 +46,15 @@ std::optional<std::string> numpy_dtype_name(at::ScalarType type) {
 }
 
 Tensor numpy_array(std::string_view bytes, std::vector<int64_t> shape, NumpyDtype dtype, bool fortran_order,
-                   const std::string& what) {
+                   const std::string& what, std::shared_ptr<void> owner) {
   const auto expected = count_bytes(shape, dtype.type);
   if (!expected || static_cast<uint64_t>(*expected) != bytes.size())
     fail("{} has {} bytes, its shape ({}) needs {}", what, bytes.size(), fmt::join(shape, ", "),
          expected ? std::to_string(*expected) : "more than fit");
   if (!has_valid_bools(bytes.data(), *expected, dtype.type)) fail("{} holds bools other than 0 and 1", what);
   if (fortran_order) std::reverse(shape.begin(), shape.end());
-  Tensor array = tensor_copy(bytes.data(), shape, dtype.type);
+  Tensor array = owner ? tensor_over(const_cast<char*>(bytes.data()), shape, dtype.type, std::move(owner))
+                       : tensor_copy(bytes.data(), shape, dtype.type);
   if (dtype.big_endian) {
     auto* byte = static_cast<char*>(array.data_ptr());
     for (int64_t i = 0; i < array.numel(); ++i, byte += array.element_size())

@@ -28,7 +28,8 @@ PickleValue PickleMachine::run() {
     const auto op = static_cast<unsigned char>(take(1)[0]);
     if (op == '.') break;
     step(op);
-    if (stack_.size() + marks_.size() + memo_.size() + containers_.size() > kMaxObjects)
+    // Each opcode makes one value at most; what went into lists is no longer on the stack.
+    if (++steps_ > kMaxObjects || stack_.size() + marks_.size() + memo_.size() + containers_.size() > kMaxObjects)
       stop("holds more objects than any data file");
   }
   PickleValue result = pop();

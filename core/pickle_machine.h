@@ -14,7 +14,7 @@ namespace uvic {
 class PickleMachine {
  public:
   PickleMachine(std::string_view bytes, const std::string& file, const PickleHooks& hooks)
-      : bytes_(bytes), file_(file), hooks_(hooks), copy_budget_((256u << 20) + 16 * bytes.size()) {}
+      : bytes_(bytes), file_(file), hooks_(hooks), copy_budget_((128u << 20) + 16 * bytes.size()) {}
 
   PickleValue run();
   size_t consumed() const { return at_; }
@@ -146,7 +146,7 @@ class PickleMachine {
   std::string_view bytes_;
   const std::string& file_;
   const PickleHooks& hooks_;
-  size_t at_ = 0, op_at_ = 0, copy_budget_;
+  size_t at_ = 0, op_at_ = 0, steps_ = 0, copy_budget_;
   PickleList stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint64_t, PickleValue> memo_;

@@ -27,7 +27,7 @@ constexpr std::array<Row, 14> kTypes = {{{"DoubleStorage", "float64", at::kDoubl
                                          {"", "uint16", at::kUInt16},
                                          {"", "uint32", at::kUInt32},
                                          {"", "uint64", at::kUInt64}}};
-constexpr int64_t kLargestExpansion = int64_t{1} << 30;  // bytes that a view may show beyond those of its storage
+constexpr int64_t kLargestExpansion = int64_t{64} << 20;  // bytes that a view may show beyond those of its storage
 constexpr size_t kMaxTensors = 1'000'000;
 
 const Row* row_of(std::string_view name, std::string_view Row::*column) {

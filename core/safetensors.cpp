@@ -23,6 +23,8 @@ using nlohmann::json;
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own reader
 constexpr size_t kAlignment = 64;
+constexpr int kMostLevels = 8;             // the format has three
+constexpr size_t kMostValues = 3'000'000;  // numbers, texts, names: seven a tensor
 
 struct DtypeName {
   std::string_view name;
@@ -56,10 +58,14 @@ struct Header {
   size_t data_begin;
 };
 
+// The limits hold while it is read: a value takes many times the memory of its text.
 json parse_json(std::string_view text, const std::string& file) {
   std::vector<std::set<std::string>>
       keys;  // seen so far, one set per open object: the parser itself keeps the last one
-  const auto watch = [&](int, json::parse_event_t event, json& value) {
+  size_t values = 0;
+  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
+    if (depth > kMostLevels) fail("{}: the header has more than {} levels of nesting", file, kMostLevels);
+    if (++values > kMostValues) fail("{}: the header has more than {} values", file, kMostValues);
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/unpacking.h"
 
 namespace uvic {
 namespace {
@@ -128,6 +129,7 @@ ZipReader::ZipReader(const std::filesystem::path& path, std::string_view what)
   const std::string_view file = file_.bytes();
   const Directory directory = find_directory(file, name_);
   std::string_view rest = file.substr(directory.at, directory.size);
+  uint64_t packed = 0;
   for (uint64_t i = 0; i < directory.count; ++i) {
     const auto damaged = [&]() { fail("{} is damaged: its list of contents breaks off at entry {}", name_, i); };
     if (rest.size() < kCentralSize || number_at<uint32_t>(rest, 0) != kCentral) damaged();
@@ -143,6 +145,9 @@ ZipReader::ZipReader(const std::filesystem::path& path, std::string_view what)
                    number_at<uint32_t>(rest, 42)};
     if (!read_zip64(rest.substr(kCentralSize + name, extra), {&entry.size, &entry.packed_size, &entry.header_at}))
       damaged();
+    // A size that no entry can have is told when it is read.
+    packed += entry.packed_size > file.size() ? 0 : entry.packed_size;
+    if (packed > file.size()) fail("{} is damaged: its entries overlap", name_);
     index_[entry.name] = entries_.size();
     entries_.push_back(std::move(entry));
     rest.remove_prefix(kCentralSize + name + extra + comment);
@@ -174,6 +179,12 @@ ZipBytes ZipReader::read(const ZipEntry& entry) const {
   if (entry.method == kDeflated) {
     if (entry.size / kLargestRatio > entry.packed_size + 1)
       fail("{} claims an impossible size of {} bytes", what, entry.size);
+    if (entry.size > most_unpacked(file.size()) - std::min(unpacked_, most_unpacked(file.size())))
+      fail(
+          "{}: it would unpack to more than {} MiB, which is beyond all proportion for its {} bytes; save it "
+          "uncompressed",
+          name_, most_unpacked(file.size()) >> 20, file.size());
+    unpacked_ += entry.size;
     // Aligned for any dtype, and not cleared first.
     const std::shared_ptr<char[]> buffer(new char[std::max<uint64_t>(entry.size, 1)]);
     inflate_all(file.substr(begin, entry.packed_size), buffer.get(), entry.size, what);

@@ -40,13 +40,15 @@ class ZipReader {
 
   const std::vector<ZipEntry>& entries() const { return entries_; }
   const ZipEntry* find(std::string_view name) const;  // or null
-  // Error if the entry is encrypted, damaged (CRC-32) or packed with another method than STORED or DEFLATE.
+  // Error if the entry is encrypted, damaged (CRC-32), packed with another method than STORED or DEFLATE, or if more was
+  // unpacked by now than core/unpacking.h allows for the file.
   ZipBytes read(const ZipEntry& entry) const;
 
  private:
   std::string name_;
   MappedFile file_;
   std::vector<ZipEntry> entries_;
+  mutable uint64_t unpacked_ = 0;  // bytes, so far
   std::map<std::string, size_t, std::less<>> index_;  // of the last entry of each name
 };
 

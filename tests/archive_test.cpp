@@ -90,6 +90,26 @@ TEST(Archive, NamesWhatIsWrong) {
             "the visitor's own error");
 }
 
+TEST(Archive, RefusesToUnpackBeyondAllProportion) {
+  constexpr int kMegabytes = 300;
+  TemporaryFolder folder;
+  const fs::path path = folder / "bomb.tar.gz";
+  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
+  archive_write_set_format_ustar(out.get());
+  archive_write_add_filter_gzip(out.get());
+  ASSERT_EQ(archive_write_open_filename(out.get(), path.c_str()), ARCHIVE_OK);
+  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+  archive_entry_set_pathname(entry.get(), "zeros");
+  archive_entry_set_size(entry.get(), kMegabytes << 20);
+  archive_entry_set_filetype(entry.get(), AE_IFREG);
+  ASSERT_EQ(archive_write_header(out.get(), entry.get()), ARCHIVE_OK);
+  const std::string megabyte(1 << 20, '\0');
+  for (int i = 0; i < kMegabytes; ++i) archive_write_data(out.get(), megabyte.data(), megabyte.size());
+  ASSERT_EQ(archive_write_close(out.get()), ARCHIVE_OK);
+  expect_mentions(error_of([&] { read_all(path); }), {"bomb.tar.gz", "up to zeros", "beyond all proportion"});
+  EXPECT_TRUE(read_all(path, [](auto) { return false; }).empty());
+}
+
 TEST(Archive, RefusesHardLinksInside) {
   const TemporaryFolder folder;
   folder.put("a", "content");

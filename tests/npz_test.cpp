@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "core/zip.h"
 #include "tests/temporary.h"
 
@@ -130,6 +132,35 @@ TEST(Zip, HoldsMoreEntriesThanTheOldFormat) {
   ASSERT_EQ(zip.entries().size(), static_cast<size_t>(count) + 1);
   EXPECT_EQ(zip.read(*zip.find("last")).view(), "abc");
   EXPECT_EQ(zip.find("none"), nullptr);
+}
+
+// 4 MB can unpack to 4 GB; what a small file holds of zeros is no harm.
+TEST(Npz, UnpacksZerosUpToALimit) {
+  TemporaryFolder folder;
+  const fs::path small = folder / "small.npz", bomb = folder / "bomb.npz";
+  write_npz(small, {{"a", at::zeros({64 << 20}, at::kByte)}}, /*compressed=*/true);
+  EXPECT_EQ(read_npz(small).at("a").numel(), 64 << 20);
+  const Tensor half = at::zeros({140 << 20}, at::kByte);
+  write_npz(bomb, {{"a", half}, {"b", half}}, /*compressed=*/true);
+  expect_mentions(error_of([&] { read_npz(bomb); }), {"bomb.npz", "beyond all proportion"});
+}
+
+TEST(Zip, RefusesEntriesThatShareTheirBytes) {
+  TemporaryFolder folder;
+  std::ostringstream out;
+  ZipWriter zip(out);
+  zip.add("a.npy", {std::string(1000, 'x')});
+  zip.finish();
+  std::string bytes = out.str();
+  const size_t list = bytes.find("PK\1\2"), end = bytes.find("PK\5\6");
+  const std::string entry = bytes.substr(list, end - list);
+  bytes.insert(end, entry + entry);
+  const auto set = [&](size_t at, size_t value) {
+    for (int i = 0; i < 2; ++i) bytes[at + i] = static_cast<char>(value >> 8 * i);
+  };
+  const size_t tail = bytes.find("PK\5\6");
+  set(tail + 8, 3), set(tail + 10, 3), set(tail + 12, 3 * entry.size());
+  expect_mentions(error_of([&] { ZipReader(folder.put("overlap.zip", bytes), "archive"); }), {"entries overlap"});
 }
 
 TEST(Zip, RefusesImpossibleSizesAndMethods) {

@@ -84,7 +84,7 @@ TEST(Safetensors, RejectsFilesOfAnotherKind) {
   expect_mentions(error_for(file_of("{\"a\":", "")), {"not JSON"});
   expect_mentions(error_for(file_of("[1]", "")), {"not a JSON object"});
   expect_mentions(error_for(std::string(8, '\xff') + "{}"), {"header", "truncated"});
-  expect_mentions(error_for(file_of(std::string(100'000, '['), "")), {"not JSON"});
+  expect_mentions(error_for(file_of(std::string(100'000, '['), "")), {"levels of nesting"});
 }
 
 struct HostileHeader {
@@ -126,6 +126,14 @@ TEST(Safetensors, RejectsHostileHeaders) {
   }
 }
 
+// Both need many times the memory of their text, so they are refused while they are read.
+TEST(Safetensors, RejectsHeadersOfEndlessValues) {
+  expect_mentions(error_for(file_of(std::string(1'000'000, '['), "")), {"8 levels of nesting"});
+  std::string numbers = "{\"a\":[0";
+  for (int i = 0; i < 3'000'000; ++i) numbers += ",0";
+  expect_mentions(error_for(file_of(numbers + "]}", "")), {"more than 3000000 values"});
+}
+
 TEST(Safetensors, RejectsEveryTruncation) {
   const TemporaryFolder folder;
   write_safetensors(folder / "a", {{{"w", at::arange(10)}}, {{"k", "v"}}});
@@ -145,7 +153,8 @@ TEST(Safetensors, RefusesWhatTheFormatCannotHold) {
 
 TEST(ShardedSafetensors, AreOneMapOfTensors) {
   const TemporaryFolder folder;
-  write_safetensors(folder / "model-1.safetensors", {{{"a", at::ones({2})}, {"b", at::zeros({3})}}, {{"format", "pt"}}});
+  write_safetensors(folder / "model-1.safetensors",
+                    {{{"a", at::ones({2})}, {"b", at::zeros({3})}}, {{"format", "pt"}}});
   write_safetensors(folder / "model-2.safetensors", {{{"c", at::full({1}, 7)}}, {}});
   const std::string good = R"({"weight_map": {"a": "model-1.safetensors", "b": "model-1.safetensors",
                                               "c": "model-2.safetensors"}})";
