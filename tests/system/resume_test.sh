@@ -22,7 +22,7 @@ startup_ms=$(($(milliseconds) - begin))
 # A kill comes after the start-up plus at most 1/N of the work, so on average N kills use up less than half of it.
 range_ms=$((startup_ms + (whole_ms - startup_ms) / kills + 1))
 run=killed/00000-shapes-uvic-nano
-resume() { if [ -L "$run/latest" ]; then train --resume latest --out killed; else rm -rf killed && train --out killed; fi; }
+resume() { if [ -e "$run/config.toml" ]; then train --resume latest --out killed; else rm -rf killed && train --out killed; fi; }
 hits=0
 for ((attempt = 0; attempt < kills; ++attempt)); do
   resume &
