@@ -129,7 +129,8 @@ struct ConvertCommand {
 void add_convert_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("convert", "convert weights between U-ViT's .pth and .safetensors");
   sub->footer(
-      "The names of the tensors stay. With --preset or --config (and --model.*) the config goes into the .safetensors\n"
+      "The names of the tensors stay, without prefixes that all have, such as `module.`. With --preset or --config "
+      "(and --model.*) the config goes into the .safetensors\n"
       "file, after a check that the weights fit it, so that `uvic sample` needs nothing else. Weights do not show "
       "their\n"
       "attention kind and their number of heads: give the preset they were trained with, or --model.attention softmax\n"

@@ -11,6 +11,7 @@
 #include "app/model.h"
 #include "app/options.h"
 #include "app/recipe.h"
+#include "app/resume.h"
 #include "core/files.h"
 #include "core/json_file.h"
 #include "core/npz.h"
@@ -104,8 +105,7 @@ std::string last_line(const fs::path& file) {
 Fields describe_run(const fs::path& path) {
   const RunFolder run = RunFolder::open(path);
   const fs::path folder = run.path();
-  const RunConfig config =
-      parse_run_config(read_file(folder / "config.toml", "run config"), (folder / "config.toml").string());
+  const RunConfig config = config_of_run(run);
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {
     const State state = read_state(run.latest());
@@ -183,9 +183,7 @@ Fields describe(const fs::path& path, bool list_tensors) {
 
 // The text that `uvic train --config` takes.
 std::string config_of(const fs::path& path) {
-  if (fs::is_directory(path) && RunFolder::is_run(path))
-    return print_run_config(
-        parse_run_config(read_file(path / "config.toml", "run config"), (path / "config.toml").string()));
+  if (fs::is_directory(path) && RunFolder::is_run(path)) return print_run_config(config_of_run(RunFolder::open(path)));
   const fs::path file = find_model_file(path);
   const auto card = ModelCard::from_metadata(read_weights(file).metadata, file.string());
   if (!card) fail("{} carries no config", file.string());

@@ -6,30 +6,12 @@
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/json_lines.h"
-#include "app/model.h"
-#include "app/training_run.h"
-#include "core/files.h"
+#include "app/resume.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {
 namespace {
-
-// Where a run was trained last. No part of its config, since it can go on anywhere.
-constexpr const char* kDeviceFile = "device.txt";
-
-at::Device device_of(const RunFolder& run) {
-  const fs::path file = run.path() / kDeviceFile;
-  if (!fs::exists(file)) return parse_device("cpu");
-  std::string name = read_file(file, "device of the run");
-  if (name.ends_with('\n')) name.pop_back();
-  if (const std::string wrong = device_name()(name); !wrong.empty()) fail("{}: {}", file.string(), wrong);
-  try {
-    return parse_device(name);
-  } catch (const Error& error) {
-    fail("{}. The run was trained on {}: go on with it elsewhere with --device cpu or cuda:N", error.what(), name);
-  }
-}
 
 struct TrainCommand {
   RunConfig config;
@@ -44,30 +26,36 @@ struct TrainCommand {
     if (!folder && source.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them)");
     const at::Device where =
-        folder && device.empty() ? device_of(*folder) : parse_device(device.empty() ? "cpu" : device);
+        folder && device.empty() ? device_of_run(*folder) : parse_device(device.empty() ? "cpu" : device);
     source.apply(*options);
-    if (folder) options->apply_toml(read_file(folder->path() / "config.toml", "run config"), folder->path().string());
+    if (folder) apply_run_config(*options, *folder);
 
     const TrainingData data = open_training_data(config);
     stop_if_interrupted();  // nothing is written yet
+    const bool resumed = folder.has_value();
+    std::optional<Checkpoint> checkpoint;
+    if (resumed) {
+      if (!dry_run) folder->lock();
+      if (folder->has_checkpoint()) checkpoint = folder->load_latest();
+      if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data);
+    }
+    for (const std::string& doubt : doubts(config.train)) warn(doubt);
     const std::string resolved = print_run_config(config);
     if (as_json())
       print_json({{"config", resolved}});
     else
-      fmt::print("{}\n", resolved);
+      std::puts(resolved.c_str());  // a closed stdout is no reason to train nothing
     std::fflush(stdout);
     if (dry_run) {
       plan_training(config, data, where);
       return 0;
     }
-    if (!folder) folder = RunFolder::create(parent, config.output.name);
-    folder->lock();
-    expect_same_text(*folder, config, data);
-    folder->write_text("config.toml", resolved);
-    folder->write_text(kDeviceFile, where.str() + "\n");
-    folder->append_text("command.txt", command_line + "\n");
+    if (!resumed) {
+      folder = RunFolder::create(parent, config.output.name);
+      folder->lock();
+    }
     log_line(fmt::format("run folder {}", folder->path().string()));
-    return run_training(config, data, where, *folder);
+    return run_training(config, data, where, {*folder, resumed, std::move(checkpoint), command_line});
   }
 };
 

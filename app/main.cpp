@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <new>
 
@@ -16,6 +17,11 @@ namespace {
 
 constexpr int kExitError = 1, kExitUsage = 2;
 constexpr const char* kNoMemory = "not enough memory: choose a smaller --batch, model or data set";
+
+// Where nobody reads stderr any more, fmt::print would throw.
+void complain(const std::string& what) {
+  std::fputs(("error: " + what + "\n").c_str(), stderr);
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"uvic trains diffusion image models (U-ViT and U-ViC), samples images from them and scores them.", "uvic"};
@@ -74,19 +80,21 @@ int main(int argc, char** argv) {
   } catch (const uvic::Interrupted&) {
     return uvic::kExitInterrupted;
   } catch (const uvic::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    complain(error.what());
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
     const bool is_memory =
         dynamic_cast<const c10::OutOfMemoryError*>(&error) || what.find("can't allocate memory") != std::string::npos;
     if (is_memory)
-      fmt::print(stderr, "error: {}\n", kNoMemory);
+      complain(kNoMemory);
     else
-      fmt::print(stderr, "error: {} (inside LibTorch)\n", what);
+      complain(what + " (inside LibTorch)");
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: {}\n", kNoMemory);
+    complain(kNoMemory);
+  } catch (const std::filesystem::filesystem_error& error) {
+    complain(fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    complain(error.what());
   }
   return kExitError;
 }

@@ -26,7 +26,7 @@ std::vector<std::string> parse_classes(const std::string& text, const std::strin
 
 std::map<std::string, std::string> ModelCard::to_metadata() const {
   std::map<std::string, std::string> metadata{{"format", "pt"},  // what Python's safetensors expects of torch files
-                                              {"uvic.config", print_run_config(config)},
+                                              {kConfigEntry, print_run_config(config)},
                                               {"uvic.step", std::to_string(step)},
                                               {"uvic.version", UVIC_VERSION}};
   if (!classes.empty()) metadata["uvic.classes"] = nlohmann::json(classes).dump();
@@ -37,9 +37,9 @@ std::map<std::string, std::string> ModelCard::to_metadata() const {
 
 std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, std::string>& metadata,
                                                   const std::string& origin) {
-  if (!metadata.count("uvic.config")) return std::nullopt;
+  if (!metadata.count(kConfigEntry)) return std::nullopt;
   ModelCard card;
-  card.config = parse_run_config(metadata.at("uvic.config"), origin);
+  card.config = parse_run_config(metadata.at(kConfigEntry), origin);
   if (metadata.count("uvic.step")) {
     const std::string& text = metadata.at("uvic.step");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), card.step);
@@ -85,6 +85,10 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
               .schedule = make_schedule(card->config.schedule),
               .device = device};
   load_into(model.net.parameters(), weights.tensors, file.string());
+  for (const auto& [name, tensor] : model.net.parameters())
+    if (!is_finite(tensor))
+      fail("{}: {} holds a non-finite number: take another copy of the file, or another checkpoint", file.string(),
+           name);
   model.net.to(device, at::kFloat);
   if (is_bundle(path)) attach_encoders(model, bundled_encoders(path));
   return model;

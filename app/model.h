@@ -20,6 +20,8 @@ namespace uvic {
 
 // What the weights alone do not tell; kept in the metadata of every model file we write.
 struct ModelCard {
+  static constexpr const char* kConfigEntry = "uvic.config";  // of the metadata
+
   RunConfig config;
   int64_t step = 0;
   std::vector<std::string> classes;

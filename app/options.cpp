@@ -30,6 +30,18 @@ std::string to_text(int value) {
   return fmt::format("{}", value);
 }
 
+// The keys that a run keeps, since its weights or its optimizer's state would mean something else; classes and
+// vocabulary are the data's and compared with those.
+bool is_fixed(std::string_view section, std::string_view key) {
+  const auto one_of = [key](std::initializer_list<std::string_view> keys) { return std::ranges::count(keys, key) > 0; };
+  if (section == "model") return !one_of({"classes", "vocabulary", "kernels", "checkpointing"});
+  if (section == "schedule") return true;
+  if (section == "objective") return one_of({"prediction"});
+  if (section == "data") return one_of({"condition", "latent_scale"});
+  if (section == "train") return one_of({"optimizer"});
+  return false;
+}
+
 // "" stands for "chosen by default", which no row of the table is called.
 CLI::Validator empty_or_one_of(std::span<const Entry<LoadFeatureNet>> table) {
   CLI::Validator check = one_of(table);
@@ -178,6 +190,7 @@ void RunOptions::apply_toml(const std::string& text, const std::string& origin) 
     } catch (const CLI::Error& error) {
       // CLI11 puts the name of the option in front.
       const std::string what = error.what(), name = known->option->get_name() + ": ";
+      known->option->clear();  // a later text may give a good value
       fail("{}, line {}: {}.{}: {}", origin, item.line, item.section, item.key,
            what.starts_with(name) ? what.substr(name.size()) : what);
     }
@@ -206,6 +219,26 @@ std::string RunOptions::to_toml() const {
   return text;
 }
 
+std::vector<std::string> RunOptions::missing_keys(const std::string& text, const std::string& origin) const {
+  const std::vector<TomlItem> items = parse_toml(text, origin);
+  std::vector<std::string> missing;
+  for (const Option& option : options_) {
+    const auto is_it = [&](const TomlItem& item) { return item.section == option.section && item.key == option.key; };
+    if (std::ranges::none_of(items, is_it)) missing.push_back(option.section + "." + option.key);
+  }
+  return missing;
+}
+
+std::optional<RunOptions::Change> RunOptions::change_of_meaning(const RunOptions& before, const RunOptions& after) {
+  for (size_t i = before.options_.size();
+       i-- > 0;) {  // data.condition before model.context_tokens, which follows from it
+    const Option &was = before.options_[i], &is = after.options_[i];
+    if (is_fixed(was.section, was.key) && was.print() != is.print())
+      return Change{was.section + "." + was.key, was.print(), is.print()};
+  }
+  return std::nullopt;
+}
+
 RunConfig parse_run_config(const std::string& toml, const std::string& origin) {
   CLI::App app;
   RunConfig config;
@@ -217,6 +250,12 @@ std::string print_run_config(const RunConfig& config) {
   CLI::App app;
   RunConfig copy = config;
   return RunOptions(app, copy).to_toml();
+}
+
+std::optional<RunOptions::Change> change_of_meaning(const RunConfig& before, const RunConfig& after) {
+  CLI::App apps[2];
+  RunConfig copies[] = {before, after};
+  return RunOptions::change_of_meaning(RunOptions(apps[0], copies[0]), RunOptions(apps[1], copies[1]));
 }
 
 }  // namespace uvic

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,14 @@ class RunOptions {
   void apply_toml(const std::string& text, const std::string& origin);
 
   std::string to_toml() const;  // the resolved config; apply_toml(to_toml()) gives the same one
+  std::vector<std::string> missing_keys(const std::string& text, const std::string& origin) const;  // "section.key"
+
+  struct Change {
+    std::string key, before, after;
+  };
+  // The first key that gives trained weights (or the optimizer's state) another meaning and differs; both declare the
+  // same options.
+  static std::optional<Change> change_of_meaning(const RunOptions& before, const RunOptions& after);
 
  private:
   struct Option {
@@ -48,5 +57,6 @@ class RunOptions {
 // A resolved config from its text.
 RunConfig parse_run_config(const std::string& toml, const std::string& origin);
 std::string print_run_config(const RunConfig& config);
+std::optional<RunOptions::Change> change_of_meaning(const RunConfig& before, const RunConfig& after);
 
 }  // namespace uvic

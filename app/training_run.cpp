@@ -7,6 +7,7 @@
 #include "app/json_lines.h"
 #include "app/latent_stream.h"
 #include "app/model.h"
+#include "app/options.h"
 #include "app/pipeline.h"
 #include "app/prompts.h"
 #include "app/training_latents.h"
@@ -54,10 +55,11 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 // Everything that belongs to one run while it trains.
 class Run {
  public:
-  Run(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder folder)
+  Run(const RunConfig& config, const TrainingData& data, at::Device device, Start start)
       : config_(config),
         data_(data),
-        folder_(std::move(folder)),
+        start_(std::move(start)),
+        folder_(start_.folder),
         net_(config.model, config.train.seed),
         ema_model_{.path = folder_.path(),
                    .name = folder_.path().filename().string(),
@@ -78,21 +80,20 @@ class Run {
   }
 
   int train() {
-    std::optional<Checkpoint> checkpoint;
-    if (folder_.has_checkpoint()) {
-      checkpoint = folder_.load_latest();
-      load_into(net_.parameters(), checkpoint->model.tensors, "the run's checkpoint");
-    }
+    constexpr const char* kOrigin = "the run's checkpoint";
+    std::optional<Checkpoint>& checkpoint = start_.checkpoint;
+    if (checkpoint) load_into(net_.parameters(), checkpoint->model.tensors, kOrigin);
     net_.set_requires_grad(true);
     state_ = std::make_unique<TrainState>(net_.parameters(), config_.train);
     if (checkpoint) {
-      load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, "the run's checkpoint");
-      state_->optimizer->load_state(checkpoint->optimizer.tensors, "the run's checkpoint");
-      state_->step = saved_step_ = checkpoint->step;
+      load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, kOrigin);
+      state_->optimizer->load_state(checkpoint->optimizer.tensors, kOrigin);
+      state_->step = first_step_ = saved_step_ = checkpoint->step;
       best_score_ = checkpoint->best_score;
-      folder_.rewind(state_->step);
-      log(fmt::format("resumed at step {} of {} on {}", state_->step, config_.train.steps, ema_model_.device.str()));
+      log_line(resumed());
+      checkpoint.reset();
     }
+    if (!start_.resumed) begin();
     Progress progress("train", config_.train.steps, "step", state_->step);
     progress_ = &progress;
     window_begin_ = std::chrono::steady_clock::now();
@@ -101,10 +102,11 @@ class Run {
                   make_batches(config_, data_), config_.train, ema_model_.device.type(),
                   [this](const StepStats& stats) { return after_step(stats); });
     } catch (const Error& error) {
-      folder_.append_log(fmt::format("error: {}", error.what()));
+      if (begun_) note(error);
       if (saved_step_ == 0) throw;
       fail("{}. The last good checkpoint is {}", error.what(), folder_.latest().string());
     }
+    if (!begun_) begin();  // no step was left to do
     if (state_->step > saved_step_) save(false);
     log(fmt::format("{} at step {}: {}", state_->step < config_.train.steps ? "interrupted" : "finished", state_->step,
                     folder_.latest().string()));
@@ -112,7 +114,23 @@ class Run {
   }
 
  private:
+  std::string resumed() const {
+    return fmt::format("resumed at step {} of {} on {}", first_step_, config_.train.steps, ema_model_.device.str());
+  }
+
+  // The first that is written to the folder.
+  void begin() {
+    begun_ = true;
+    folder_.tidy();
+    if (start_.resumed) folder_.rewind(first_step_);
+    folder_.write_text("config.toml", print_run_config(config_));
+    folder_.write_text(kDeviceFile, ema_model_.device.str() + "\n");
+    folder_.append_text("command.txt", start_.command + "\n");
+    if (saved_step_ > 0) folder_.append_log(resumed());
+  }
+
   bool after_step(const StepStats& stats) {
+    if (!begun_) begin();
     const auto due = [&](int64_t every) {
       return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
     };
@@ -188,7 +206,15 @@ class Run {
     return true;
   }
 
+  // What an update that overflowed leaves shows in the next loss only, when the last good checkpoint may be gone.
+  void expect_finite() const {
+    for (const auto& [name, tensor] : state_->parameters)
+      if (!is_finite(tensor))
+        fail("step {}: the weights are not finite ({}). Lower train.lr, or set train.clip", state_->step, name);
+  }
+
   void save(bool is_best) {
+    expect_finite();
     ModelCard card = ema_model_.card;
     card.step = state_->step;
     const auto metadata = card.to_metadata();
@@ -201,6 +227,14 @@ class Run {
     saved_step_ = state_->step;
   }
 
+  // What cannot be written to the log must not hide the error itself.
+  void note(const Error& error) const {
+    try {
+      folder_.append_log(fmt::format("error: {}", error.what()));
+    } catch (const Error&) {
+    }
+  }
+
   void log(const std::string& line) {
     log_line(line);
     folder_.append_log(line);
@@ -208,12 +242,14 @@ class Run {
 
   RunConfig config_;
   TrainingData data_;
+  Start start_;
   RunFolder folder_;
   UVit net_;
   Model ema_model_;
   std::unique_ptr<TrainState> state_;
   std::optional<double> best_score_;
-  int64_t saved_step_ = 0, window_ = 0;
+  int64_t first_step_ = 0, saved_step_ = 0, window_ = 0;
+  bool begun_ = false;
   double loss_sum_ = 0;
   std::chrono::steady_clock::time_point window_begin_;
   Progress* progress_ = nullptr;
@@ -279,20 +315,6 @@ TrainingData open_training_data(RunConfig& config) {
   return data;
 }
 
-void expect_same_text(const RunFolder& run, const RunConfig& config, const TrainingData& data) {
-  if (!run.has_checkpoint()) return;
-  const fs::path file = run.latest() / "model.safetensors";
-  const auto card = ModelCard::from_metadata(read_safetensors(file).metadata, file.string());
-  if (!card) return;
-  // The vocabulary comes from the data again, and word ids must mean what they meant.
-  const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
-  if (text(card->vocabulary) != text(data.vocabulary))
-    fail("the captions of {} are not those this run was trained on: their words differ", config.data.spec);
-  if (card->text_encoder != (data.states ? data.states->encoder() : ""))
-    fail("'{}' is not the text encoder this run was trained with, {}: give the folder of that with --data.text_encoder",
-         config.data.text_encoder, card->config.data.text_encoder);
-}
-
 void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {
   UVit net(config.model, config.train.seed);
   net.to(device, at::kFloat);
@@ -338,8 +360,8 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
 }
 
-int run_training(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder folder) {
-  return Run(config, data, device, std::move(folder)).train();
+int run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
+  return Run(config, data, device, std::move(start)).train();
 }
 
 }  // namespace uvic

@@ -29,14 +29,21 @@ struct TrainingData {
 // model and data do not fit, and whatever else can be known to fail later in the run.
 TrainingData open_training_data(RunConfig& config);
 
-// Error if the run was trained on other words, or with another text encoder.
-void expect_same_text(const RunFolder& run, const RunConfig& config, const TrainingData& data);
-
 // Prints parameters, memory, seconds per step of a 3-step probe, time and disk of the whole run; writes nothing.
 void plan_training(const RunConfig& config, const TrainingData& data, at::Device device);
 
-// Trains into `run`: from scratch, or on from its latest checkpoint if it has one. Returns the exit code: 0, or
+// Where training begins.
+struct Start {
+  RunFolder folder;                      // locked
+  bool resumed = false;                  // else nothing was trained in it
+  std::optional<Checkpoint> checkpoint;  // to go on from, if there is one
+  std::string command;                   // line for command.txt
+};
+
+constexpr const char* kDeviceFile = "device.txt";  // where a run was trained last: it may go on anywhere
+
+// Trains. A resumed run's folder stays as it is until a step has succeeded. Returns the exit code: 0, or
 // kExitInterrupted after a signal, the finished step saved.
-int run_training(const RunConfig& config, const TrainingData& data, at::Device device, RunFolder run);
+int run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start);
 
 }  // namespace uvic

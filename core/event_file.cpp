@@ -3,34 +3,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <climits>
+#include <cmath>
 #include <cstring>
 
+#include "core/crc32c.h"
 #include "core/error.h"
+#include "core/files.h"
 
 namespace uvic {
 namespace {
-
-// CRC-32C (Castagnoli), polynomial 0x1EDC6F41 with its bits reversed.
-constexpr auto kCrcTable = [] {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0x82F63B78u : 0u);
-    table[i] = crc;
-  }
-  return table;
-}();
-
-uint32_t crc32c(std::string_view bytes) {
-  uint32_t crc = ~0u;
-  for (const char c : bytes) crc = kCrcTable[(crc ^ static_cast<uint8_t>(c)) & 0xFF] ^ (crc >> 8);
-  return ~crc;
-}
 
 // TFRecord rotates the sum and adds a constant, so that a record that holds records keeps a meaningful sum.
 uint32_t masked_crc(std::string_view bytes) {
@@ -71,13 +58,45 @@ enum { kValue = 1 };
 enum { kTag = 1, kSimpleValue = 2, kImage = 4 };
 enum { kHeight = 1, kWidth = 2, kColorspace = 3, kEncoded = 4, kRgb = 3 };
 
-std::string event_head() {
-  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-  return field_double(kWallTime, now.count());
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string event_with_value(int64_t step, const std::string& value) {
-  return event_head() + field_int(kStep, step) + field_bytes(kSummary, field_bytes(kValue, value));
+constexpr std::string_view kPrefix = "events.out.tfevents.";
+constexpr double kLastTime = 9'999'999'999;  // that a name of ten digits can hold
+
+// The latest wall time of the records of an event file, as far as they are whole.
+double last_time_in(std::string_view bytes) {
+  constexpr size_t kBefore = 12, kBehind = 4;  // length and its sum, sum of the event
+  double last = 0;
+  while (bytes.size() >= kBefore + kBehind) {
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    if (length > bytes.size() - kBefore - kBehind) break;
+    const std::string_view event = bytes.substr(kBefore, length);
+    double time = 0;
+    if (event.size() > sizeof time && event.starts_with(varint(kWallTime << 3 | 1))) {
+      std::memcpy(&time, event.data() + 1, sizeof time);
+      if (time < kLastTime) last = std::max(last, time);
+    }
+    bytes.remove_prefix(kBefore + length + kBehind);
+  }
+  return last;
+}
+
+// The latest time that the event files of the folder speak of, in names or records; 0: there are none.
+double last_time_in_folder(const fs::path& folder) {
+  double last = 0;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !fs::is_regular_file(entry.symlink_status(error))) continue;
+    int64_t seconds = 0;
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), seconds);
+    if (static_cast<double>(seconds) < kLastTime) last = std::max(last, static_cast<double>(seconds));
+    last = std::max(last, last_time_in(map_file(entry.path(), "event file").bytes()));
+  }
+  return last;
 }
 
 }  // namespace
@@ -85,11 +104,13 @@ std::string event_with_value(int64_t step, const std::string& value) {
 EventFile::EventFile(const std::filesystem::path& folder, std::optional<int64_t> first_step) {
   char host[HOST_NAME_MAX + 1] = {};
   gethostname(host, sizeof host - 1);
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  // TensorBoard reads the files of a folder in the order of their names, and the clock may have been set back.
+  const double last = last_time_in_folder(folder), begin = std::max(now(), std::floor(last) + (last > 0 ? 1 : 0));
+  ahead_ = std::max(0.0, begin - now());
+  const auto seconds = static_cast<int64_t>(begin);
   int fd = -1;
   for (int n = 0; fd < 0; ++n) {
-    path_ = folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds, host, getpid(), n);
+    path_ = folder / fmt::format("{}{:010}.{}.{}.{}", kPrefix, seconds, host, getpid(), n);
     fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 && errno != EEXIST) fail("cannot create {}: {}", path_.string(), std::strerror(errno));
   }
@@ -99,6 +120,14 @@ EventFile::EventFile(const std::filesystem::path& folder, std::optional<int64_t>
     write_record(event_head() + field_int(kStep, *first_step) + field_bytes(kSessionLog, field_int(kStatus, kStart)));
   }
   flush();
+}
+
+std::string EventFile::event_head() const {
+  return field_double(kWallTime, now() + ahead_);
+}
+
+std::string EventFile::event_with_value(int64_t step, const std::string& value) const {
+  return event_head() + field_int(kStep, step) + field_bytes(kSummary, field_bytes(kValue, value));
 }
 
 EventFile::~EventFile() {

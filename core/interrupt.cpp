@@ -21,6 +21,15 @@ void watch_interrupts() {
   action.sa_flags = SA_RESTART;  // a write that is under way goes on
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction hangup = {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void interrupt() {
+  signals_seen = 1;
 }
 
 bool interrupted() {

@@ -35,6 +35,8 @@ void expect_fit(const NamedTensors& target, const TensorMap& source, const std::
     else if (found->second.sizes() != tensor.sizes())
       misshapen.push_back(fmt::format("{} is [{}], not [{}]", name, fmt::join(found->second.sizes(), ", "),
                                       fmt::join(tensor.sizes(), ", ")));
+    else if (tensor.is_floating_point() && !found->second.is_floating_point())
+      fail("{}: {} holds {}, expected floating-point numbers", origin, name, at::toString(found->second.scalar_type()));
   }
   for (const auto& entry : source)
     if (!known.count(entry.first)) unexpected.push_back(entry.first);

@@ -18,8 +18,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 TensorMap to_map(const NamedTensors& tensors);
 
-// Error that lists the missing, the unexpected and the wrongly shaped names, unless both have the same ones; `origin` names
-// the file, `remedy` says what to do.
+// Error that lists the missing, the unexpected and the wrongly shaped names, unless both have the same ones, or that
+// names whole numbers where floating-point ones belong; `origin` names the file, `remedy` says what to do.
 void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin, std::string_view remedy);
 
 // Copies `source` into `target`, in place (dtype and device of the target). Strict both ways, as

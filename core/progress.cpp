@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "core/interrupt.h"
 
 namespace uvic {
 namespace {
@@ -30,8 +33,9 @@ struct Console {
 
   // One call a message, so that messages of several processes on one terminal do not mix.
   void write(const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), sink.file);
-    std::fflush(sink.file);
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), sink.file) == text.size() && std::fflush(sink.file) == 0;
+    if (!written && errno == EPIPE) interrupt();  // whoever watched has gone
   }
 
   int columns() const {

@@ -1,5 +1,7 @@
 #include "core/pth.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cstring>
 
@@ -8,6 +10,7 @@
 #include "core/pth_objects.h"
 #include "core/raw_tensor.h"
 #include "core/safetensors_index.h"
+#include "core/weight_names.h"
 #include "core/zip.h"
 
 namespace uvic {
@@ -160,21 +163,29 @@ Kind kind_of(const std::filesystem::path& path) {
       file);
 }
 
-// The dict among the usual wrappings that holds the tensors.
+constexpr std::string_view kContainers[] = {
+    "ema", "ema_model", "model_ema", "ema_state_dict", "state_dict", "model_state_dict", "model", "module", "params"};
+
+// The dict among the usual wrappings, one in another, that holds the tensors; null: there is none.
+const PickleDict* tensors_in(const PickleDict& dict, int depth = 0) {
+  constexpr int kDeepest = 4;  // a dict may hold itself
+  for (const std::string_view key : kContainers) {
+    const PickleValue* inner = depth < kDeepest ? find(dict, key) : nullptr;
+    if (!inner || !inner->is_dict()) continue;
+    if (const PickleDict* found = tensors_in(inner->dict(""), depth + 1)) return found;
+  }
+  for (const auto& [key, entry] : dict)
+    if (entry.is_tensor()) return &dict;
+  return nullptr;
+}
+
 const PickleDict& state_dict_in(const PickleValue& value, const std::string& file) {
   const PickleDict& top = value.dict(file + ": the saved value");
-  for (const auto& [key, entry] : top)
-    if (entry.is_tensor()) return top;
-  for (const std::string_view key : {"ema", "model_ema", "state_dict", "model", "params"}) {
-    const PickleValue* inner = find(top, key);
-    if (!inner || !inner->is_dict()) continue;
-    for (const auto& [name, entry] : inner->dict(""))
-      if (entry.is_tensor()) return inner->dict("");
-  }
+  if (const PickleDict* found = tensors_in(top)) return *found;
   std::string keys;
   for (const auto& [key, entry] : top)
     if (const auto* text = std::get_if<std::string>(&key.value); text && keys.size() < 200) keys += " " + *text;
-  fail("{} holds no tensors: neither itself nor under ema, model_ema, state_dict, model or params (its keys:{})", file,
+  fail("{} holds no tensors: neither itself nor under {} (its keys:{})", file, fmt::join(kContainers, ", "),
        keys.empty() ? " none" : keys);
 }
 
@@ -188,27 +199,20 @@ PickleValue read_pth(const std::filesystem::path& path) {
 }
 
 TensorMap read_state_dict(const std::filesystem::path& path) {
-  constexpr std::string_view kParallel = "module.";
   const PickleValue value = read_pth(path);
   TensorMap tensors;
-  bool parallel = true;
-  for (const auto& [key, entry] : state_dict_in(value, path.string())) {
-    if (!entry.is_tensor()) continue;  // counters and metadata
-    const std::string& name = key.text(path.string() + ": a tensor's name");
-    parallel &= name.starts_with(kParallel);
-    tensors[name] = entry.tensor("");
-  }
-  if (!parallel) return tensors;
-  TensorMap renamed;
-  for (const auto& [name, tensor] : tensors) renamed[name.substr(kParallel.size())] = tensor;
-  return renamed;
+  for (const auto& [key, entry] : state_dict_in(value, path.string()))
+    if (entry.is_tensor())
+      tensors[key.text(path.string() + ": a tensor's name")] = entry.tensor("");  // others: counters
+  return without_wrappers(std::move(tensors));
 }
 
 TensorFile read_weights(const std::filesystem::path& path) {
   const Kind kind = kind_of(path);
-  if (kind == Kind::kSafetensors) return read_safetensors(path);
-  if (kind == Kind::kShards) return read_sharded_safetensors(path);
-  return {read_state_dict(path), {}};
+  if (kind == Kind::kZip || kind == Kind::kLegacy) return {read_state_dict(path), {}};
+  TensorFile file = kind == Kind::kSafetensors ? read_safetensors(path) : read_sharded_safetensors(path);
+  file.tensors = without_wrappers(std::move(file.tensors));
+  return file;
 }
 
 }  // namespace uvic

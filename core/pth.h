@@ -15,16 +15,16 @@ namespace uvic {
 PickleValue read_pth(const std::filesystem::path& path);
 
 // The tensors of a state dict, whatever its wrapping: a bare one, or one under "ema", "model_ema", "state_dict",
-// "model", "params" (the first that is there). A `module.` in front of every name (DataParallel) is dropped. Error when
-// the file holds no tensors.
+// "model", "params" and the like, one in another (the first that is there), without the prefixes of wrappers
+// (core/weight_names.h). Error when the file holds no tensors.
 TensorMap read_state_dict(const std::filesystem::path& path);
 
 // A zip-format .pth that torch.load(weights_only=True) reads as an OrderedDict of tensors. Written atomically. Shared
 // storages are written once each time; strides are not kept.
 void write_pth(const std::filesystem::path& path, const TensorMap& tensors);
 
-// Any weights file, by content: .safetensors (or the .index.json of its shards), .pth (zip, legacy), TorchScript .pt. Error
-// that says what else it seems to be (a web page, a git-lfs pointer, a folder).
+// Any weights file, by content: .safetensors (or the .index.json of its shards), .pth (zip, legacy), TorchScript .pt,
+// without the prefixes of wrappers. Error that says what else it seems to be (a web page, a git-lfs pointer, a folder).
 TensorFile read_weights(const std::filesystem::path& path);
 
 }  // namespace uvic

@@ -24,16 +24,6 @@ constexpr const char* kPrefix = "checkpoint-";
 // A checkpoint's name while one of the same step takes its place, on file systems that cannot exchange two names.
 constexpr const char* kReplaced = ".old";
 
-// The step of "checkpoint-5000" or "checkpoint-5000.old"; -1 for other names.
-int64_t checkpoint_step(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  if (!name.starts_with(kPrefix)) return -1;
-  const char *begin = name.data() + std::strlen(kPrefix), *stop = name.data() + name.size();
-  int64_t step = -1;
-  const auto [end, error] = std::from_chars(begin, stop, step);
-  return error == std::errc{} && step >= 0 && (end == stop || std::string_view(end, stop) == kReplaced) ? step : -1;
-}
-
 fs::path temporary(const fs::path& path) {
   return path.string() + fmt::format(".tmp.{}", getpid());
 }
@@ -44,20 +34,14 @@ void move_name(const fs::path& from, const fs::path& to) {
   }
 }
 
-// Out of sight first: a removal that is cut short must not look like a damaged checkpoint.
-void remove_checkpoint(const fs::path& folder) {
-  const fs::path doomed = temporary(folder);
-  move_name(folder, doomed);
-  fs::remove_all(doomed);
-}
-
 // Gives the complete folder `made` its final name. Where there is one of that name, the two change places, so that
 // there always is one.
 void move_into_place(const fs::path& made, const fs::path& folder) {
   if (!fs::exists(folder)) return move_name(made, folder);
   if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) != 0) {
     const fs::path old = folder.string() + kReplaced;
-    fs::remove_all(old);
+    std::error_code error;
+    fs::remove_all(old, error);
     move_name(folder, old);
     move_name(made, folder);
     move_name(old, made);
@@ -87,23 +71,36 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   for (size_t i = 0; i < std::size(kFiles); ++i) {
     const fs::path file = folder / kFiles[i];
     write_safetensors(file, *contents[i]);
-    state["files"][kFiles[i]]["bytes"] = fs::file_size(file);
+    std::error_code error;
+    state["files"][kFiles[i]]["bytes"] = fs::file_size(file, error);
+    if (error) fail("cannot read {}: {}", file.string(), error.message());
   }
   write_atomically(folder / "state.json", state.dump(2) + "\n");
   sync_folder(folder);
 }
 
 bool is_complete(const fs::path& folder) {
-  return fs::exists(folder / "state.json");
+  std::error_code error;
+  return fs::exists(folder / "state.json", error);
 }
 
 }  // namespace
 
+// The step of "checkpoint-5000" or "checkpoint-5000.old"; -1 for other names.
+int64_t RunFolder::checkpoint_step(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(kPrefix)) return -1;
+  const char *begin = name.data() + std::strlen(kPrefix), *stop = name.data() + name.size();
+  int64_t step = -1;
+  const auto [end, error] = std::from_chars(begin, stop, step);
+  return error == std::errc{} && step >= 0 && (end == stop || std::string_view(end, stop) == kReplaced) ? step : -1;
+}
+
 void RunFolder::save(const Checkpoint& checkpoint, bool is_best, int keep_last) const {
   const fs::path name = kPrefix + std::to_string(checkpoint.step), folder = path_ / name, made = temporary(folder);
   try {
-    fs::remove_all(made);
     std::error_code error;
+    fs::remove_all(made, error);
     if (!fs::create_directory(made, error)) fail("cannot create the folder {}: {}", made.string(), error.message());
     write_checkpoint(made, checkpoint);
   } catch (...) {
@@ -116,7 +113,7 @@ void RunFolder::save(const Checkpoint& checkpoint, bool is_best, int keep_last) 
   point(path_ / "latest", name);
   if (is_best) point(path_ / "best", name);
   sync_folder(path_);
-  fs::remove_all(made);
+  discard(made);
   rotate(checkpoint.step, keep_last);
 }
 
@@ -130,6 +127,13 @@ void RunFolder::rotate(int64_t newest_step, int keep_last) const {
     if (checkpoint_step(folder) > newest_step || ++kept <= keep_last) continue;
     if (folder.filename() != latest && folder.filename() != best) remove_checkpoint(folder);
   }
+}
+
+// Out of sight first: a removal that is cut short must not look like a damaged checkpoint.
+void RunFolder::remove_checkpoint(const fs::path& folder) {
+  const fs::path doomed = temporary(folder);
+  move_name(folder, doomed);
+  discard(doomed);
 }
 
 void RunFolder::recover_checkpoints() const {
@@ -171,7 +175,7 @@ fs::path RunFolder::latest() const {
 
 fs::path RunFolder::best() const {
   const fs::path target = link_target(path_ / "best");
-  return !target.empty() && is_complete(path_ / target) ? path_ / target : latest();
+  return checkpoint_step(target) >= 0 && is_complete(path_ / target) ? path_ / target : latest();
 }
 
 Checkpoint RunFolder::load(const fs::path& folder) {

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/event_file.h"
 #include "core/files.h"
+#include "core/progress.h"
 
 namespace uvic {
 namespace {
@@ -44,10 +45,29 @@ std::string safe_name(std::string name) {
   return name.empty() ? "run" : name.substr(0, kMaxLength);
 }
 
-// x.tmp<pid>-<n>, x.tmp.<pid>: something that was being written or removed.
-bool is_leftover(const std::string& name) {
-  const size_t at = name.rfind(".tmp");
-  return at != std::string::npos && name.find_first_not_of(".-0123456789", at + 4) == std::string::npos;
+// What stands at the top of a run folder beside checkpoints, links to them and TensorBoard's files.
+constexpr std::string_view kTexts[] = {"config.toml", "device.txt",  "command.txt",
+                                       "log.txt",     "stats.jsonl", "metrics.csv"};
+constexpr const char* kLock = ".lock";
+constexpr const char* kSamples = "samples";
+
+// The base of a name made of `base`, ".tmp" and numbers as `tail` says, with '#' for a number; empty for other names.
+std::string base_of(const std::string& name, std::string_view tail) {
+  const size_t at = std::min(name.rfind(".tmp"), name.size());
+  std::string form;
+  for (const char c : name.substr(at)) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit || !form.ends_with('#')) form += digit ? '#' : c;
+  }
+  return form == tail ? name.substr(0, at) : "";
+}
+
+constexpr std::string_view kUnwritten = ".tmp#-#";  // of write_atomically
+constexpr std::string_view kUnnamed = ".tmp.#";     // of checkpoints and links
+
+bool is_sample(const std::string& name) {
+  const fs::path path(name);
+  return path.extension() == ".png" && path.stem().string().find_first_not_of("0123456789") == std::string::npos;
 }
 
 }  // namespace
@@ -76,10 +96,10 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name) {
       taken |= run_number(entry) == number && entry.filename() != claim.filename();
     const fs::path path = parent / fmt::format("{:05}-{}", number, safe_name(name));
     if (!taken) {
-      fs::rename(claim, path);
-      return RunFolder(path);
+      if (::rename(claim.c_str(), path.c_str()) == 0) return RunFolder(path);
+      fail("cannot rename {} to {}: {}", claim.string(), path.string(), std::strerror(errno));
     }
-    fs::remove(claim);
+    ::rmdir(claim.c_str());
   }
 }
 
@@ -111,8 +131,9 @@ RunFolder RunFolder::open_latest(const fs::path& parent) {
 
 void RunFolder::lock() const {
   if (open_->lock >= 0) return;
-  const fs::path file = path_ / ".lock";
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  expect_no_links();
+  const fs::path file = path_ / kLock;
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0) fail("cannot write to the run folder {}: {}", path_.string(), std::strerror(errno));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
@@ -125,30 +146,58 @@ void RunFolder::lock() const {
   }
   open_->lock = fd;
   const std::string pid = std::to_string(getpid()) + "\n";
-  if (ftruncate(fd, 0) != 0 || ::write(fd, pid.data(), pid.size()) < 0) {
+  if (ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
     fail("cannot write {}: {}", file.string(), std::strerror(errno));
+}
+
+void RunFolder::expect_no_links() const {
+  for (const auto& entry : entries(path_)) {
+    const std::string name = entry.filename().string();
+    const bool ours =
+        std::ranges::count(kTexts, name) > 0 || name == kLock || name == kSamples || checkpoint_step(entry) >= 0;
+    std::error_code error;
+    if (ours && fs::is_symlink(entry, error))
+      fail("{} is a link, and a run is written in its own folder only: put what it leads to in its place",
+           entry.string());
   }
-  for (const auto& folder : {path_, path_ / "samples"}) {
-    for (const auto& entry : entries(folder)) {
-      if (is_leftover(entry.filename().string())) fs::remove_all(entry);
-    }
+}
+
+void RunFolder::tidy() const {
+  for (const auto& entry : entries(path_)) {
+    const std::string name = entry.filename().string(), named = base_of(name, kUnnamed);
+    if (std::ranges::count(kTexts, base_of(name, kUnwritten)) > 0 || named == "latest" || named == "best" ||
+        checkpoint_step(named) >= 0)
+      discard(entry);
   }
+  for (const auto& entry : entries(path_ / kSamples))
+    if (is_sample(base_of(entry.filename().string(), kUnwritten))) discard(entry);
   recover_checkpoints();
+}
+
+void RunFolder::discard(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);  // a link goes, not what it leads to
+  if (error) warn(fmt::format("cannot remove {}: {}; remove it by hand", path.string(), error.message()));
 }
 
 void RunFolder::write_text(const std::string& name, const std::string& text) const {
   write_atomically(path_ / name, text);
 }
 
-// One write with O_APPEND, so that a kill leaves at most one half line.
+// One write with O_APPEND, so that a kill leaves at most one half line, which the next line does not go on with.
 void RunFolder::append_text(const std::string& name, const std::string& text) const {
   const fs::path path = path_ / name;
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) fail("cannot write to {}: {}", path.string(), std::strerror(errno));
-  const ssize_t written = ::write(fd, text.data(), text.size());
+  const auto stop = [&](int error) { fail("cannot write to {}: {}", path.string(), std::strerror(error)); };
+  const int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) stop(errno);
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(fd, &last, 1, size - 1) < 0) last = '\n';
+  const std::string line = last == '\n' ? text : "\n" + text;
+  const ssize_t written = ::write(fd, line.data(), line.size());
   const int error = written < 0 ? errno : ENOSPC;
   ::close(fd);
-  if (written != static_cast<ssize_t>(text.size())) fail("cannot write to {}: {}", path.string(), std::strerror(error));
+  if (written != static_cast<ssize_t>(line.size())) stop(error);
 }
 
 void RunFolder::append_log(const std::string& line) const {

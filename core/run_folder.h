@@ -41,13 +41,16 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  // To be called by whoever trains into the folder, before anything is written to it. Held until the last copy of this
-  // object goes or the process ends, however it ends. Error naming the run and the process that trains there already.
-  // Then clears away what a killed process left half done.
+  // To be called by whoever trains into the folder, before anything else is done to it. Held until the last copy of
+  // this object goes or the process ends, however it ends. Error naming the run and the process that trains there
+  // already, or a link in a place that a run writes to: it could lead anywhere.
   void lock() const;
+  // Clears away what a killed process left half done, known by the names that uvic gives. On resume to be called once
+  // it is sure that the run goes on.
+  void tidy() const;
 
   void write_text(const std::string& name, const std::string& text) const;   // "config.toml", atomically
-  void append_text(const std::string& name, const std::string& text) const;  // "command.txt" when a run is resumed
+  void append_text(const std::string& name, const std::string& text) const;  // "command.txt", on a line of its own
   void append_log(const std::string& line) const;                            // log.txt, with a time stamp
 
   // A row of numbers for one step: appended to stats.jsonl ({"step":..,"time":..,name:..}), metrics.csv (columns fixed
@@ -87,6 +90,11 @@ class RunFolder {
   std::vector<std::filesystem::path> checkpoints() const;  // newest first; `latest` before all others
   void rotate(int64_t newest_step, int keep_last) const;
   void recover_checkpoints() const;
+  static void remove_checkpoint(const std::filesystem::path& folder);
+  void expect_no_links() const;
+  static int64_t checkpoint_step(const std::filesystem::path& folder);  // of "checkpoint-5000", -1 for other names
+  // Removes what has become superfluous; where that fails a warning says so, since nothing is lost by it.
+  static void discard(const std::filesystem::path& path);
   EventFile& event_file();
 
   std::filesystem::path path_;

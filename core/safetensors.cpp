@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/crc32c.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/raw_tensor.h"
@@ -25,6 +26,7 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own reader
 constexpr size_t kAlignment = 64;
 constexpr int kMostLevels = 8;             // the format has three
 constexpr size_t kMostValues = 3'000'000;  // numbers, texts, names: seven a tensor
+constexpr const char *kMetadata = "__metadata__", *kChecksum = "uvic.crc32c", *kNoSum = "00000000";
 
 struct DtypeName {
   std::string_view name;
@@ -56,7 +58,20 @@ struct Header {
   std::vector<Entry> entries;  // ordered by position
   std::map<std::string, std::string> metadata;
   size_t data_begin;
+  std::string checksum;  // empty: there is none
+  uint32_t own_sum = 0;  // of the header without the checksum
 };
+
+// What the header says, however it is written down: a program that copies a file may lay out the same JSON otherwise.
+uint32_t sum_of_header(json root) {
+  if (root.contains(kMetadata)) root[kMetadata].erase(kChecksum);
+  if (root.contains(kMetadata) && root[kMetadata].empty()) root.erase(kMetadata);
+  return crc32c(root.dump());
+}
+
+std::string as_text(uint32_t sum) {
+  return fmt::format("{:08x}", sum);
+}
 
 // The limits hold while it is read: a value takes many times the memory of its text.
 json parse_json(std::string_view text, const std::string& file) {
@@ -130,7 +145,7 @@ Header parse_header(std::string_view bytes, const std::string& file) {
   const json root = parse_json(bytes.substr(kLengthBytes, length), file);
   if (!root.is_object()) fail("{} is not a safetensors file: its header is not a JSON object", file);
   for (const auto& [name, info] : root.items()) {
-    if (name != "__metadata__") {
+    if (name != kMetadata) {
       header.entries.push_back(parse_entry(name, info, data_size, file));
       continue;
     }
@@ -139,6 +154,11 @@ Header parse_header(std::string_view bytes, const std::string& file) {
       if (!text.is_string()) fail("{}: the metadata entry '{}' is not a string", file, key);
       header.metadata[key] = text;
     }
+  }
+
+  if (auto found = header.metadata.extract(kChecksum); !found.empty()) {
+    header.checksum = found.mapped();
+    header.own_sum = sum_of_header(root);
   }
 
   std::sort(header.entries.begin(), header.entries.end(),
@@ -160,6 +180,11 @@ Header parse_header(std::string_view bytes, const std::string& file) {
 TensorFile read_safetensors(const std::filesystem::path& path) {
   const MappedFile mapped = map_file(path, "safetensors file");
   const Header header = parse_header(mapped.bytes(), path.string());
+  const std::string_view data = mapped.bytes().substr(header.data_begin);
+  if (!header.checksum.empty())
+    if (const std::string sum = as_text(crc32c(data, header.own_sum)); sum != header.checksum)
+      fail("{} is damaged: its checksum is {}, and {} is written in it: fetch it again or take another copy",
+           path.string(), sum, header.checksum);
   TensorFile file{{}, header.metadata};
   for (const Entry& entry : header.entries) {
     char* data = mapped.data.get() + header.data_begin + entry.begin;
@@ -170,12 +195,12 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return file;
 }
 
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Checksum checksum) {
   std::vector<std::pair<std::string, Tensor>> ordered;
   json header = json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  if (!file.metadata.empty()) header[kMetadata] = file.metadata;
   for (const auto& [name, tensor] : file.tensors) {
-    if (name == "__metadata__") fail("a tensor cannot be called __metadata__ in {}", path.string());
+    if (name == kMetadata) fail("a tensor cannot be called __metadata__ in {}", path.string());
     ordered.emplace_back(name, tensor.detach());
   }
   std::stable_sort(ordered.begin(), ordered.end(),
@@ -193,13 +218,19 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     offset = end;
   }
   std::string text;
+  uint32_t sum = 0;
   try {
+    if (checksum == Checksum::kCrc32c) {
+      sum = sum_of_header(header);
+      header[kMetadata][kChecksum] = kNoSum;
+    }
     text = header.dump();
   } catch (const json::exception&) {
     fail("cannot write {}: a name or a metadata entry is not UTF-8", path.string());
   }
   const size_t used = (kLengthBytes + text.size()) % kAlignment;
   text.append((kAlignment - used) % kAlignment, ' ');  // the format allows trailing spaces
+  const std::string entry = fmt::format("\"{}\":\"", kChecksum);
 
   write_atomically(path, [&](std::ostream& out) {
     const uint64_t length = text.size();
@@ -207,8 +238,14 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     for (const auto& [name, tensor] : ordered) {
       const Tensor dense = tensor.cpu().contiguous();  // one at a time: no second copy of the whole model
-      if (dense.nbytes() > 0) out.write(static_cast<const char*>(dense.data_ptr()), dense.nbytes());
+      const std::string_view bytes(static_cast<const char*>(dense.nbytes() > 0 ? dense.data_ptr() : nullptr),
+                                   dense.nbytes());
+      out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+      if (checksum == Checksum::kCrc32c) sum = crc32c(bytes, sum);
     }
+    if (checksum == Checksum::kNone) return;
+    out.seekp(static_cast<std::streamoff>(kLengthBytes + text.find(entry) + entry.size()));
+    out << as_text(sum);
   });
 }
 

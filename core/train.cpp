@@ -59,6 +59,23 @@ TrainState::TrainState(const NamedTensors& parameters, const TrainConfig& config
       optimizer(find(optimizers(), config.optimizer, "optimizer").value(parameters, config)),
       ema(parameters, config.ema) {}
 
+std::vector<std::string> doubts(const TrainConfig& config) {
+  constexpr double kMuch = 0.1, kLittle = 0.001;
+  std::vector<std::string> found;
+  const auto steps = static_cast<double>(config.steps);
+  if (config.warmup >= config.steps)
+    found.push_back(
+        fmt::format("train.warmup {} does not end within the run's {} steps, so the learning rate never reaches "
+                    "train.lr",
+                    config.warmup, config.steps));
+  if (const double left = std::pow(config.ema.rate, steps); !config.ema.warmup && left > kMuch)
+    found.push_back(
+        fmt::format("train.ema {} is long for {} steps: {:.0f} % of the average will be the initial weights; give "
+                    "--train.ema_warmup true, or an average of at most {:.4g}",
+                    config.ema.rate, config.steps, 100 * left, std::pow(kLittle, 1 / steps)));
+  return found;
+}
+
 double learning_rate(const TrainConfig& config, int64_t step) {
   const double warmup =
       config.warmup == 0 ? 1.0 : std::min(1.0, static_cast<double>(step) / static_cast<double>(config.warmup));

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "core/adamw.h"
 #include "core/ema.h"
@@ -34,6 +36,9 @@ using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& paramet
 std::span<const Entry<MakeOptimizer>> optimizers();
 // fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)
 std::span<const Entry<at::ScalarType>> precisions();
+
+// What in the config is probably a mistake, a sentence each: a warm-up or an average longer than the run.
+std::vector<std::string> doubts(const TrainConfig& config);
 
 // Rate of step k = 0, 1, ...
 double learning_rate(const TrainConfig& config, int64_t step);

@@ -163,7 +163,8 @@ void write_latent_shard(const fs::path& file, const LatentShardContent& content)
   write_safetensors(
       file,
       {{{"moments", content.moments}, {"contexts", content.contexts}},
-       {{kCaptions, nlohmann::json(content.captions).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}});
+       {{kCaptions, nlohmann::json(content.captions).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}},
+      Checksum::kNone);  // the index has the SHA-256
 }
 
 std::shared_ptr<const LatentDataset> open_latent_cache(const fs::path& folder, int64_t limit) {

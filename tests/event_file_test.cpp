@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "core/crc32c.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/temporary.h"
@@ -30,8 +32,8 @@ class EventFileTest : public testing::Test {
   const fs::path folder_ = temporary_.path();
 };
 
-// CRC-32C bit by bit, unlike the table in the code under test.
-uint32_t crc32c(std::string_view bytes) {
+// CRC-32C bit by bit, unlike the code under test.
+uint32_t slow_crc32c(std::string_view bytes) {
   uint32_t crc = 0xFFFFFFFF;
   for (const unsigned char c : bytes) {
     crc ^= c;
@@ -41,7 +43,7 @@ uint32_t crc32c(std::string_view bytes) {
 }
 
 uint32_t masked(std::string_view bytes) {
-  const uint32_t crc = crc32c(bytes);
+  const uint32_t crc = slow_crc32c(bytes);
   return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
 }
 
@@ -91,10 +93,21 @@ std::map<int, Field> parse(std::string_view message) {
   return fields;
 }
 
-TEST(Crc32c, TheDecoderOfThisTestIsRight) {  // vectors of RFC 3720, B.4
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);
-  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62A8AB43u);
+TEST(Crc32c, KnownAnswers) {  // vectors of RFC 3720, B.4
+  for (const auto& sum : {slow_crc32c, +[](std::string_view bytes) { return crc32c(bytes); }}) {
+    EXPECT_EQ(sum("123456789"), 0xE3069283u);
+    EXPECT_EQ(sum(std::string(32, '\0')), 0x8A9136AAu);
+    EXPECT_EQ(sum(std::string(32, '\xff')), 0x62A8AB43u);
+    EXPECT_EQ(sum(""), 0u);
+  }
+}
+
+TEST(Crc32c, GoesOnFromAnySplit) {
+  std::string bytes;
+  for (int i = 0; i < 40; ++i) bytes += static_cast<char>(37 * i * i + 11);
+  for (size_t split = 0; split <= bytes.size(); ++split)
+    EXPECT_EQ(crc32c(std::string_view(bytes).substr(split), crc32c(std::string_view(bytes).substr(0, split))),
+              slow_crc32c(bytes));
 }
 
 TEST_F(EventFileTest, ScalarsAndImagesDecode) {
@@ -147,6 +160,39 @@ TEST_F(EventFileTest, ResumedRunStartsASession) {
   const auto start = parse(records[1]);
   EXPECT_EQ(start.at(2).varint, 501U);
   EXPECT_EQ(parse(start.at(7).bytes).at(1).varint, 1U);  // SessionLog.status = START
+}
+
+// TensorBoard reads the files of a folder by name, each from its beginning.
+TEST_F(EventFileTest, IsLaterThanOlderFilesThoughTheClockWasSetBack) {
+  // An hour ahead, as a run before the clock was set back left it; its last record is ten minutes younger, and a half
+  // one follows.
+  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto record = [](double time) {
+    const std::string event = "\x09" + std::string(reinterpret_cast<const char*>(&time), sizeof time);
+    const uint64_t length = event.size();
+    return std::string(reinterpret_cast<const char*>(&length), sizeof length) + "sums" + event + "sums";
+  };
+  const std::string older = fmt::format("events.out.tfevents.{:010}.zzz.9.9", static_cast<int64_t>(now) + 3600);
+  const std::string good = record(now + 3600) + record(now + 4200);
+  write_atomically(folder_ / older, good + good.substr(0, 20));
+  { EventFile file(folder_, 11); }
+  { EventFile file(folder_, 21); }
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  ASSERT_EQ(names.size(), 3U);
+  EXPECT_EQ(names[0], older);
+  double last = now + 4200;
+  for (const size_t k : {1, 2}) {
+    const auto records = read_records(read_file(folder_ / names[k], "events"));
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_EQ(parse(records[1]).at(2).varint, k == 1 ? 11U : 21U) << "sorted as they were written";
+    for (const auto& each : records) {
+      const double time = number<double>(parse(each).at(1).bytes);
+      EXPECT_GE(time, last);
+      last = time;
+    }
+  }
 }
 
 TEST_F(EventFileTest, NameIsTensorBoardsAndNeverTaken) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "app/config_source.h"
@@ -31,6 +32,62 @@ TEST(Presets, EachIsAConfigThatFitsTogether) {
     const std::string text = print_run_config(config);
     EXPECT_EQ(print_run_config(parse_run_config(text, "printed")), text);
   }
+}
+
+TEST(Presets, TrainNoLongerThanTheirWarmUpAndAverage) {
+  for (const auto& preset : presets())
+    EXPECT_EQ(doubts(parse_run_config(std::string(preset.value), "preset").train).size(), 0u) << preset.name;
+}
+
+// Every key of every section, by what becomes of a trained model when it changes.
+TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
+  const std::set<std::string> fixed{
+      "model.size",           "model.depth",          "model.dim",         "model.heads",
+      "model.image_size",     "model.patch",          "model.channels",    "model.mlp_ratio",
+      "model.qkv_bias",       "model.mlp_time_embed", "model.conv",        "model.skip",
+      "model.context_tokens", "model.context_dim",    "model.attention",   "model.end_attention",
+      "schedule.kind",        "schedule.beta_start",  "schedule.beta_end", "objective.prediction",
+      "data.condition",       "data.latent_scale",    "train.optimizer"};
+  const std::map<std::string, std::string> others{// another value of keys that are no number and no flag
+                                                  {"model.size", "\"M\""},
+                                                  {"model.attention", "\"softmax\""},
+                                                  {"model.end_attention", "\"cog\""},
+                                                  {"model.kernels", "\"reference\""},
+                                                  {"schedule.kind", "\"linear\""},
+                                                  {"objective.prediction", "\"v\""},
+                                                  {"objective.weighting", "\"min-snr\""},
+                                                  {"data.condition", "\"text\""},
+                                                  {"train.optimizer", "\"muon\""},
+                                                  {"train.lr_decay", "\"cosine\""},
+                                                  {"train.precision", "\"bf16\""},
+                                                  {"sample.sampler", "\"ddpm\""},
+                                                  {"eval.features", "\"efficientnet-lite0\""}};
+  const RunConfig config;
+  std::set<std::string> refused;
+  for (const TomlItem& item : parse_toml(print_run_config(config), "printed")) {
+    const std::string key = item.section + "." + item.key;
+    const auto other = others.find(key);
+    std::string value = "\"x\"";
+    if (other != others.end())
+      value = other->second;
+    else if (item.value == "true" || item.value == "false")
+      value = item.value == "true" ? "false" : "true";
+    else if (!item.value.empty() && item.value.find_first_not_of("0123456789.e-") == std::string::npos)
+      value = item.value == "1" ? "0.5" : "1";
+    RunConfig changed;
+    try {
+      changed = parse_run_config(fmt::format("[{}]\n{} = {}\n", item.section, item.key, value), key);
+    } catch (const Error&) {
+      changed = parse_run_config(fmt::format("[{}]\n{} = 7\n", item.section, item.key), key);
+    }
+    ASSERT_NE(print_run_config(changed), print_run_config(config)) << key;
+    if (const auto change = change_of_meaning(config, changed)) {
+      EXPECT_EQ(change->key, key);
+      EXPECT_NE(change->before, change->after);
+      refused.insert(key);
+    }
+  }
+  EXPECT_EQ(refused, fixed);
 }
 
 TEST(Options, PrintedConfigComesBack) {

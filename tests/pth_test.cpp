@@ -106,6 +106,11 @@ TEST(Pth, FindsTheStateDictInItsWrapping) {
   };
   for (const char* key : {"ema", "model_ema", "state_dict", "model", "params"})
     EXPECT_TRUE(at::equal(read_state_dict(wrap(key)).at("w"), at::tensor({1.f, 3.f}))) << key;
+  // One in another, beside a tensor that is no weight: {"state_dict": {"model": {"w": tensor}}, "n": tensor}.
+  const std::string tensor = inner.substr(4, inner.size() - 5);
+  const fs::path nested = put_pth(folder, "}(U\nstate_dict}U\5model" + inner + "sU\1n" + tensor + "u.", storage);
+  EXPECT_EQ(read_state_dict(nested).count("w"), 1u);
+  EXPECT_EQ(read_state_dict(nested).size(), 1u);
   expect_mentions(error_of([&] { read_state_dict(wrap("other")); }), {"made.pth", "no tensors", "other step"});
 
   TensorMap parallel = {{"module.a", at::ones({1})}, {"module.b", at::ones({1})}};

@@ -75,12 +75,18 @@ TEST_F(RunFolderTest, AReplacementCutShortIsUndone) {
   // The moment between the two renames, where names cannot be exchanged.
   fs::rename(run.path() / "checkpoint-5", run.path() / "checkpoint-5.old");
   expect_is(run.load_latest(), 5);
-  run.lock();
+  run.tidy();
   EXPECT_EQ(checkpoints_in(run.path()), (std::set<std::string>{"checkpoint-5"}));
   expect_is(run.load_latest(), 5);
   // After both of them.
   fs::copy(run.path() / "checkpoint-5", run.path() / "checkpoint-5.old");
   EXPECT_EQ(run.latest(), run.path() / "checkpoint-5");
+}
+
+void flip_last_byte(const fs::path& path) {
+  std::string bytes = read_file(path, "file");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 TEST_F(RunFolderTest, DamagedCheckpointIsNamedAndAnOlderOneLoaded) {
@@ -93,6 +99,8 @@ TEST_F(RunFolderTest, DamagedCheckpointIsNamedAndAnOlderOneLoaded) {
       {"model.safetensors", [](const fs::path& p) { fs::resize_file(p, fs::file_size(p) - 1); }, "bytes"},
       {"model_ema.safetensors", [](const fs::path& p) { fs::remove(p); }, "No such file"},
       {"optimizer.safetensors", [](const fs::path& p) { append(p, "x"); }, "bytes"},
+      {"model.safetensors", [](const fs::path& p) { flip_last_byte(p); }, "checksum"},
+      {"optimizer.safetensors", [](const fs::path& p) { flip_last_byte(p); }, "checksum"},
       {"state.json", [](const fs::path& p) { fs::resize_file(p, 20); }, "damaged"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":"five"})"; }, "damaged"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":2})"; }, "format 2"},
@@ -119,6 +127,28 @@ TEST_F(RunFolderTest, DamagedCheckpointIsNamedAndAnOlderOneLoaded) {
     EXPECT_HAS(shown, damage.says);
     EXPECT_HAS(error_of([&] { RunFolder::load(run.path() / "checkpoint-10"); }), file.string());
   }
+}
+
+TEST_F(RunFolderTest, WhatCannotBeRemovedIsAWarning) {
+  const auto run = new_run();
+  run.save(make_checkpoint(5), false, 1);
+  // Root may remove anything, so the test goes on as somebody else.
+  constexpr uid_t kNobody = 65534;
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    for (const fs::path& path : {parent_, run.path(), run.path() / "checkpoint-5"})
+      ASSERT_EQ(::chown(path.c_str(), kNobody, static_cast<gid_t>(-1)), 0);
+    ASSERT_EQ(::seteuid(kNobody), 0);
+  }
+  fs::permissions(run.path() / "checkpoint-5", fs::perms::owner_read | fs::perms::owner_exec);
+  const std::string shown = shown_by([&] { run.save(make_checkpoint(10), false, 1); });
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+  EXPECT_HAS(shown, "warning: cannot remove " + run.path().string());
+  for (const auto& entry : fs::directory_iterator(run.path()))
+    if (entry.is_directory() && !entry.is_symlink()) fs::permissions(entry.path(), fs::perms::owner_all);
+  expect_is(run.load_latest(), 10);
 }
 
 TEST_F(RunFolderTest, NoCheckpointLoadsIsAnError) {
@@ -170,6 +200,7 @@ TEST_F(RunFolderTest, SurvivesKills) {
     if (child == 0) {
       try {
         run.lock();
+        run.tidy();
         for (int64_t k = step;; ++k) run.save(make_checkpoint(k, 20000), k % 3 == 0, 2);
       } catch (...) {
         _exit(1);  // seen below: it was not the signal that ended it
@@ -193,7 +224,7 @@ TEST_F(RunFolderTest, SurvivesKills) {
     EXPECT_EQ(shown, "");
   }
   EXPECT_GT(step, 0);
-  run.lock();
+  run.tidy();
   EXPECT_LE(checkpoints_in(run.path()).size(), 4U);
 }
 

@@ -84,7 +84,18 @@ TEST_F(RunFolderTest, AKilledProcessLeavesNoLock) {
   EXPECT_NO_THROW(run.lock());
 }
 
-TEST_F(RunFolderTest, LockClearsLeftovers) {
+TEST_F(RunFolderTest, LockLeavesTheRunAsItIs) {
+  const auto run = new_run();
+  append(run.path() / "config.toml.tmp123-4", "half");
+  fs::create_directories(run.path() / "checkpoint-7.old");
+  const auto before = names_in(run.path());
+  RunFolder::open(run.path()).lock();
+  auto after = names_in(run.path());
+  EXPECT_EQ(after.erase(".lock"), 1U);
+  EXPECT_EQ(after, before);
+}
+
+TEST_F(RunFolderTest, TidyClearsLeftoversOfUvicAlone) {
   const auto run = new_run();
   run.save(make_checkpoint(5), false, 3);
   fs::create_directories(run.path() / "checkpoint-7.tmp.123");
@@ -92,12 +103,59 @@ TEST_F(RunFolderTest, LockClearsLeftovers) {
   append(run.path() / "checkpoint-7.tmp.123" / "model.safetensors", "half");
   append(run.path() / "config.toml.tmp123-4", "half");
   append(run.path() / "samples" / "0000005.png.tmp99-0", "half");
-  append(run.path() / "notes.tmpl", "the user's");
   fs::create_symlink("checkpoint-7", run.path() / "latest.tmp.123");
-  RunFolder::open(run.path()).lock();
-  const std::set<std::string> expected{".lock", "checkpoint-5", "config.toml", "latest", "notes.tmpl", "samples"};
+  const std::set<std::string> theirs{"notes.tmpl",         "notes.tmp",          "notes.tmp1-2",
+                                     "thesis.tex.tmp.5",   "config.toml.tmp",    "config.toml.tmp1-2x",
+                                     "latest.tmp1-2",      "config.toml.tmp.7",  ".tmp1-2",
+                                     "checkpoint-x.tmp.1", "xconfig.toml.tmp1-2"};
+  for (const auto& name : theirs) append(run.path() / name, "the user's");
+  append(run.path() / "samples" / "mine.png.tmp1-2", "the user's");
+  run.tidy();
+  std::set<std::string> expected{"checkpoint-5", "config.toml", "latest", "samples"};
+  expected.insert(theirs.begin(), theirs.end());
   EXPECT_EQ(names_in(run.path()), expected);
-  EXPECT_TRUE(fs::is_empty(run.path() / "samples"));
+  EXPECT_EQ(names_in(run.path() / "samples"), (std::set<std::string>{"mine.png.tmp1-2"}));
+}
+
+TEST_F(RunFolderTest, TidyRemovesALinkAndNotWhatItLeadsTo) {
+  const auto run = new_run();
+  fs::create_directories(parent_ / "outside");
+  append(parent_ / "outside" / "thesis", "the user's");
+  fs::create_directory_symlink(parent_ / "outside", run.path() / "checkpoint-7.tmp.123");
+  run.tidy();
+  EXPECT_EQ(names_in(run.path()), (std::set<std::string>{"config.toml"}));
+  EXPECT_TRUE(fs::exists(parent_ / "outside" / "thesis"));
+}
+
+TEST_F(RunFolderTest, LinksInARunAreNotWrittenThrough) {
+  const fs::path outside = parent_ / "outside";
+  append(outside, "precious");
+  for (const char* name :
+       {".lock", "command.txt", "log.txt", "stats.jsonl", "metrics.csv", "device.txt", "samples", "checkpoint-5"}) {
+    const auto run = new_run();
+    fs::create_symlink(outside, run.path() / name);
+    EXPECT_HAS(error_of([&] { run.lock(); }), (run.path() / name).string() + " is a link");
+    EXPECT_EQ(read_file(outside, "file"), "precious") << name;
+  }
+  const auto run = new_run();
+  run.save(make_checkpoint(5), true, 3);
+  EXPECT_NO_THROW(run.lock());  // `latest` and `best` are ours
+  fs::create_symlink(outside, run.path() / "log.txt");
+  EXPECT_HAS(error_of([&] { run.append_log("x"); }), "log.txt");
+  EXPECT_EQ(read_file(outside, "file"), "precious");
+}
+
+TEST_F(RunFolderTest, BestNamesACheckpointOfTheRun) {
+  const auto run = new_run();
+  run.save(make_checkpoint(5), false, 3);
+  fs::create_directories(parent_ / "elsewhere");
+  append(parent_ / "elsewhere" / "state.json", "{}");
+  append(parent_ / "state.json", "{}");
+  for (const char* target : {"../elsewhere", "..", "."}) {
+    fs::remove(run.path() / "best");
+    fs::create_symlink(target, run.path() / "best");
+    EXPECT_EQ(run.best(), run.path() / "checkpoint-5") << target;
+  }
 }
 
 // ---- checkpoints
@@ -175,6 +233,15 @@ TEST_F(RunFolderTest, TextAndLog) {
   ASSERT_EQ(log.size(), 2U);
   EXPECT_TRUE(std::regex_match(log[1], std::regex(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d saved)"))) << log[1];
   EXPECT_HAS(error_of([&] { run.append_text("no/such/folder.txt", "x"); }), "no/such/folder.txt");
+}
+
+TEST_F(RunFolderTest, AHalfLineIsNotGoneOnWith) {
+  const auto run = new_run();
+  append(run.path() / "command.txt", "uvic tra");
+  run.append_text("command.txt", "uvic train --resume latest\n");
+  run.append_text("command.txt", "once more\n");
+  EXPECT_EQ(lines_of(run.path() / "command.txt"),
+            (std::vector<std::string>{"uvic tra", "uvic train --resume latest", "once more"}));
 }
 
 }  // namespace

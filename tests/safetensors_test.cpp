@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <nlohmann/json.hpp>
+
 #include "core/pth.h"
 #include "tests/temporary.h"
 
@@ -45,6 +48,51 @@ TEST(Safetensors, KeepsEveryDtypeAndShape) {
     const at::ScalarType wide = got.is_complex() ? at::kComplexDouble : at::kDouble;
     EXPECT_TRUE(at::equal(got.to(wide), tensor.to(wide))) << name;
   }
+}
+
+// Whatever byte is changed: an error, or the same contents (spaces and the name of the checksum are no contents).
+TEST(Safetensors, AnyFlippedByteIsNoticed) {
+  const TemporaryFolder folder;
+  TensorFile file{{{"a", at::arange(5, at::kFloat)}, {"b.c", at::arange(3, at::kByte)}},
+                  {{"uvic.config", "heads = 2"}, {"z", "1"}}};
+  const fs::path path = folder / "a.safetensors";
+  write_safetensors(path, file);
+  const std::string good = read_file(path, "file");
+  size_t harmless = 0;
+  for (size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 4);
+    folder.put("a.safetensors", bad);
+    try {
+      const TensorFile read = read_safetensors(path);
+      ++harmless;
+      for (const auto& [name, tensor] : file.tensors) EXPECT_TRUE(at::equal(read.tensors.at(name), tensor)) << i;
+      for (const auto& [key, value] : file.metadata) EXPECT_EQ(read.metadata.at(key), value) << i;
+    } catch (const Error& error) {
+      expect_mentions(error.what(), {"a.safetensors"});
+    }
+  }
+  EXPECT_LE(harmless, std::string_view("uvic.crc32c").size());
+  folder.put("a.safetensors", good.substr(0, good.size() - 1) + "x");
+  expect_mentions(error_of([&] { read_safetensors(path); }), {"a.safetensors is damaged", "checksum"});
+}
+
+TEST(Safetensors, AChecksumIsThatOfTheContentsHoweverTheHeaderIsWritten) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "a.safetensors", {{{"w", at::arange(4, at::kFloat)}}, {{"k", "v"}}});
+  const std::string bytes = read_file(folder / "a.safetensors", "file");
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  const auto header = nlohmann::ordered_json::parse(bytes.substr(8, length));
+  EXPECT_TRUE(header["__metadata__"].contains("uvic.crc32c"));
+  nlohmann::ordered_json turned{{"w", header["w"]}, {"__metadata__", header["__metadata__"]}};
+  folder.put("b.safetensors", file_of(turned.dump(3), bytes.substr(8 + length)));
+  EXPECT_EQ(read_safetensors(folder / "b.safetensors").metadata, (std::map<std::string, std::string>{{"k", "v"}}));
+  turned["__metadata__"].erase("uvic.crc32c");  // a file from elsewhere
+  folder.put("c.safetensors", file_of(turned.dump(), bytes.substr(8 + length, 15) + "x"));
+  EXPECT_EQ(read_safetensors(folder / "c.safetensors").tensors.count("w"), 1u);
+  write_safetensors(folder / "d.safetensors", {{{"w", at::ones({1})}}, {}}, Checksum::kNone);
+  EXPECT_EQ(read_file(folder / "d.safetensors", "file").find("crc32c"), std::string::npos);
 }
 
 TEST(Safetensors, TensorsAreViewsThatOutliveTheFile) {

@@ -101,6 +101,37 @@ TEST(Train, LearningRateWarmsUpFromZeroAndDecays) {
   EXPECT_EQ(learning_rate(c, 0), 1.0);
 }
 
+TEST(Train, DoubtsAWarmUpAndAnAverageLongerThanTheRun) {
+  TrainConfig c;
+  c.steps = 1000;
+  c.warmup = 999;
+  c.ema.rate = 0.99;
+  EXPECT_TRUE(doubts(c).empty());
+  c.warmup = 1000;
+  ASSERT_EQ(doubts(c).size(), 1u);
+  EXPECT_NE(doubts(c)[0].find("train.warmup 1000"), std::string::npos);
+  c.warmup = 0;
+  c.ema.rate = 0.9999;  // 0.9999^1000 = 0.905
+  ASSERT_EQ(doubts(c).size(), 1u);
+  EXPECT_NE(doubts(c)[0].find("90 % of the average"), std::string::npos) << doubts(c)[0];
+  EXPECT_NE(doubts(c)[0].find("at most 0.9931"), std::string::npos) << doubts(c)[0];  // 0.001^(1/1000)
+  c.ema.warmup = true;
+  EXPECT_TRUE(doubts(c).empty());
+  c.ema = {.rate = 0, .warmup = false};
+  EXPECT_TRUE(doubts(c).empty());
+}
+
+TEST(Train, WholeNumbersAreNoWeights) {
+  const Toy toy;
+  try {
+    load_into(toy.parameters(), {{"w", at::ones({3}, at::kLong)}}, "x.pth");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "x.pth: w holds Long, expected floating-point numbers");
+  }
+  EXPECT_TRUE(at::equal(toy.w, at::full({3}, 0.5)));
+}
+
 TEST(Train, NonFiniteLossStopsWithTheStepNamedAndTheStateKept) {
   const Toy toy;
   TrainState state(toy.parameters(), config());

@@ -60,6 +60,13 @@ echo '{"rows": []}' > coco_other/annotations/captions_train2014.json
 { bytes '\x02\0\0\0\0\0\0\0{]'; zeros 100; } > no_json.safetensors
 head -c "$(($(stat -c %s $weights) - 100))" $weights > cut.safetensors
 head -c "$(($(stat -c %s bare.pth) / 2))" bare.pth > cut.pth
+{ head -c -1 $weights; bytes '\x7f'; } > flipped.safetensors
+LC_ALL=C sed 's/uvic\.crc32c/some.thing_/' $weights > unsigned.safetensors
+{ head -c -4 unsigned.safetensors; bytes '\xff\xff\xff\xff'; } > nan.safetensors
+LC_ALL=C sed '0,/"dtype":"F32"/ s//"dtype":"I32"/' unsigned.safetensors > whole.safetensors
+# Runs that must not go on: a link in the place of a file, a config that is empty.
+cp -r text_run linked_run && ln -sf ../note.txt linked_run/log.txt
+mkdir empty_run && : > empty_run/config.toml
 mkdir folder.safetensors half_run && cp text_run/config.toml half_run
 for broken in deep huge text; do cp -r text_run ${broken}_state; done
 zeros 1000000 | tr '\0' '[' > deep_state/latest/state.json
@@ -187,6 +194,10 @@ error "'cuda:63' is not available" $train --device cuda:63
 error 'go on with it elsewhere with --device cpu' train --resume $in/cuda_run
 works 'MiB on cpu' train --resume $in/cuda_run --device cpu --dry-run
 error "device.txt: 'tpu': expected cpu, cuda or cuda:N" train --resume $in/tpu_run
+error 'log.txt is a link' train --resume $in/linked_run
+error 'config.toml is cut short or damaged: it lacks model.size' train --resume $in/empty_run
+works '% of the average' train --preset smoke --steps 10 --train.ema 0.9999 --train.ema_warmup false --dry-run
+works 'train.warmup 5 does not end within' train --preset smoke --steps 4 --dry-run
 
 error "'nowhere' does not exist" data info folder:nowhere
 error 'no images in it' data info folder:$in/empty
@@ -233,6 +244,10 @@ error 'huge_header.safetensors is not a safetensors file' sample --model $in/hug
 error 'its header is not JSON' sample --model $in/no_json.safetensors
 error 'cut.safetensors' sample --model $in/cut.safetensors
 error 'cut.pth' sample --model $in/cut.pth --preset smoke
+error 'flipped.safetensors is damaged: its checksum is' sample --model $in/flipped.safetensors
+error 'flipped.safetensors is damaged: its checksum is' convert $in/flipped.safetensors a.pth
+error 'holds a non-finite number' sample --model $in/nan.safetensors
+error 'holds Int, expected floating-point numbers' sample --model $in/whole.safetensors
 error 'os.system' sample --model $in/evil.pth --preset smoke
 error 'os.system' convert $in/evil.pth a.safetensors
 error 'os.system' info $in/evil.pth

@@ -156,7 +156,7 @@ interrupt INT 'reading folder' "$uvic" --json train --preset smoke --data 'folde
 [ $code -eq 130 ] || die "exit code $code"
 [ ! -e never_begun ] || die 'a run was begun all the same'
 
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
   say "SIG$signal while training"
   out=runs-$signal
   interrupt $signal 'train ' "$uvic" train --preset smoke --steps 100000 --output.sample_every 0 --output.save_every 100000 \
