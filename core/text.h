@@ -1,0 +1,19 @@
+// Text of others: whether it is UTF-8, and how a person gets to see it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace uvic {
+
+// Strictly: nothing overlong, no surrogates, nothing above U+10FFFF.
+bool is_utf8(std::string_view text);
+
+// As a terminal may show it, on one line: control characters, those that turn the direction of writing and bytes that
+// are no UTF-8 stand as \n, \t, \x1b or \u202e. What is harmless stays as it is, a backslash too.
+std::string visible(std::string_view text);
+
+// At most so many characters of a UTF-8 text: what is left out of its middle stands as "...".
+std::string shortened(std::string_view text, size_t most);
+
+}  // namespace uvic
