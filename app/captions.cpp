@@ -31,20 +31,8 @@ class CaptionList : public Dataset {
   std::vector<std::string> captions_;
 };
 
-bool is_text(const std::string& line) {
-  if (line.find('\0') != std::string::npos) return false;
-  try {
-    nlohmann::json(line).dump();  // only of UTF-8
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
-}
-
 std::vector<std::string> read_captions(const std::string& file) {
   std::vector<std::string> captions = read_prompts(file);
-  if (!std::ranges::all_of(captions, is_text))
-    fail("--prompts {}: expected a text of prompts in UTF-8, one a line", file);
   if (nlohmann::json::parse(captions.front(), nullptr, /*allow_exceptions=*/false).is_object())
     fail("--prompts {}: it holds JSON, expected prompts, one a line; for metadata.jsonl give its folder, folder:{}",
          file, (fs::path(".") / fs::path(file).parent_path()).lexically_normal().string());

@@ -4,14 +4,23 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/text.h"
 
 namespace uvic {
+
+void expect_text(const std::string& what, const std::string& text) {
+  if (!is_utf8(text)) fail("{} is not valid UTF-8, the encoding of prompts: '{}'", what, text);
+  if (text.find('\0') != std::string::npos) fail("{} holds a zero byte, expected a text: '{}'", what, text);
+}
 
 std::vector<std::string> read_prompts(const std::filesystem::path& file) {
   std::vector<std::string> prompts;
   std::istringstream lines(read_file(file, "prompts"));
+  int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
+    if (++number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // the mark that some editors put first
     if (line.ends_with('\r')) line.pop_back();
+    expect_text(fmt::format("{}: line {}", file.string(), number), line);
     if (!line.empty()) prompts.push_back(line);
   }
   if (prompts.empty()) fail("{} holds no prompts: expected one a line", file.string());
