@@ -1,5 +1,7 @@
 #include "app/caption_states.h"
 
+#include <atomic>
+
 #include "app/one_by_one.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -21,12 +23,20 @@ CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64
   states_ = at::empty({count, length, text.width()}, at::kHalf);
   Progress progress("read captions", count, "caption");
   constexpr int64_t kPart = 64;
+  std::atomic<int64_t> cut = 0;
   for (int64_t begin = 0; begin < count; begin += kPart) {
     stop_if_interrupted();
     const int64_t part = std::min(kPart, count - begin);
-    states_.narrow(0, begin, part).copy_(one_by_one(part, [&](int64_t i) { return text(texts[begin + i], length); }));
+    states_.narrow(0, begin, part).copy_(one_by_one(part, [&](int64_t i) {
+      const Tokens tokens = text.tokens(texts[begin + i], length);
+      if (tokens.left_out > 0) ++cut;
+      return text.states(tokens);
+    }));
     progress.update(begin + part);
   }
+  if (cut > 0)
+    warn(fmt::format("{} of {} captions are longer than {} tokens: their ends are left out (model.context_tokens)",
+                     cut.load(), count - 1, length));
 }
 
 Tensor CaptionStates::operator()(const std::string& caption) const {

@@ -5,9 +5,10 @@
 #include "app/bundle.h"
 #include "app/checks.h"
 #include "app/commands.h"
-#include "app/encoder_options.h"
 #include "app/config_source.h"
+#include "app/encoder_options.h"
 #include "app/json_lines.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -33,7 +34,7 @@ struct BundleCommand {
     if (as_json())
       print_json({{"bundle", out}});
     else
-      fmt::print("{}\n", out);
+      fmt::print("{}\n", visible(out));
   }
 };
 

@@ -10,6 +10,7 @@
 #include "app/score_side.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "eval/features.h"
 #include "eval/metrics/clip_score.h"
 
@@ -75,7 +76,8 @@ struct ClipScoreCommand {
     std::string line = fmt::format("{} {:.{}f}", value.name, value.value, value.decimals);
     if (!value.spread_of.empty()) line += fmt::format(" ± {:.{}f}", value.spread, value.decimals);
     line += value.spread_of.empty() ? " (" : fmt::format(" ({}, ", value.spread_of);
-    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, folder, weights, describe(side));
+    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, visible(folder), weights,
+               visible(describe(side)));
   }
 
   void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,

@@ -11,6 +11,7 @@
 #include "core/progress.h"
 #include "core/pth.h"
 #include "core/run_folder.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -50,7 +51,7 @@ struct ConvertCommand {
   void run(bool has_model_flags) {
     const bool has_config = has_model_flags || !source.empty();
     const fs::path target = target_file();
-    const bool to_safetensors = target.extension() == ".safetensors";
+    const bool to_safetensors = lower_extension(target) == ".safetensors";
     if (has_config && !to_safetensors)
       fail(
           "only .safetensors files hold a config: leave out --preset, --config and --model.*, or name OUT "
@@ -74,7 +75,8 @@ struct ConvertCommand {
 
   // OUT itself, or the weights in OUT if that is named as U-ViT names its checkpoint folders. Error if it exists.
   fs::path target_file() const {
-    const fs::path path = out, extension = path.extension();
+    const fs::path path = out;
+    const std::string extension = lower_extension(path);
     const fs::path target = extension == ".ckpt" ? path / (weights + ".pth") : path;
     if (extension != ".ckpt" && extension != ".pth" && extension != ".safetensors")
       fail("cannot tell what '{}' should become: name it .safetensors, .pth or .ckpt (a folder as U-ViT writes it)",
@@ -113,8 +115,8 @@ struct ConvertCommand {
                          {"bytes", bytes},
                          {"sha256", hash},
                          {"config", has_config && to_safetensors}});
-    fmt::print("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}\n", file.string(), target.string(),
-               tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash);
+    fmt::print("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}\n", visible(file.string()),
+               visible(target.string()), tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash);
     if (to_safetensors && !has_config)
       log_line(
           "note: the file does not say how its model is built, so `uvic sample` will need --preset or --config; give "

@@ -76,6 +76,7 @@ Pixels measure_pixels(const Dataset& data) {
 // Images spread evenly over the data set, each with its caption or class.
 void write_preview(const Dataset& data, const fs::path& file, bool force) {
   constexpr int64_t kTiles = 36;
+  if (lower_extension(file) != ".png") fail("--preview {}: the picture is a .png file", file.string());
   if (fs::exists(file) && !force)
     fail("'{}' exists: choose another name, or give --force to replace it", file.string());
   std::vector<Tensor> tiles;
@@ -132,13 +133,13 @@ struct InfoCommand {
                          {"context", states},
                          {"autoencoder", data.autoencoder()}});
     fmt::print("{}\n\nimages    {}\nsize      {} x {} x {}\ncaptions  {}, each {} states of width {}\n",
-               data.description(), data.size(), data.channels(), data.image_size(), data.image_size(), captions, states[0],
-               states[1]);
+               visible(data.description()), data.size(), data.channels(), data.image_size(), data.image_size(),
+               captions, states[0], states[1]);
   }
 
   void print_as_text(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
                      int64_t captioned, const std::vector<std::string>& examples) const {
-    fmt::print("{}\n\n", data.description());
+    fmt::print("{}\n\n", visible(data.description()));
     fmt::print("images    {}\nsize      {} x {}\n", data.size(), data.image_size(), data.image_size());
     fmt::print("skipped   {}{}\n", data.skipped(), data.skipped() > 0 ? " in all" : "");
     for (const LeftOut::Kind& kind : data.left_out())
@@ -149,7 +150,8 @@ struct InfoCommand {
     };
     fmt::print("mean      {}   (red, green, blue, of 0 to 1)\n", channels(pixels.mean));
     fmt::print("std       {}\n", channels(pixels.std));
-    const std::vector<std::string> classes = data.classes();
+    std::vector<std::string> classes = data.classes();
+    for (std::string& name : classes) name = visible(name);
     size_t width = 0;
     for (const std::string& name : classes) width = std::max(width, name.size());
     fmt::print("classes   {}\n", classes.empty() ? "none" : std::to_string(classes.size()));
@@ -158,8 +160,8 @@ struct InfoCommand {
       fmt::print("captions  none\n");
     else
       fmt::print("captions  {}, of {} images; for example\n", captions, captioned);
-    for (const std::string& caption : examples) fmt::print("  \"{}\"\n", caption);
-    if (!preview.empty()) fmt::print("preview   {}\n", preview);
+    for (const std::string& caption : examples) fmt::print("  \"{}\"\n", visible(caption));
+    if (!preview.empty()) fmt::print("preview   {}\n", visible(preview));
   }
 
   void print_as_json(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
@@ -198,7 +200,7 @@ ExitCode export_to_folder(const std::string& spec, const std::string& out, bool 
   if (as_json())
     print_json({{"folder", out}, {"images", data->size()}, {"spec", "folder:" + out}});
   else
-    fmt::print("{} images in {}; read them with folder:{}\n", data->size(), out, out);
+    fmt::print("{} images in {}; read them with folder:{}\n", data->size(), visible(out), visible(out));
   return 0;
 }
 
@@ -209,7 +211,7 @@ void fetch_files(const std::string& name, const std::string& out, const std::str
   Json files = Json::array();
   for (const fs::path& file : fetch(name, out, base_url)) {
     files.push_back(file.string());
-    if (!as_json()) fmt::print("{}\n", file.string());
+    if (!as_json()) fmt::print("{}\n", visible(file.string()));
   }
   if (as_json()) print_json({{"files", files}});
 }

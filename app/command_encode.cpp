@@ -9,6 +9,7 @@
 #include "app/model.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -45,7 +46,7 @@ struct EncodeCommand {
     if (as_json())
       print_json({{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}});
     else
-      fmt::print("{} images in {}; train on them with --data latents:{}\n", index.images, out, out);
+      fmt::print("{} images in {}; train on them with --data latents:{}\n", index.images, visible(out), visible(out));
     return 0;
   }
 };

@@ -13,6 +13,7 @@
 #include "app/writable.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "eval/metrics/metric.h"
 
 namespace uvic {
@@ -56,12 +57,16 @@ void warn_of_few_images(int64_t dims, std::initializer_list<const Side*> sides) 
       fewest, enough, fewest < dims ? fmt::format(" ({} features have no full covariance from them)", dims) : ""));
 }
 
+// A distance of other features than the FID's is no FID.
+std::string key_of(const Features& features, const std::string& name) {
+  const size_t fid = features.label == "FID" ? std::string::npos : name.find("FID");
+  return fid == std::string::npos ? name : std::string(name).replace(fid, 3, "FD");
+}
+
 // Numbers of other features than the FID's say so: "KID(efficientnet-lite0)" beside "FD(efficientnet-lite0)".
 std::string name_in(const Features& features, const std::string& name) {
   if (features.label == "FID") return name;
-  const size_t fid = name.find("FID");
-  const std::string base = fid == std::string::npos ? name : std::string(name).replace(fid, 3, "FD");
-  return base + features.label.substr(features.label.find('('));
+  return key_of(features, name) + features.label.substr(features.label.find('('));
 }
 
 // `images`: how many are drawn; 0: unknown
@@ -137,8 +142,8 @@ struct FidCommand {
     const Survey of_a = survey(a, "looking at A"), of_b = survey(b, "looking at B");
     const std::vector<std::string> found = diagnose(a, of_a, b, of_b);
     if (as_json()) return print_json({{"a", summary("A", a, of_a)}, {"b", summary("B", b, of_b)}, {"found", found}});
-    fmt::print("{}\n{}\n", summary("A", a, of_a), summary("B", b, of_b));
-    for (const std::string& line : found) fmt::print("- {}\n", line);
+    fmt::print("{}\n{}\n", visible(summary("A", a, of_a)), visible(summary("B", b, of_b)));
+    for (const std::string& line : found) fmt::print("- {}\n", visible(line));
     if (found.empty()) fmt::print("nothing found that would spoil a score\n");
   }
 
@@ -146,7 +151,7 @@ struct FidCommand {
     if (explain.empty()) return;
     for (const Side* side : {&a, &b})
       if (!side->has_images()) fail("--explain shows images, and {} has none", side->text);
-    if (fs::path(explain).extension() != ".png") fail("--explain {}: the picture is a .png file", explain);
+    if (lower_extension(explain) != ".png") fail("--explain {}: the picture is a .png file", explain);
     if (fs::exists(explain) && !force) fail("{} exists: give --force to overwrite it", explain);
     expect_writable(fs::path(explain).parent_path());
   }
@@ -174,23 +179,23 @@ struct FidCommand {
 
   void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
                      const std::optional<Explanation>& why) const {
-    std::string sides = fmt::format("A: {}  B: {}", describe(a), describe(b));
-    if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + protocol;
+    std::string sides = fmt::format("A: {}  B: {}", visible(describe(a)), visible(describe(b)));
+    if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + visible(protocol);
     for (const MetricValue& value : values)
       fmt::print("{}{}\n", to_text(value, used, a.set->moments.n > 0 ? a.set->moments.n : b.set->moments.n),
                  values.size() == 1 ? "   " + sides : std::string());
     if (values.size() > 1) fmt::print("{}\n", sides);
     if (!why) return;
     fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
-               why->parts.means, why->parts.covariances, explain);
+               why->parts.means, why->parts.covariances, visible(explain));
     for (const ClassDistance& one : why->classes)
-      fmt::print("  {:12.4f}  {} ({} and {} images)\n", one.distance, one.name, one.of_a, one.of_b);
+      fmt::print("  {:12.4f}  {} ({} and {} images)\n", one.distance, visible(one.name), one.of_a, one.of_b);
   }
 
   void print_as_json(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
                      const std::optional<Explanation>& why, double seconds) const {
     nlohmann::ordered_json all = nlohmann::ordered_json::object();
-    for (const MetricValue& value : values) all[value.name] = to_json(value);
+    for (const MetricValue& value : values) all[key_of(used, value.name)] = to_json(value);
     nlohmann::ordered_json json{{"value", values.front().value},
                                 {"label", name_in(used, values.front().name)},
                                 {"metrics", all},

@@ -169,7 +169,7 @@ Fields describe(const fs::path& path, bool list_tensors) {
   const MappedFile file = map_file(path, "file");
   const std::string_view bytes = file.bytes();
   if (bytes.starts_with("\x89PNG")) return describe_png(path);
-  if (path.extension() == ".npz") return describe_arrays(path);
+  if (lower_extension(path) == ".npz") return describe_arrays(path);
   const bool is_zip = bytes.starts_with("PK"), is_pickle = bytes.starts_with("\x80");
   const bool is_safetensors = bytes.size() > 8 && bytes[8] == '{';
   if (!is_zip && !is_pickle && !is_safetensors)

@@ -5,20 +5,19 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/album.h"
 #include "app/checks.h"
 #include "app/commands.h"
 #include "app/config_source.h"
 #include "app/device.h"
 #include "app/encoder_options.h"
 #include "app/json_lines.h"
-#include "app/picture_files.h"
-#include "app/pipeline.h"
 #include "app/prompts.h"
-#include "app/recipe.h"
 #include "app/seeds.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "core/train.h"
 #include "encoders/tiled_decode.h"
 
@@ -31,7 +30,8 @@ constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label, precision;
+  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label,
+                     precision;
   std::vector<std::string> prompts;
   std::optional<int64_t> steps;
   std::optional<double> cfg_scale, eta, strength, mix;
@@ -42,7 +42,7 @@ struct SampleCommand {
   std::optional<int64_t> tile;
   EncoderFiles encoders;
   int64_t batch = 16;
-  bool strip = false, force = false;
+  bool strip = false, force = false, resume = false;
   RunConfig config;
   ConfigSource source;
   std::unique_ptr<RunOptions> options;
@@ -50,56 +50,20 @@ struct SampleCommand {
   int run();
 
  private:
-  std::vector<Request> make_requests(const Model& model) const;
+  SamplePlan make_plan(const Model& model) const;
   GenerateOptions make_options(const Model& model, int64_t pictures) const;
   std::vector<double> mixes() const;
-  int64_t frame_count() const { return to_prompt || to_seed ? std::ssize(mixes()) : 1; }
   void use_recipe(const Recipe& recipe);
-  int draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how);
+  int draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
   int recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
 };
-
-Recipe make_recipe(const Model& model, const Request& request, const GenerateOptions& how) {
-  Recipe recipe{.prompt = request.prompt,
-                .negative = request.negative,
-                .sampler = how.sampler.kind,
-                .steps = how.sampler.steps,
-                .cfg_scale = how.cfg_scale,
-                .eta = how.sampler.eta,
-                .clip_x0 = how.sampler.clip_x0,
-                .precision = std::string(name_of(precisions(), model.precision)),
-                .tile = how.tile,
-                .latent_scale = model.autoencoder ? model.latent_scale : 0,
-                .to_prompt = request.to_prompt,
-                .to_seed = request.to_seed,
-                .mix = request.mix,
-                .strength = {},
-                .image_hash = "",
-                .mask_hash = "",
-                .seed = request.seed,
-                .width = picture_size(model),
-                .height = picture_size(model),
-                .model = model.name,
-                .model_hash = model.hash,
-                .label = request.label,
-                .label_name = "",
-                .version = "uvic " UVIC_VERSION};
-  if (how.edit) {
-    recipe.strength = how.edit->strength;
-    recipe.image_hash = how.edit->image_hash;
-    recipe.mask_hash = how.edit->mask_hash;
-  }
-  if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
-    recipe.label_name = model.card.classes[*request.label];
-  return recipe;
-}
 
 // A prompt the model cannot follow is drawn all the same, but not silently.
 void warn_of_unknown_words(const Model& model, const std::vector<std::string>& prompts) {
   constexpr size_t kShown = 200;
   for (const std::string& prompt : prompts)
-    if (const std::string what = not_followed(model, prompt); !what.empty())
-      warn(fmt::format("the model {}: \"{}\"", what, prompt.size() > kShown ? prompt.substr(0, kShown) + "..." : prompt));
+    for (const std::string& what : not_followed(model, prompt))
+      warn(fmt::format("the model {}: \"{}\"", what, shortened(prompt, kShown)));
 }
 
 // How far each frame is; a recipe names the one that its picture is.
@@ -111,35 +75,24 @@ std::vector<double> SampleCommand::mixes() const {
   return all;
 }
 
-std::vector<Request> SampleCommand::make_requests(const Model& model) const {
-  std::vector<std::string> texts = prompts;
-  if (!prompts_file.empty())
-    for (std::string& prompt : read_prompts(prompts_file)) texts.push_back(std::move(prompt));
+SamplePlan SampleCommand::make_plan(const Model& model) const {
   const bool takes_text = model.card.config.model.context_tokens > 0;
-  if (!takes_text && !(texts.empty() && negative.empty() && !to_prompt))
+  if (!takes_text && !(prompts.empty() && negative.empty() && !to_prompt))
     fail("{} was trained without text: --prompt, --negative and --to-prompt do not apply to it{}", model.name,
          model.card.config.model.classes > 0 ? "; use --class" : "");
   std::optional<int64_t> id;
   if (!label.empty()) id = parse_class(model, label);
-  warn_of_unknown_words(model, texts);
+  warn_of_unknown_words(model, prompts);
   if (!negative.empty()) warn_of_unknown_words(model, {negative});
   if (to_prompt) warn_of_unknown_words(model, {*to_prompt});
   if (frames && !to_prompt && !to_seed)
     fail("--frames lie between two pictures: say where to with --to-prompt or --to-seed");
-  if (strip && frame_count() > 1) fail("--strip and frames are both strips: give one of them");
-  if (texts.empty()) texts.emplace_back();
-  std::vector<Request> requests;
-  for (const std::string& prompt : texts)
-    for (const uint64_t seed : parse_seeds(seeds.empty() ? kDefaultSeeds : seeds))
-      for (const double mix : to_prompt || to_seed ? mixes() : std::vector<double>{0})
-        requests.push_back({.seed = seed,
-                            .prompt = prompt,
-                            .negative = negative,
-                            .label = id,
-                            .to_prompt = to_prompt,
-                            .to_seed = to_seed,
-                            .mix = mix});
-  return requests;
+  SamplePlan plan{.prompts = prompts, .seeds = parse_seeds(seeds.empty() ? kDefaultSeeds : seeds), .common = {}};
+  plan.common = {.prompt = "", .negative = negative, .label = id, .to_prompt = to_prompt, .to_seed = to_seed};
+  if (to_prompt || to_seed) plan.mixes = mixes();
+  if (strip && plan.frames() > 1) fail("--strip and frames are both strips: give one of them");
+  if (plan.prompts.empty()) plan.prompts.emplace_back();
+  return plan;
 }
 
 // The decoder's, when memory is short. Half of what is free, since others want some too.
@@ -149,8 +102,8 @@ int64_t tile_for(const Model& model, int64_t pictures) {
   const int64_t side = model.card.config.model.image_size;
   const int64_t tile = tile_within(model.autoencoder->config(), side, bytes);
   if (tile > 0)
-    log_line(fmt::format("memory is short: latents are decoded in tiles of {}, not {} (--tile 0 decodes them as a whole)",
-                         tile, side));
+    log_line(fmt::format(
+        "memory is short: latents are decoded in tiles of {}, not {} (--tile 0 decodes them as a whole)", tile, side));
   return tile;
 }
 
@@ -161,7 +114,8 @@ GenerateOptions SampleCommand::make_options(const Model& model, int64_t pictures
   if (steps) how.sampler.steps = *steps;
   if (eta) how.sampler.eta = *eta;
   if (cfg_scale) how.cfg_scale = *cfg_scale;
-  if (tile.value_or(0) > 0 && !model.autoencoder) fail("--tile is for models of latents: give their --autoencoder, too");
+  if (tile.value_or(0) > 0 && !model.autoencoder)
+    fail("--tile is for models of latents: give their --autoencoder, too");
   if (tile.value_or(0) > 0 && *tile < kSmallestTile) fail("--tile {}: expected {} or more, or 0", *tile, kSmallestTile);
   how.tile = tile ? *tile : tile_for(model, std::min(pictures, batch));
   if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
@@ -196,23 +150,19 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
-std::optional<std::vector<Drawing>> generate_with_progress(const Model& model, const std::vector<Request>& requests,
-                                                           const GenerateOptions& how) {
-  Progress progress("sample", static_cast<int64_t>(requests.size()), "image");
-  std::vector<Drawing> drawings = generate(model, requests, how, [&](int64_t done, int64_t total) {
-    progress.update(done * static_cast<int64_t>(requests.size()) / total);
-    return !interrupted();
-  });
-  if (drawings.empty()) return std::nullopt;
-  return drawings;
-}
-
 int SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
                             const Recipe& recipe) {
   PictureFiles files(out, force);
-  const auto drawings = generate_with_progress(model, {request}, how);
-  if (!drawings) return kExitInterrupted;
-  const Tensor& image = drawings->front().image;
+  std::vector<Drawing> drawings;
+  {
+    Progress progress("sample", 1, "image");
+    drawings = generate(model, {request}, how, [&](int64_t done) {
+      progress.update(done);
+      return !interrupted();
+    });
+  }
+  if (drawings.empty()) return kExitInterrupted;
+  const Tensor& image = drawings.front().image;
   const Tensor original = read_image(from);
   std::optional<int64_t> difference;
   if (image.sizes() == original.sizes())
@@ -231,54 +181,44 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
   const std::string verdict = !difference        ? "another size"
                               : *difference == 0 ? "identical"
                                                  : fmt::format("different, by at most {} of 255 levels", *difference);
-  fmt::print("{}: {}{}\n", path.string(), verdict,
-             recipe.model_hash == model.hash ? "" : fmt::format(" (drawn by model {}, now {})", recipe.model_hash, model.hash));
+  fmt::print("{}: {}{}\n", visible(path.string()), verdict,
+             recipe.model_hash == model.hash
+                 ? ""
+                 : fmt::format(" (drawn by model {}, now {})", visible(recipe.model_hash), model.hash));
   return 0;
 }
 
-int SampleCommand::draw(const Model& model, const std::vector<Request>& requests, const GenerateOptions& how) {
-  const int64_t columns = parse_columns(grid, static_cast<int64_t>(requests.size()) / frame_count());
+int SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
+  std::optional<int64_t> columns;
+  if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
   PictureFiles files(out, force);
-  const auto drawings = generate_with_progress(model, requests, how);
-  if (!drawings) return kExitInterrupted;
+  Album album(model, plan, how, files, columns);
+  if (resume && files.single_file()) fail("--resume fills a folder up: give --out FOLDER, not {}", out);
+  if (resume) album.resume(DrawnBefore(out));
+  if (album.drawn() == plan.size()) log_line(fmt::format("all {} images are in {} already", plan.size(), out));
 
-  std::vector<Tensor> images;
-  std::vector<std::string> captions;
-  bool prompts_differ = false;
-  const auto step = static_cast<size_t>(frame_count());
-  for (size_t i = 0; i < requests.size(); i += step) {
-    std::vector<Tensor> row;
-    for (size_t k = i; k < i + step; ++k) row.push_back(drawings->at(k).image);
-    images.push_back(at::cat(strip ? drawings->at(i).strip : row, /*dim=*/1));
-    captions.push_back(requests[i].prompt);
-    prompts_differ |= requests[i].prompt != requests[0].prompt;
+  bool all = true;
+  {
+    Progress progress("sample", plan.size(), "image", album.drawn());
+    const int64_t before = album.drawn();
+    all = generate(
+        model, [&] { return album.next(); }, how,
+        [&](const Request& request, const Drawing& drawing) { album.add(request, drawing); },
+        [&](int64_t done) {
+          progress.update(before + done);
+          return !interrupted();
+        });
   }
-  const auto recipe_of = [&](size_t i) -> PngText {
-    return {{kParametersKey, to_parameters(make_recipe(model, requests[i], how))}};
-  };
-  const bool is_strip = strip || step > 1;  // whose recipe would be those of its parts
-  std::vector<fs::path> written;
-  if (!files.single_file()) {
-    for (size_t i = 0; i < requests.size(); ++i) written.push_back(files.write(drawings->at(i).image, recipe_of(i)));
-    if (is_strip)
-      for (const Tensor& image : images) written.push_back(files.write_named("strip", image, {}));
-  }
-  const bool one_picture = files.single_file() && images.size() == 1;
-  if (one_picture) {
-    written.push_back(files.write(images.front(), is_strip ? PngText{} : recipe_of(0)));
-  } else if (!grid.empty() || files.single_file()) {
-    if (!prompts_differ) captions.clear();
-    const GridOptions layout{.columns = columns, .min_tile = prompts_differ ? 128 : 0};
-    const Tensor picture = make_grid(images, captions, layout);
-    written.push_back(files.single_file() ? files.write(picture, {}) : files.write_named("grid", picture, {}));
-  }
-  for (const fs::path& path : written) {
-    if (as_json())
-      print_json({{"file", path.string()}});
-    else
-      fmt::print("{}\n", path.string());
-  }
-  return 0;
+  if (all || files.single_file()) album.finish();
+  if (all) return 0;
+  if (files.single_file())
+    log_line(
+        fmt::format("interrupted: {} of {} images are drawn{}; of what goes to --out FOLDER, --resume draws the rest",
+                    album.drawn(), plan.size(), album.drawn() > 0 ? " and in " + out : ""));
+  else
+    log_line(fmt::format("interrupted: {} of {} images are in {}; go on with the same command and --resume",
+                         album.drawn(), plan.size(), out));
+  return kExitInterrupted;
 }
 
 int SampleCommand::run() {
@@ -287,6 +227,11 @@ int SampleCommand::run() {
     recipe = read_recipe(from);
     use_recipe(*recipe);
   }
+  for (const std::string& prompt : prompts) expect_text("--prompt", prompt);
+  expect_text("--negative", negative);
+  if (to_prompt) expect_text("--to-prompt", *to_prompt);
+  if (!prompts_file.empty())
+    for (std::string& prompt : read_prompts(prompts_file)) prompts.push_back(std::move(prompt));
   std::optional<RunConfig> fallback;
   if (!source.empty()) {
     source.apply(*options);
@@ -295,10 +240,11 @@ int SampleCommand::run() {
   Model loaded = load_model(model, parse_device(device), fallback);
   attach_encoders(loaded, encoders);
   if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
-  const std::vector<Request> requests = make_requests(loaded);
-  if (recipe && requests.size() > 1) fail("--from draws one image again, not {}: give one seed and one prompt", requests.size());
-  const GenerateOptions how = make_options(loaded, std::ssize(requests));
-  return recipe ? recreate(loaded, requests.front(), how, *recipe) : draw(loaded, requests, how);
+  const SamplePlan plan = make_plan(loaded);
+  if (recipe && plan.size() > 1)
+    fail("--from draws one image again, not {}: give one seed and one prompt", plan.size());
+  const GenerateOptions how = make_options(loaded, plan.size());
+  return recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
 }
 
 }  // namespace
@@ -309,9 +255,10 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   SampleCommand& c = *command;
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
   add_encoder_options(*sub, c.encoders);
-  sub->add_option("--tile", c.tile,
-                  "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
-                  "default: as a whole if there is memory for it")
+  sub->add_option(
+         "--tile", c.tile,
+         "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
+         "default: as a whole if there is memory for it")
       ->check(number<int64_t>())
       ->check(at_least(0));
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
@@ -340,11 +287,12 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--cfg-scale", c.cfg_scale,
                   "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own")
       ->check(number<double>())
-      ->check(at_least(0));
+      ->check(between(0, 3e38));  // float32 holds that
   sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
       ->check(number<double>())
       ->check(between(0, 1));
-  sub->add_option("--precision", c.precision, "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
+  sub->add_option("--precision", c.precision,
+                  "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
       ->check(one_of(precisions()));
   sub->add_option("-b,--batch", c.batch, "images at a time; on the CPU it does not change them")
       ->check(CLI::Range(1, 4096))
@@ -354,8 +302,12 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_flag("--strip", c.strip, "show how each image emerges, in frames from left to right");
   sub->add_option("-o,--out", c.out, "folder (files are numbered), or FILE.png for one image or a grid")
       ->capture_default_str();
-  sub->add_option("--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
-  sub->add_flag("--force", c.force, "overwrite existing files");
+  CLI::Option* from = sub->add_option(
+      "--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
+  CLI::Option* force = sub->add_flag("--force", c.force, "overwrite existing files");
+  sub->add_flag("--resume", c.resume, "draw what of this the folder lacks, known by the recipes in its files")
+      ->excludes(from)
+      ->excludes(force);
   sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   c.source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);

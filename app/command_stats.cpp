@@ -10,6 +10,7 @@
 #include "core/interrupt.h"
 #include "core/json_file.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "eval/scoring.h"
 
 namespace uvic {
@@ -27,7 +28,7 @@ struct StatsCommand {
   bool force = false;
 
   void run() {
-    const std::string extension = fs::path(out).extension().string();
+    const std::string extension = lower_extension(out);
     if (extension != ".npz" && extension != ".feats")
       fail("--out {}: statistics are an .npz file, the features of every image a .feats file", out);
     if (fs::exists(out) && !force && extension == ".npz") fail("{} exists: give --force to overwrite it", out);
@@ -59,8 +60,8 @@ struct StatsCommand {
       json.update({{"file", out}, {"features", notes["features"]}, {"weights", notes["weights"]}});
       print_json(json);
     } else {
-      fmt::print("{}: {} features of {}, {}\n", out, net ? net->dims() : side.dims(), describe(side),
-                 notes["features"]);
+      fmt::print("{}: {} features of {}, {}\n", visible(out), net ? net->dims() : side.dims(), visible(describe(side)),
+                 visible(notes["features"]));
     }
   }
 

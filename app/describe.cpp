@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "app/infer_config.h"
 #include "app/model.h"
 #include "core/files.h"
 #include "core/pth.h"
 #include "core/pth_objects.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -119,7 +121,7 @@ Fields describe_weights(const fs::path& file, bool list_tensors) {
 
 std::string to_text(const Fields& fields, int indent) {
   size_t width = 0;
-  for (const auto& item : fields.items()) width = std::max(width, item.key().size());
+  for (const auto& item : fields.items()) width = std::max(width, visible(item.key()).size());
   const auto scalar = [](const Fields& value) {
     return value.is_string()         ? value.get<std::string>()
            : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
@@ -127,20 +129,21 @@ std::string to_text(const Fields& fields, int indent) {
   };
   std::string text;
   for (const auto& [name, value] : fields.items()) {
-    std::string key = name;
+    std::string key = visible(name);
     if (indent == 0) std::replace(key.begin(), key.end(), '_', ' ');
     const std::string head = fmt::format("{:{}}{:{}}", "", indent, key, width);
     if (value.is_object()) {
       text += fmt::format("{:{}}{}\n{}", "", indent, key, to_text(value, indent + 2));
     } else if (value.is_array()) {
       std::vector<std::string> list;
-      for (const auto& entry : value) list.push_back(scalar(entry));
+      for (const auto& entry : value) list.push_back(visible(scalar(entry)));
       text += fmt::format("{}  {}\n", head, fmt::join(list, ", "));
     } else if (!value.is_null()) {
-      std::string line = scalar(value);
-      for (size_t at = 0; (at = line.find('\n', at)) != std::string::npos; at += 1)
-        line.insert(at + 1, std::string(indent + width + 2, ' '));
-      text += fmt::format("{}  {}\n", head, line);
+      std::istringstream lines(scalar(value));
+      std::string line;
+      std::getline(lines, line);
+      text += fmt::format("{}  {}\n", head, visible(line));
+      while (std::getline(lines, line)) text += fmt::format("{:{}}{}\n", "", indent + width + 2, visible(line));
     }
   }
   return text;

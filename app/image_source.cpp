@@ -189,8 +189,8 @@ ImageSource model_images(const Model& model, std::shared_ptr<const Dataset> cond
               const auto length = static_cast<int64_t>(requests.size());
               if (length == 0 || (length < how.batch && i + 1 < count)) continue;
               std::vector<PendingImage> pictures;
-              for (const Drawing& drawing : generate(model, requests, how, [&](int64_t done, int64_t total) {
-                     tick(i + 1 - length + done * length / total);
+              for (const Drawing& drawing : generate(model, requests, how, [&](int64_t done) {
+                     tick(i + 1 - length + done);
                      return true;
                    })) {
                 const int64_t index = indices[pictures.size()];

@@ -1,10 +1,9 @@
 #include "app/json_lines.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "core/progress.h"
+#include "core/text.h"
 
 namespace uvic {
 
@@ -14,7 +13,14 @@ bool as_json() {
 
 void print_json(const nlohmann::ordered_json& result) {
   // Names of files and captions of others need not be UTF-8.
-  fmt::print("{}\n", result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  result_line(result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void print_file(const std::filesystem::path& file) {
+  if (as_json())
+    print_json({{"file", file.string()}});
+  else
+    result_line(visible(file.string()));
 }
 
 }  // namespace uvic

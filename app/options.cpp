@@ -153,7 +153,7 @@ void RunOptions::add_sample(SampleConfig& c) {
   add("--sample.steps", c.sampler.steps, "network calls per image")->check(at_least(1));
   add("--sample.eta", c.sampler.eta, "ddim: 0 deterministic, 1 like ddpm")->check(between(0, 1));
   add("--sample.clip_x0", c.sampler.clip_x0, "ddpm, ddim: clamp predicted images to [-1, 1]");
-  add("--sample.cfg_scale", c.cfg_scale, "guidance; 1: none (U-ViT's scale + 1)")->check(at_least(0));
+  add("--sample.cfg_scale", c.cfg_scale, "guidance; 1: none (U-ViT's scale + 1)")->check(between(0, 3e38));
 }
 
 void RunOptions::add_eval(EvalConfig& c) {

@@ -2,11 +2,15 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "app/interpolate.h"
 #include "app/one_by_one.h"
 #include "core/autocast.h"
 #include "core/image.h"
 #include "core/random.h"
+#include "core/text.h"
 #include "diffusion/guidance.h"
 #include "diffusion/inpainting.h"
 #include "encoders/tiled_decode.h"
@@ -39,8 +43,9 @@ Tensor read_texts(const Model& model, const std::vector<std::string>& all) {
     return at::stack(rows);
   }
   if (!model.text)
-    fail("{} reads prompts through a text encoder: give its folder with --text, or put both into one with `uvic bundle`",
-         model.path.string());
+    fail(
+        "{} reads prompts through a text encoder: give its folder with --text, or put both into one with `uvic bundle`",
+        model.path.string());
   std::map<std::string, int64_t> places;
   std::vector<int64_t> rows;
   std::vector<std::string> texts;
@@ -125,15 +130,20 @@ Network make_network(const Model& model, std::span<const Request> requests, doub
   };
 }
 
+// [B, C, H, W] float, of latents as the autoencoder decodes them
+Tensor to_pixels(const Model& model, const Tensor& x, const GenerateOptions& options) {
+  if (!model.autoencoder) return x.cpu();
+  return each_apart(x.device(), x.size(0),
+                    [&](int64_t i) {
+                      return decode_tiled(*model.autoencoder, x.narrow(0, i, 1) / model.latent_scale, options.tile);
+                    })
+      .cpu();
+}
+
 // [B, C, H, W] -> B times [H, W, 3] uint8
-std::vector<Tensor> to_pictures(const Model& model, const Tensor& x, const GenerateOptions& options) {
-  Tensor pixels = x;
-  if (model.autoencoder)
-    pixels = each_apart(x.device(), x.size(0), [&](int64_t i) {
-      return decode_tiled(*model.autoencoder, x.narrow(0, i, 1) / model.latent_scale, options.tile);
-    });
+std::vector<Tensor> to_pictures(const Tensor& pixels) {
   std::vector<Tensor> pictures;
-  for (const Tensor& image : to_uint8(pixels.cpu()).unbind()) pictures.push_back(image.permute({1, 2, 0}).contiguous());
+  for (const Tensor& image : to_uint8(pixels).unbind()) pictures.push_back(image.permute({1, 2, 0}).contiguous());
   return pictures;
 }
 
@@ -148,9 +158,48 @@ Tensor start_noise(const Model& model, std::span<const Request> requests, Tensor
   return noise;
 }
 
-std::vector<Drawing> generate_batch(const Model& model, std::span<const Request> requests,
-                                    const GenerateOptions& options, const std::optional<EditStart>& start,
-                                    const std::function<bool()>& on_call) {
+// Where NaN or infinity first comes up in each image of a batch.
+class FiniteCheck {
+ public:
+  explicit FiniteCheck(std::span<const Request> requests) : requests_(requests) {}
+
+  void look(const Tensor& x, std::string what) {
+    finite_.push_back(at::isfinite(x).flatten(1).all(1));  // of a GPU it is not waited for
+    what_.push_back(std::move(what));
+    if (x.is_cpu() && !finite_.back().any().item<bool>()) throw NotFinite(problems().front());
+  }
+
+  // "" for an image that is free of them.
+  std::vector<std::string> problems() const {
+    std::vector<std::string> all(requests_.size());
+    for (size_t look = 0; look < what_.size(); ++look) {
+      const Tensor finite = finite_[look].cpu();
+      if (finite.all().item<bool>()) continue;
+      for (size_t i = 0; i < all.size(); ++i)
+        if (all[i].empty() && !finite[static_cast<int64_t>(i)].item<bool>())
+          all[i] = fmt::format(
+              "seed {} gives no picture: {} is not finite (NaN or infinity); the weights may be damaged, or the "
+              "guidance too strong",
+              requests_[i].seed, what_[look]);
+    }
+    return all;
+  }
+
+ private:
+  std::span<const Request> requests_;
+  std::vector<Tensor> finite_;  // of each look, [B]
+  std::vector<std::string> what_;
+};
+
+struct DrawnBatch {
+  std::vector<Drawing> drawings;
+  std::vector<std::string> problems;  // of each; "": none
+};
+
+// Empty if `on_call` said to stop.
+std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Request> requests,
+                                         const GenerateOptions& options, const std::optional<EditStart>& start,
+                                         const std::function<bool(int64_t calls)>& on_call) {
   const UVitConfig& config = model.card.config.model;
   const Schedule& schedule = *model.schedule;
   std::vector<at::Generator> generators;
@@ -172,20 +221,20 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
     x = start->x0 * schedule.alpha(how.start) + x * schedule.sigma(how.start);
     if (start->known.defined()) predict = keep_known(std::move(predict), schedule, start->x0, start->known);
   }
+  FiniteCheck check(requests);
   int64_t calls = 0;
-  bool stopped = false;
   struct Stopped {};
   const Denoiser denoiser = [&](const Tensor& x, double t) {
     Tensor eps = predict(x, t);
     ++calls;
-    if (options.strip > 0 && calls * options.strip / options.sampler.steps >
-                                 (calls - 1) * options.strip / options.sampler.steps) {
+    check.look(eps, fmt::format("the network's output at step {} of {} (time {:.3g})", calls, how.steps, t));
+    if (options.strip > 0 &&
+        calls * options.strip / options.sampler.steps > (calls - 1) * options.strip / options.sampler.steps) {
       const Tensor x0 = (x - schedule.sigma(t) * eps) / schedule.alpha(t);
-      const std::vector<Tensor> frames = to_pictures(model, x0, options);
+      const std::vector<Tensor> frames = to_pictures(to_pixels(model, x0, options));
       for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(frames[i]);
     }
-    stopped = on_call && !on_call();
-    if (stopped) throw Stopped();
+    if (on_call && !on_call(calls)) throw Stopped();
     return eps;
   };
   try {
@@ -194,48 +243,100 @@ std::vector<Drawing> generate_batch(const Model& model, std::span<const Request>
                         [&](const Tensor& like) { return noise(like.sizes().slice(1)); });
     // Solvers end with the noise of a small time.
     if (start && start->known.defined()) x0 = at::where(start->known, start->x0, x0);
-    const std::vector<Tensor> pictures = to_pictures(model, x0, options);
+    check.look(x0, "what the sampler ends with");
+    const Tensor pixels = to_pixels(model, x0, options);
+    check.look(pixels, "what the autoencoder makes of it");
+    const std::vector<Tensor> pictures = to_pictures(pixels);
     for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
   } catch (const Stopped&) {
-    return {};
+    return std::nullopt;
   }
-  return drawings;
+  return DrawnBatch{std::move(drawings), check.problems()};
+}
+
+// The words at the end of a text without which nothing of it is left out.
+std::string end_left_out(const std::string& text, const std::function<int64_t(const std::string&)>& left_out) {
+  std::vector<size_t> ends;  // of its words
+  for (size_t at = 1; at <= text.size(); ++at)
+    if ((at == text.size() || std::isspace(static_cast<unsigned char>(text[at]))) &&
+        !std::isspace(static_cast<unsigned char>(text[at - 1])))
+      ends.push_back(at);
+  const auto fits = [&](size_t end) { return left_out(text.substr(0, end)) == 0; };
+  const auto first_cut = std::ranges::partition_point(ends, fits);
+  const size_t end = first_cut == ends.begin() ? 0 : *std::prev(first_cut);
+  const size_t word = text.find_first_not_of(" \t\r\n\v\f", end);
+  return word == std::string::npos ? "" : text.substr(word);
 }
 
 }  // namespace
 
-std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
-                              const OnCall& on_call) {
+bool generate(const Model& model, const NextRequest& next, const GenerateOptions& options, const OnDrawing& on_drawing,
+              const OnCall& on_call) {
   at::NoGradGuard no_grad;
   if (model.card.config.data.latent_scale > 0 && !model.autoencoder)
-    fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder, or put both into one "
-         "folder with `uvic bundle`",
-         model.path.string());
-  const auto count = static_cast<int64_t>(requests.size()), batch = std::max<int64_t>(1, options.batch);
-  const int64_t total = (count + batch - 1) / batch * options.sampler.steps;
+    fail(
+        "{} draws latents: give the autoencoder that makes pictures of them with --autoencoder, or put both into one "
+        "folder with `uvic bundle`",
+        model.path.string());
   std::optional<EditStart> start;
   if (options.edit) start = start_of(model, *options.edit);
+  const int64_t at_once = std::max<int64_t>(1, options.batch);
   int64_t done = 0;
-  std::vector<Drawing> drawings;
-  for (int64_t begin = 0; begin < count; begin += batch) {
-    const std::span<const Request> part(requests.data() + begin, static_cast<size_t>(std::min(batch, count - begin)));
-    std::vector<Drawing> drawn =
-        generate_batch(model, part, options, start, [&] { return ++done, !on_call || on_call(done, total); });
-    if (drawn.empty()) return {};
-    std::move(drawn.begin(), drawn.end(), std::back_inserter(drawings));
+  while (true) {
+    std::vector<Request> requests;
+    while (std::ssize(requests) < at_once) {
+      std::optional<Request> request = next();
+      if (!request) break;
+      requests.push_back(*std::move(request));
+    }
+    const int64_t length = std::ssize(requests);
+    if (length == 0) return true;
+    std::optional<DrawnBatch> batch = generate_batch(model, requests, options, start, [&](int64_t calls) {
+      const int64_t steps = options.sampler.steps;
+      return !on_call || on_call(done + length * std::min(calls, steps) / steps);
+    });
+    if (!batch) return false;
+    std::string problem;
+    for (size_t i = 0; i < requests.size(); ++i)
+      if (batch->problems[i].empty())
+        on_drawing(requests[i], std::move(batch->drawings[i]));
+      else if (problem.empty())
+        problem = batch->problems[i];
+    if (!problem.empty()) throw NotFinite(problem);
+    done += length;
   }
+}
+
+std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
+                              const OnCall& on_call) {
+  size_t next = 0;
+  std::vector<Drawing> drawings;
+  const bool all = generate(
+      model, [&] { return next < requests.size() ? std::optional(requests[next++]) : std::nullopt; }, options,
+      [&](const Request&, Drawing drawing) { drawings.push_back(std::move(drawing)); }, on_call);
+  if (!all) drawings.clear();
   return drawings;
 }
 
-std::string not_followed(const Model& model, const std::string& prompt) {
+std::vector<std::string> not_followed(const Model& model, const std::string& prompt) {
+  constexpr size_t kShown = 300;
   const int64_t room = model.card.config.model.context_tokens;
+  std::vector<std::string> all;
   if (model.text) {
-    const int64_t left_out = model.text->tokens(prompt, room).left_out;
-    return left_out == 0 ? "" : fmt::format("reads {} tokens and not the last {} of these", room, left_out);
+    const auto left_out = [&](const std::string& text) { return model.text->tokens(text, room).left_out; };
+    if (const int64_t tokens = left_out(prompt); tokens > 0)
+      all.push_back(fmt::format("reads {} tokens and not the last {} of these, \"{}\"", room, tokens,
+                                shortened(end_left_out(prompt, left_out), kShown)));
+  } else if (model.card.vocabulary) {
+    const auto encoded = model.card.vocabulary->encode(prompt, room);
+    const auto left_out = [&](const std::string& text) { return model.card.vocabulary->encode(text, room).dropped; };
+    if (!encoded.unknown.empty())
+      all.push_back(shortened(fmt::format("does not know {}", fmt::join(encoded.unknown, ", ")), kShown));
+    if (encoded.dropped > 0)
+      all.push_back(fmt::format("reads {} words and not the last {} of these, \"{}\"", room, encoded.dropped,
+                                shortened(end_left_out(prompt, left_out), kShown)));
   }
-  if (!model.card.vocabulary) return "";
-  const auto unknown = model.card.vocabulary->encode(prompt, room).unknown;
-  return unknown.empty() ? "" : fmt::format("does not know {}", fmt::join(unknown, ", "));
+  return all;
 }
 
 int64_t parse_class(const Model& model, const std::string& text) {

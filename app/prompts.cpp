@@ -3,9 +3,15 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "core/text_file.h"
 
 namespace uvic {
+
+void expect_text(const std::string& what, const std::string& text) {
+  if (!is_utf8(text)) fail("{} is not valid UTF-8, the encoding of prompts: '{}'", what, text);
+  if (text.find('\0') != std::string::npos) fail("{} holds a zero byte, expected a text: '{}'", what, text);
+}
 
 std::vector<std::string> read_prompts(const std::filesystem::path& file) {
   std::vector<std::string> prompts;

@@ -24,7 +24,7 @@ constexpr const char* kForms =
 
 Form form_of(const std::string& text) {
   const fs::path path(text);
-  const std::string extension = path.extension().string();
+  const std::string extension = lower_extension(path);
   const bool exists = fs::exists(path);
   if (extension == ".npz" && exists) return is_image_array(path) ? Form::kFiles : Form::kStatistics;
   if (extension == ".feats" && exists) return Form::kFeatures;
@@ -72,7 +72,7 @@ void Scoring::add_image_options(CLI::App& app, const std::string& of_model) {
           ->check(CLI::Range(1, 4096)),
       app.add_option("--cfg-scale", cfg_scale, "guidance, 1 is none; default: the model's own")
           ->check(number<double>())
-          ->check(at_least(0)),
+          ->check(between(0, 3e38)),
       app.add_option("--sampler", sampler, "default: the model's own")->check(one_of(samplers())),
       app.add_option("--steps", steps, "network calls per image; default: the model's own")
           ->check(number<int64_t>())
@@ -170,7 +170,7 @@ Side Scoring::open(const std::string& text) const {
       open_model(side);
       break;
     case Form::kFiles:
-      if (fs::path(text).extension() != ".npz") side.files.emplace(text);
+      if (lower_extension(text) != ".npz") side.files.emplace(text);
       side.images = side.files ? file_images(*side.files) : array_images(text);
       break;
     case Form::kData:

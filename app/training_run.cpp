@@ -17,17 +17,22 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/safetensors.h"
+#include "core/text.h"
 #include "core/train.h"
 #include "datasets/stream.h"
 
 namespace uvic {
 namespace {
 
-Vocabulary build_vocabulary(const Dataset& data, int64_t max_size) {
+Vocabulary build_vocabulary(const Dataset& data, int64_t max_size, int64_t context_tokens) {
   std::vector<std::string> captions;
   for (int64_t i = 0; i < data.size(); ++i)
     for (std::string& caption : data.captions(i)) captions.push_back(std::move(caption));
   if (captions.empty()) fail("data.condition is text, but the data has no captions: {}", data.description());
+  const auto is_long = [&](const std::string& caption) { return Vocabulary::count_words(caption) > context_tokens; };
+  if (const int64_t cut = std::ranges::count_if(captions, is_long); cut > 0)
+    warn(fmt::format("{} of {} captions are longer than {} words: their ends are left out (model.context_tokens)", cut,
+                     captions.size(), context_tokens));
   return Vocabulary::build(captions, max_size);
 }
 
@@ -185,8 +190,12 @@ class Run {
     }
     std::vector<Tensor> images;
     const GenerateOptions options{.sampler = config_.sample.sampler, .cfg_scale = config_.sample.cfg_scale};
-    for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t, int64_t) { return !interrupted(); }))
-      images.push_back(drawing.image);
+    try {
+      for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t) { return !interrupted(); }))
+        images.push_back(drawing.image);
+    } catch (const NotFinite& error) {
+      return warn(fmt::format("no sample grid at step {}: {}", step, error.what()));
+    }
     if (images.empty()) return;
     const bool captioned = config_.model.context_tokens > 0;
     if (!captioned) captions.clear();
@@ -299,7 +308,7 @@ TrainingData open_training_data(RunConfig& config) {
     if (config.model.context_tokens == 0)
       fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
     if (config.data.text_encoder.empty())
-      data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary);
+      data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary, config.model.context_tokens);
     else
       data.states = read_captions(*data.images, config);
     config.model.vocabulary = data.vocabulary ? data.vocabulary->size() : 0;
@@ -349,7 +358,7 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
                        {"total_s", total},
                        {"disk", disk}});
   constexpr double kMega = 1 << 20;
-  fmt::print("data            {}\n", data.images->description());
+  fmt::print("data            {}\n", visible(data.images->description()));
   fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
   fmt::print(
       "memory          {:.0f} MiB on {} at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and "

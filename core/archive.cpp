@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <memory>
 #include <vector>
 
@@ -48,7 +49,8 @@ std::string name_of(archive_entry* entry) {
 }  // namespace
 
 bool is_archive(const fs::path& path) {
-  const std::string name = path.filename().string();
+  std::string name = path.filename().string();
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
   return std::ranges::any_of(std::array{".tar", ".tar.gz", ".tgz", ".zip"},
                              [&](const char* ending) { return name.ends_with(ending); });
 }

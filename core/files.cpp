@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -55,6 +57,59 @@ struct RemoveOnExit {
   }
 };
 
+[[noreturn]] void cannot_write(const fs::path& path, int error) {
+  fail("cannot write {}: {}", path.string(), std::strerror(error));
+}
+
+// A temporary file beside `path`, written, synced, and given its name by `rename`.
+void write_beside(const fs::path& path, const std::function<void(std::ostream&)>& write,
+                  const std::function<void(const fs::path& temporary)>& rename) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code created;
+  fs::create_directories(folder, created);
+  if (created) fail("cannot create the folder {}: {}", folder.string(), created.message());
+
+  const fs::path temporary = temporary_name(path);
+  const FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (fd.get() < 0) cannot_write(path, errno);
+  RemoveOnExit remove{temporary};
+  try {
+    std::ofstream out;
+    out.exceptions(std::ios::badbit |
+                   std::ios::failbit);  // stop at the first failed write, while errno still tells why
+    out.open(temporary, std::ios::binary);
+    write(out);
+    out.close();
+  } catch (const std::ios_base::failure&) {
+    cannot_write(path, errno);
+  }
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) cannot_write(path, errno);
+  rename(temporary);
+  remove.armed = false;
+  sync_folder(folder);
+}
+
+std::function<void(std::ostream&)> stored(std::string_view bytes) {
+  return [bytes](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); };
+}
+
+// False if somebody has the name.
+bool take_name(const fs::path& temporary, const fs::path& path) {
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno == EEXIST) return false;
+  if (errno != EINVAL && errno != ENOSYS) cannot_write(path, errno);
+  // Not every file system can do that in one. Here the name is taken by an empty file first.
+  if (const FileDescriptor taken(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+      taken.get() < 0) {
+    if (errno == EEXIST) return false;
+    cannot_write(path, errno);
+  }
+  RemoveOnExit remove{path};
+  if (::rename(temporary.c_str(), path.c_str()) != 0) cannot_write(path, errno);
+  remove.armed = false;
+  return true;
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, std::string_view what) {
@@ -87,35 +142,27 @@ MappedFile map_file(const fs::path& path, std::string_view what) {
 }
 
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
-  const auto stop = [&](int error) { fail("cannot write {}: {}", path.string(), std::strerror(error)); };
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  std::error_code created;
-  fs::create_directories(folder, created);
-  if (created) fail("cannot create the folder {}: {}", folder.string(), created.message());
-
-  const fs::path temporary = temporary_name(path);
-  const FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (fd.get() < 0) stop(errno);
-  RemoveOnExit remove{temporary};
-  try {
-    std::ofstream out;
-    out.exceptions(std::ios::badbit |
-                   std::ios::failbit);  // stop at the first failed write, while errno still tells why
-    out.open(temporary, std::ios::binary);
-    write(out);
-    out.close();
-  } catch (const std::ios_base::failure&) {
-    stop(errno);
-  }
-  if (::fsync(fd.get()) != 0 && errno != EINVAL) stop(errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) stop(errno);
-  remove.armed = false;
-  sync_folder(folder);
+  write_beside(path, write, [&](const fs::path& temporary) {
+    if (::rename(temporary.c_str(), path.c_str()) != 0) cannot_write(path, errno);
+  });
 }
 
 void write_atomically(const fs::path& path, std::string_view bytes) {
-  write_atomically(path,
-                   [bytes](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+  write_atomically(path, stored(bytes));
+}
+
+fs::path write_new(const std::function<fs::path()>& next_name, std::string_view bytes) {
+  fs::path path = next_name();
+  write_beside(path, stored(bytes), [&](const fs::path& temporary) {
+    while (!take_name(temporary, path)) path = next_name();
+  });
+  return path;
+}
+
+std::string lower_extension(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension;
 }
 
 void sync_folder(const fs::path& folder) {

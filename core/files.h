@@ -31,6 +31,13 @@ MappedFile map_file(const fs::path& path, std::string_view what);
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write);
 void write_atomically(const fs::path& path, std::string_view bytes);
 
+// The same under the first name that nobody has of those that `next_name` gives, one a call and all of one folder.
+// Returns it. What is there is never replaced, nor what another process puts there meanwhile.
+fs::path write_new(const std::function<fs::path()>& next_name, std::string_view bytes);
+
+// Of "X.PNG" it is ".png".
+std::string lower_extension(const fs::path& path);
+
 // Makes the names in a folder survive a power cut. Error if that fails, but not where it cannot be done: some file
 // systems do not sync folders (EINVAL), and a folder that may be written need not be readable (EACCES).
 void sync_folder(const fs::path& folder);

@@ -11,8 +11,10 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "core/interrupt.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -47,12 +49,11 @@ struct Console {
 
   void message(const char* key, const std::string& prefix, const std::string& text) {
     if (verbosity.json) {
-      write(nlohmann::json{{key, text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-    } else if (bar.empty()) {
-      write(prefix + text + "\n");
-    } else {
-      write(kClearLine + prefix + text + "\n" + bar);
+      const nlohmann::json json{{key, one_line(text)}};
+      return write(json.dump() + "\n");
     }
+    const std::string line = prefix + one_line(text) + "\n";
+    write(bar.empty() ? line : kClearLine + line + bar);
   }
 };
 
@@ -72,13 +73,6 @@ std::string cut(std::string text, int columns) {
   for (int seen = 0; end < text.size(); ++end)
     if ((text[end] & 0xC0) != 0x80 && ++seen > columns) break;
   text.resize(end);
-  return text;
-}
-
-// A line break or an escape code in a note would break the single line of the bar.
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   return text;
 }
 
@@ -126,6 +120,22 @@ void warn(const std::string& text) {
   console().message("warning", console().sink.colour ? "\x1b[33mwarning:\x1b[0m " : "warning: ", text);
 }
 
+void error_line(const std::string& text) {
+  std::lock_guard lock(console().mutex);
+  console().message("error", "error: ", text);
+}
+
+void result_line(const std::string& text) {
+  std::lock_guard lock(console().mutex);
+  Console& c = console();
+  const bool above = !c.bar.empty() && isatty(STDOUT_FILENO);
+  if (above) c.write(kClearLine);
+  const std::string line = text + "\n";
+  const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
+  if (!written) throw std::system_error(errno, std::generic_category(), "stdout");  // as fmt::print does
+  if (above) c.write(c.bar);
+}
+
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds)) return "?";
   const auto s = static_cast<int64_t>(std::llround(std::clamp(seconds, 0.0, 1e15)));
@@ -136,12 +146,12 @@ std::string format_duration(double seconds) {
 std::string format_progress(const ProgressState& state, int columns, bool colour) {
   const bool known = state.total > 0;
   const double part = known ? std::clamp(static_cast<double>(state.done) / state.total, 0.0, 1.0) : 0;
-  std::string head = one_line(state.task);
+  std::string head = visible(state.task);
   if (known) head += fmt::format(" {:3.0f}%", std::floor(100 * part));
   std::string tail = known ? fmt::format(" {}/{} {}", state.done, state.total, state.unit)
                            : fmt::format(" {} {}", state.done, state.unit);
   if (state.rate > 0) tail += "  " + format_rate(state.rate, state.unit);
-  if (!state.note.empty()) tail += "  " + one_line(state.note);
+  if (!state.note.empty()) tail += "  " + visible(state.note);
   if (known && state.done >= state.total) {
     tail += "  in " + format_duration(state.elapsed_seconds);
   } else if (state.eta_seconds >= 0) {

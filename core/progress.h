@@ -21,10 +21,16 @@ Verbosity verbosity();
 bool stderr_is_terminal();  // a terminal whose TERM is not "dumb"
 bool stderr_has_colour();   // such a terminal, and NO_COLOR is not set
 
-// A message for the person who watches: on stderr, "quiet" drops it; clears the bar's line first.
+// A message for the person who watches: on stderr, "quiet" drops it; clears the bar's line first. Whatever the text, it
+// is one line of at most 1,000 characters that a terminal does not obey.
 void log_line(const std::string& text);
 // A warning is not dropped by --quiet.
 void warn(const std::string& text);
+// What the program ends with.
+void error_line(const std::string& text);
+
+// A result, on stdout at once, above the bar if both are on a terminal. std::system_error if it cannot be written.
+void result_line(const std::string& text);
 
 class Progress {
  public:

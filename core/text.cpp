@@ -93,4 +93,9 @@ std::string shortened(std::string_view text, size_t most) {
   return std::string(text.substr(0, before)).append(kDots).append(text.substr(behind));
 }
 
+std::string one_line(std::string_view text) {
+  constexpr size_t kMost = 980;
+  return shortened(visible(text), kMost);
+}
+
 }  // namespace uvic

@@ -16,4 +16,7 @@ std::string visible(std::string_view text);
 // At most so many characters of a UTF-8 text: what is left out of its middle stands as "...".
 std::string shortened(std::string_view text, size_t most);
 
+// What is quoted in a message: visible, and with its "warning: " no longer than 1,000 characters.
+std::string one_line(std::string_view text);
+
 }  // namespace uvic

@@ -79,6 +79,10 @@ std::string Vocabulary::to_text() const {
   return text;
 }
 
+int64_t Vocabulary::count_words(std::string_view text) {
+  return std::ssize(split(text));
+}
+
 Vocabulary::Encoded Vocabulary::encode(std::string_view text, int64_t length) const {
   Encoded encoded;
   std::unordered_set<std::string> seen;

@@ -20,6 +20,8 @@ class Vocabulary {
   static Vocabulary from_text(const std::string& text);  // as to_text() wrote it: one word a line; else Error
   std::string to_text() const;
 
+  static int64_t count_words(std::string_view text);
+
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
 
   struct Encoded {

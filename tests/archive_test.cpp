@@ -30,7 +30,7 @@ PackedFiles read_all(
 }
 
 TEST(Archive, IsKnownByName) {
-  for (const char* name : {"a.tar", "b/a.tar.gz", "a.tgz", "a.zip"}) EXPECT_TRUE(is_archive(name)) << name;
+  for (const char* name : {"a.tar", "b/a.tar.gz", "a.tgz", "a.zip", "A.TAR", "a.Tar.GZ", "a.TGZ", "a.ZIP"}) EXPECT_TRUE(is_archive(name)) << name;
   for (const char* name : {"a.png", "tar", "a.gz", "a.tar/b"}) EXPECT_FALSE(is_archive(name)) << name;
 }
 

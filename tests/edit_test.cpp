@@ -6,7 +6,7 @@
 #include "app/pipeline.h"
 #include "core/image.h"
 #include "core/random.h"
-#include "tests/random_weights.h"
+#include "tests/random_model.h"
 #include "tests/temporary.h"
 
 namespace uvic {
@@ -52,31 +52,6 @@ TEST_F(EditFiles, RefusesMasksThatDoNotFit) {
   const fs::path small = picture("small.png", at::full({8, 6, 3}, 255, at::kByte));
   expect_mentions(error_of([&] { read_edit(image, small, 1, 8); }), {"small.png is 6 x 8", "8 x 8", "same size"});
   expect_mentions(error_of([&] { read_edit(image, image, 1, 8); }), {"dark everywhere"});
-}
-
-// A network of random weights without text; of latents of a quarter of the side, too.
-Model random_model(bool latents) {
-  RunConfig config;
-  config.model.size = "nano";
-  config.model.image_size = latents ? 8 : 16;
-  config.model.patch = 2;
-  config.model.channels = latents ? 4 : 3;
-  Model model{.path = "random",
-              .name = "random",
-              .hash = "",
-              .card = {.config = config, .step = 0, .classes = {}, .vocabulary = {}},
-              .net = UVit(config.model, 5),
-              .schedule = make_schedule({})};
-  model.card.config.model = model.net.config();
-  if (!latents) return model;
-  AutoencoderConfig shape;
-  shape.stem = 32;
-  shape.channels = {32, 32, 32};
-  shape.attention = {false, false, false};
-  shape.res_blocks = 1;
-  model.autoencoder = std::make_unique<AutoencoderKl>(random_weights(AutoencoderKl(shape).parameters(), 2), "random");
-  model.latent_scale = 0.5;
-  return model;
 }
 
 Edit edit_of(const Model& model, double strength) {

@@ -2,11 +2,25 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <set>
+#include <thread>
+#include <vector>
 
 #include "tests/temporary.h"
+
+// In place of the C library's: a file system may lack it.
+static std::atomic<bool> lacks_renameat2 = false;
+extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+  if (!lacks_renameat2) return static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  errno = EINVAL;
+  return -1;
+}
 
 namespace uvic {
 namespace {
@@ -97,6 +111,59 @@ TEST(WriteAtomically, NamesWhatIsWrong) {
   fs::create_directories(folder / "full/inner");
   expect_mentions(error_of([&] { write_atomically(folder / "full", "x"); }), {"cannot write", "full", "directory"});
   EXPECT_EQ(count_files(folder.path()), 2u);
+}
+
+TEST(WriteNew, TakesTheFirstNameThatNobodyHas) {
+  for (const bool lacking : {false, true}) {
+    lacks_renameat2 = lacking;
+    const TemporaryFolder folder;
+    folder.put("0", "theirs");
+    fs::create_directory(folder / "1");
+    fs::create_symlink("nowhere", folder / "2");
+    int number = 0;
+    const auto next = [&] { return folder / std::to_string(number++); };
+    EXPECT_EQ(write_new(next, "ours"), folder / "3");
+    EXPECT_EQ(read_file(folder / "0", "thing"), "theirs");
+    EXPECT_EQ(read_file(folder / "3", "thing"), "ours");
+    EXPECT_FALSE(fs::exists(folder / "2"));
+    EXPECT_EQ(count_files(folder.path()), 4u);
+  }
+  lacks_renameat2 = false;
+}
+
+TEST(WriteNew, LeavesNothingWhenNamesRunOut) {
+  const TemporaryFolder folder;
+  folder.put("x", "theirs");
+  bool asked = false;
+  const auto once = [&] {
+    if (asked) fail("no more names");
+    asked = true;
+    return folder / "x";
+  };
+  EXPECT_EQ(error_of([&] { write_new(once, "ours"); }), "no more names");
+  EXPECT_EQ(read_file(folder / "x", "thing"), "theirs");
+  EXPECT_EQ(count_files(folder.path()), 1u);
+}
+
+TEST(WriteNew, SeveralAtOnceLoseNothing) {
+  constexpr int kWriters = 4, kFiles = 20;
+  for (const bool lacking : {false, true}) {
+    lacks_renameat2 = lacking;
+    const TemporaryFolder folder;
+    std::vector<std::thread> writers;
+    for (int writer = 0; writer < kWriters; ++writer)
+      writers.emplace_back([&, writer] {
+        int number = 0;
+        for (int i = 0; i < kFiles; ++i)
+          write_new([&] { return folder / std::to_string(number++); }, fmt::format("{}-{}", writer, i));
+      });
+    for (std::thread& writer : writers) writer.join();
+    std::set<std::string> texts;
+    for (int i = 0; i < kWriters * kFiles; ++i) texts.insert(read_file(folder / std::to_string(i), "file"));
+    EXPECT_EQ(texts.size(), size_t{kWriters * kFiles});
+    EXPECT_EQ(count_files(folder.path()), size_t{kWriters * kFiles});
+  }
+  lacks_renameat2 = false;
 }
 
 TEST(SyncFolder, NamesWhatIsWrong) {

@@ -279,5 +279,24 @@ TEST(Progress, RealTerminal) {
   EXPECT_EQ(count(on_terminal("", "dumb"), "\x1b["), 0U);
 }
 
+TEST(Messages, AreOneShortLineThatATerminalDoesNotObey) {
+  Caught caught({}, false);
+  warn("bad\x1b[2J\nname\xFF");
+  log_line("two\nlines");
+  error_line(std::string(5000, 'x'));
+  const std::vector<std::string> lines = caught.lines();
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0], "warning: bad\\x1b[2J\\nname\\xff");
+  EXPECT_EQ(lines[1], "two\\nlines");
+  EXPECT_EQ(lines[2].substr(0, 10), "error: xxx");
+  EXPECT_LE(lines[2].size(), 1000u);
+}
+
+TEST(Messages, AreJsonOnRequest) {
+  Caught caught({.quiet = true, .json = true}, false);
+  error_line("bad\x1b\xFF");
+  EXPECT_EQ(json::parse(caught.text()), json({{"error", "bad\\x1b\\xff"}}));
+}
+
 }  // namespace
 }  // namespace uvic

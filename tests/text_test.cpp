@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace uvic {
 namespace {
 
@@ -51,6 +53,18 @@ TEST(Shortened, CountsCharactersAndCutsNone) {
   for (int i = 0; i < 5; ++i) expected += "€";
   EXPECT_EQ(shortened(text, 12), text);
   EXPECT_EQ(shortened(text, 10), expected + "...€€");
+}
+
+TEST(OneLine, IsShortHoweverItIsMade) {
+  EXPECT_EQ(one_line("a\nb"), "a\\nb");
+  for (const std::string piece : {"x", "\x1b", "\xFF", "€"}) {
+    std::string text;
+    for (int i = 0; i < 5000; ++i) text += piece;
+    const std::string line = one_line(text);
+    EXPECT_TRUE(is_utf8(line));
+    EXPECT_LE(std::ranges::count_if(line, [](char c) { return (c & 0xC0) != 0x80; }), 990);
+    EXPECT_EQ(line.find_first_of("\n\x1b\xFF"), std::string::npos);
+  }
 }
 
 }  // namespace

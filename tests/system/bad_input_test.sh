@@ -90,6 +90,8 @@ bytes '[output]\nname = "J\xf6rg"\n' > latin1.toml
 bytes '\xff\xfe[\0t\0' > utf16.toml
 echo $'[data]\nspec = "shapes?size=16"\n[model]\nsize = "nano"' > good.toml
 cp shapes/000000.png no_recipe.png
+printf 'good\ncaf\xe9\n' > latin.txt && printf 'a\0b\n' > zero.txt
+cp cifar.tar.gz cifar.TAR.GZ
 find . -type f -exec sha256sum {} + | sort > ../before
 
 # --- The table. Every row runs in a folder of its own, two rows at a time.
@@ -219,6 +221,7 @@ works 'images    9|skipped   0' data info "folder:$in/mixed?size=8&strict=1"
 error 'add ?size=' data info folder:$in/mixed
 works 'images    50' data info cifar10:$in/cifar
 works 'images    50' data info cifar10:$in/cifar.tar.gz
+works 'images    50' data info cifar10:$in/cifar.TAR.GZ
 error 'data_batch_3.bin' data info cifar10:$in/cifar_cut
 error 'data_batch_4.bin is missing' data info cifar10:$in/cifar_lost
 error 'image 0 has label 11' data info cifar10:$in/cifar_label
@@ -274,6 +277,20 @@ error 'no_recipe.png carries no recipe' $sample --from $in/no_recipe.png
 error 'note.png' $sample --from $in/note.png
 error 'missing.txt' $sample --prompts missing.txt
 error '000000.png exists' $sample --out $in/pictures/000000.png
+error 'x.jpg: pictures are written as PNG' $sample --out x.jpg
+error 'x.WEBP: pictures are written as PNG' $sample --out x.WEBP
+error '--resume fills a folder up' $sample --out x.png --resume
+usage 'excludes' $sample --resume --force
+usage "--to-seed: '18446744073709551616': expected a whole number" $sample --to-seed 18446744073709551616
+usage "'1e300': expected 0 to 3e+38" $sample --cfg-scale 1e300
+error "seed 7 gives no picture: the network's output at step" $sample --prompt 'a red circle' --seeds 7 --cfg-scale 3e38 --out x.png
+error "--prompt is not valid UTF-8, the encoding of prompts: 'caf\\xe9'" $sample --prompt $'caf\xe9'
+error '--negative is not valid UTF-8' $sample --negative $'\xed\xa0\x80'
+error '--to-prompt is not valid UTF-8' $sample --to-prompt $'\xc0\x80'
+error 'latin.txt, line 2 is not UTF-8' $sample --prompts $in/latin.txt
+error 'zero.txt: line 1 holds a zero byte' $sample --prompts $in/zero.txt
+error 'latin.txt, line 2 is not UTF-8' $train --output.prompts $in/latin.txt
+error 'x.jpg: the picture is a .png file' data info 'shapes?limit=2' --preview x.jpg
 error 'is a file, not a folder' $sample --out $in/note.txt
 error 'note.txt' $sample --out $in/note.txt/x
 

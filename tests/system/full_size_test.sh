@@ -22,9 +22,9 @@ PYTHON
 weights=$(du -cm --apparent-size uvit.pth autoencoder.safetensors text/model.safetensors | tail -1 | cut -f 1)
 measured "$uvic" --version
 program=$(cut -d ' ' -f 2 used)
-# A prompt that is refused, once everything is loaded.
-! measured "$uvic" sample --quiet "${files[@]}" -p $'\xff' --out none 2> refused || die 'the prompt was not refused'
-grep -q 'not valid UTF-8' refused || { cat refused && die 'refused for another reason'; }
+# An option that is refused, once everything is loaded.
+! measured "$uvic" sample --quiet "${files[@]}" --class 0 --out none 2> refused || die 'the class was not refused'
+grep -q -e '--class does not apply' refused || { cat refused && die 'refused for another reason'; }
 read -r seconds peak < used
 say "loading: $seconds s, $peak MiB at the peak; $weights MiB of weights, $program MiB of program"
 ((10 * (peak - program) <= 13 * weights)) || die 'loading takes more than 1.3 times the weights'

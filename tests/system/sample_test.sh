@@ -102,11 +102,37 @@ sample --model $small --seeds 8 --out mixed --force
 cmp mixed/000000.png picture.png
 cmp mixed/000001.png kept/000001.png
 
+say 'the largest seed'
+"$uvic" sample --quiet --model $small --seeds 18446744073709551614-18446744073709551615 --steps 1 --out largest > names
+[ "$(wc -l < names)" -eq 2 ] && "$uvic" info largest/000001.png | grep -q 'seed .*18446744073709551615' || die 'not the largest seed'
+
+say 'three into one folder at once'
+for k in 1 2 3; do sample --model $small --seeds 0-19 --steps 1 --strip --out shared & done
+for job in $(jobs -p); do wait $job; done
+[ "$(find shared -name '0*.png' | wc -l)" -eq 60 ] && [ "$(find shared -name 'strip-*.png' | wc -l)" -eq 60 ] || die "made $(ls shared | wc -l) files"
+[ "$(sha256sum shared/0* | cut -d ' ' -f 1 | sort | uniq -c | grep -c '^ *3 ')" -eq 20 ] || die 'a picture is lost'
+
+say '--resume draws what is missing, and nothing else'
+sample --model $small --seeds 0-9 --steps 1 --grid 2x5 --out filled
+cp -r filled gaps && rm gaps/00000[037].png gaps/grid-000.png
+"$uvic" sample --quiet --model $small --seeds 0-9 --steps 1 --grid 2x5 --out gaps --resume > names
+[ "$(wc -l < names)" -eq 4 ] || { cat names && die 'draws again what is there'; }
+same filled gaps
+"$uvic" sample --model $small --seeds 0-9 --steps 1 --grid 2x5 --out gaps --resume > names 2> said
+[ ! -s names ] && grep -q 'all 10 images are in gaps already' said || die 'draws again what is there'
+sample --model $small --seeds 0-9 --steps 2 --out gaps --resume
+[ "$(ls gaps | wc -l)" -eq 21 ] || die 'takes pictures of another recipe for its own'
+
 say 'what cannot be written is refused before anything is drawn'
 for out in /proc/pictures /proc/picture.png; do
   [ "$(code_of "$uvic" sample --model $small --out $out 2> refused)" -eq 1 ]
   [ "$(wc -l < refused)" -eq 1 ] || { cat refused && die "drew for $out"; }
 done
+
+say 'a grid that cannot be drawn does not end a training'
+"$uvic" train --preset smoke --steps 2 --output.sample_every 1 --sample.cfg_scale 3e38 --out odd --name odd --quiet > /dev/null 2> said
+grep -q '^warning: no sample grid at step 1: seed . gives no picture' said && [ -d odd/00000-odd/checkpoint-2 ] ||
+  { cat said && die 'no warning of a black grid'; }
 
 say 'lines for programs'
 json() { python3 -c 'import json, sys
@@ -148,6 +174,22 @@ set -m
 interrupt INT 'sample' "$uvic" sample --model $wide --seeds 0-999 --sampler ddpm --steps 1000 --grid auto --out never
 [ $code -eq 130 ] || die "exit code $code"
 [ ! -e never ] || [ -z "$(ls -A never)" ] || die "leaves $(ls -A never)"
+
+say 'what is drawn stays, whatever ends the program, and --resume draws the rest'
+long=(--model $wide --seeds 0-11 --sampler ddpm --steps 100 --batch 1 --grid 3x4)
+sample "${long[@]}" --out whole
+for signal in INT TERM KILL; do
+  interrupt $signal '"done":[2-9]' "$uvic" --json sample "${long[@]}" --out by-$signal
+  [ $code -eq $([ $signal = KILL ] && echo 137 || echo 130) ] || die "exit code $code"
+  rm -f by-$signal/*.tmp*
+  [ -s by-$signal/000000.png ] && [ ! -e by-$signal/000011.png ] || die "left $(ls by-$signal)"
+  [ $signal = KILL ] || grep -q 'interrupted: .* of 12 images are in by-.*--resume' stopped.err || { cat stopped.err && die 'does not say how to go on'; }
+  [ "$(sort stopped.out | uniq | wc -l)" -le "$(ls by-$signal | wc -l)" ] || die 'names files that are not there'
+  sample "${long[@]}" --out by-$signal --resume
+  same whole by-$signal
+done
+interrupt INT '"done":[2-9]' "$uvic" --json sample "${long[@]}" --out part.png
+[ $code -eq 130 ] && [ -s part.png ] || die 'the pictures of a single file are lost'
 
 say 'Ctrl-C while a data set is opened'
 "$uvic" data export 'shapes?size=2048&limit=1' --out large --quiet > /dev/null

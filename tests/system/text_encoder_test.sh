@@ -23,7 +23,7 @@ sample --model $run -p 'a red bus' -p 'two giraffes' --out drawn
 differ drawn/000000.png drawn/000001.png 'the prompt'
 sample --model $run -p 'two giraffes' --text bert --out alone && same alone/000000.png drawn/000001.png
 sample --model $run -p "$(printf 'cat %.0s' {1..20})" --out long 2> warning
-grep -q 'reads 14 tokens and not the last 8' warning || { cat warning && die 'no warning of a long prompt'; }
+grep -q 'reads 14 tokens and not the last 8 of these, "' warning || { cat warning && die 'no warning of a long prompt'; }
 "$uvic" --quiet fid $run 'shapes?size=16&limit=4' --features efficientnet-lite0 --num 4 --steps 2 | grep -q 'FD(efficientnet-lite0)' ||
   die 'no score'
 
