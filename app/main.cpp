@@ -93,6 +93,8 @@ int main(int argc, char** argv) {
     complain(kNoMemory);
   } catch (const std::filesystem::filesystem_error& error) {
     complain(fmt::format("{}: {}", error.path1().string(), error.code().message()));
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::broken_pipe) complain(error.what());  // else whoever read stdout has gone
   } catch (const std::exception& error) {
     complain(error.what());
   }
