@@ -131,7 +131,7 @@ RunFolder RunFolder::open_latest(const fs::path& parent) {
 
 void RunFolder::lock() const {
   if (open_->lock >= 0) return;
-  expect_no_links();
+  expect_own_files();
   const fs::path file = path_ / kLock;
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0) fail("cannot write to the run folder {}: {}", path_.string(), std::strerror(errno));
@@ -150,15 +150,18 @@ void RunFolder::lock() const {
     fail("cannot write {}: {}", file.string(), std::strerror(errno));
 }
 
-void RunFolder::expect_no_links() const {
+void RunFolder::expect_own_files() const {
   for (const auto& entry : entries(path_)) {
     const std::string name = entry.filename().string();
-    const bool ours =
-        std::ranges::count(kTexts, name) > 0 || name == kLock || name == kSamples || checkpoint_step(entry) >= 0;
+    const bool file = std::ranges::count(kTexts, name) > 0 || name == kLock;
+    const bool folder = name == kSamples || checkpoint_step(entry) >= 0;
     std::error_code error;
-    if (ours && fs::is_symlink(entry, error))
+    const fs::file_status status = fs::symlink_status(entry, error);
+    if ((file || folder) && fs::is_symlink(status))
       fail("{} is a link, and a run is written in its own folder only: put what it leads to in its place",
            entry.string());
+    if ((file && !fs::is_regular_file(status)) || (folder && !fs::is_directory(status)))
+      fail("{} is no {}: move it away", entry.string(), file ? "regular file" : "folder");
   }
 }
 

@@ -91,7 +91,7 @@ class RunFolder {
   void rotate(int64_t newest_step, int keep_last) const;
   void recover_checkpoints() const;
   static void remove_checkpoint(const std::filesystem::path& folder);
-  void expect_no_links() const;
+  void expect_own_files() const;
   static int64_t checkpoint_step(const std::filesystem::path& folder);  // of "checkpoint-5000", -1 for other names
   // Removes what has become superfluous; where that fails a warning says so, since nothing is lost by it.
   static void discard(const std::filesystem::path& path);

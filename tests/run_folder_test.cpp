@@ -137,6 +137,9 @@ TEST_F(RunFolderTest, LinksInARunAreNotWrittenThrough) {
     EXPECT_HAS(error_of([&] { run.lock(); }), (run.path() / name).string() + " is a link");
     EXPECT_EQ(read_file(outside, "file"), "precious") << name;
   }
+  const auto piped = new_run();
+  ASSERT_EQ(::mkfifo((piped.path() / "stats.jsonl").c_str(), 0600), 0);
+  EXPECT_HAS(error_of([&] { piped.lock(); }), "stats.jsonl is no regular file");
   const auto run = new_run();
   run.save(make_checkpoint(5), true, 3);
   EXPECT_NO_THROW(run.lock());  // `latest` and `best` are ours

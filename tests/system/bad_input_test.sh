@@ -288,7 +288,7 @@ error "--prompt is not valid UTF-8, the encoding of prompts: 'caf\\xe9'" $sample
 error '--negative is not valid UTF-8' $sample --negative $'\xed\xa0\x80'
 error '--to-prompt is not valid UTF-8' $sample --to-prompt $'\xc0\x80'
 error 'latin.txt, line 2 is not UTF-8' $sample --prompts $in/latin.txt
-error 'zero.txt: line 1 holds a zero byte' $sample --prompts $in/zero.txt
+error 'zero.txt is no text: it holds zero bytes' $sample --prompts $in/zero.txt
 error 'latin.txt, line 2 is not UTF-8' $train --output.prompts $in/latin.txt
 error 'x.jpg: the picture is a .png file' data info 'shapes?limit=2' --preview x.jpg
 error 'is a file, not a folder' $sample --out $in/note.txt
