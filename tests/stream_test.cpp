@@ -215,8 +215,10 @@ TEST(Prefetch, ComputesTheNextStepInTheBackground) {
   std::latch next(1);
   std::thread::id worker;
   const auto fetched = prefetch([&](int64_t step) {
-    worker = std::this_thread::get_id();
-    if (step == 1) next.count_down();
+    if (step == 1) {
+      worker = std::this_thread::get_id();
+      next.count_down();
+    }
     return Batch{at::full({1}, step), {}};
   });
   fetched(0);
