@@ -15,7 +15,7 @@ constexpr size_t kShown = 80;  // characters of a faulty line
 std::string_view as_text(std::string_view bytes, const std::string& origin) {
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF"))
     fail("{} is UTF-16: save it as UTF-8, for example with iconv -f utf16 -t utf8", origin);
-  if (bytes.find('\0') != std::string_view::npos) fail("{} is no text: it holds zero bytes", origin);
+  if (bytes.find('\0') != std::string_view::npos) fail("{} is no text: it holds zero bytes; expected UTF-8", origin);
   if (bytes.starts_with(kMark)) bytes.remove_prefix(kMark.size());
   if (is_utf8(bytes)) return bytes;
   size_t begin = 0, number = 1;

@@ -1,5 +1,6 @@
 #include "datasets/coco_captions.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -62,28 +63,35 @@ std::vector<Picture> parse_captions(const std::string& text, const std::string& 
                                     LeftOut& left_out) {
   const std::string what = file + " is not a COCO captions file";
   const json root = parse_json(text, what + ": it");
-  std::map<int64_t, Picture> by_id;
+  struct Captioned {
+    std::string name;
+    std::vector<std::pair<int64_t, std::string>> captions;  // with their ids
+  };
+  std::map<int64_t, Captioned> by_id;
   for (const json& image : list_of(root, "images", what)) {
     const int64_t id = json_whole(image, "id", what, INT64_MIN);
     const std::string name = folder + json_string(image, "file_name", what);
-    if (const auto [place, is_new] = by_id.emplace(id, Picture{name, -1, {}}); !is_new && place->second.name != name)
+    if (const auto [place, is_new] = by_id.try_emplace(id, Captioned{name, {}}); !is_new && place->second.name != name)
       left_out.add("pictures with the id of another",
                    fmt::format("{}: '{}' and '{}' have the same id {}, and the first counts", file, place->second.name,
                                name, id));
   }
-  std::map<int64_t, std::multimap<int64_t, std::string>> captions;  // equal ids stay in the order of the file
   for (const json& note : list_of(root, "annotations", what)) {
-    const int64_t image = json_whole(note, "image_id", what, INT64_MIN);
+    const int64_t image = json_whole(note, "image_id", what, INT64_MIN), id = json_whole(note, "id", what, INT64_MIN);
     std::string caption = clean_caption(json_string(note, "caption", what));
-    captions[image].emplace(json_whole(note, "id", what, INT64_MIN), std::move(caption));
-    if (!by_id.contains(image))
+    if (const auto found = by_id.find(image); found != by_id.end())
+      found->second.captions.emplace_back(id, std::move(caption));
+    else
       left_out.add("captions that belong to no picture",
                    fmt::format("{}: a caption is of the image id {}, which no picture has", file, image));
   }
   std::vector<Picture> pictures;
-  for (auto& [id, picture] : by_id) {
-    for (auto& [note_id, caption] : captions[id]) picture.captions.push_back(std::move(caption));
-    if (!picture.captions.empty()) pictures.push_back(std::move(picture));
+  for (auto& [id, row] : by_id) {
+    if (row.captions.empty()) continue;
+    std::ranges::stable_sort(row.captions, {}, &std::pair<int64_t, std::string>::first);  // an id may stand twice
+    Picture picture{std::move(row.name), -1, {}};
+    for (auto& [note_id, caption] : row.captions) picture.captions.push_back(std::move(caption));
+    pictures.push_back(std::move(picture));
   }
   return pictures;
 }

@@ -27,10 +27,10 @@ std::vector<std::filesystem::path> fetch(const std::string& name, const std::fil
 
 // Downloads one file as FILE.part, going on from a part that an interrupted call left (HTTP range; from the start if
 // the server knows no ranges), compares size and SHA-256, and renames it. A file already there and correct is kept, a
-// wrong one replaced. A dropped connection is taken up again as long as bytes keep coming. Redirects
-// are followed to http and https alone, and from https to https. Never more bytes are written than the file has. Error
-// for an unreachable server (the part stays), a full disk, another process at the same download, or a wrong checksum
-// (naming both sums; the part goes).
+// wrong one replaced. A dropped connection is taken up again as long as bytes keep coming. Redirects are followed to
+// http and https alone, from https to https alone, and no more bytes are written than the file has. Error for an
+// unreachable server (the part stays), a full disk, another process at the same download, an address of another scheme,
+// or a wrong size or checksum (naming both; the part goes).
 std::filesystem::path fetch_file(const RemoteFile& file, const std::filesystem::path& folder,
                                  const std::string& base_url = "");
 

@@ -21,11 +21,11 @@ class Server {
  public:
   struct Behaviour {
     bool ranges = true;
-    int64_t drop_after = -1;    // close every connection after so many bytes of the body
-    int64_t endless = 0;        // send the body so many times, and state no length
+    int64_t drop_after = -1;  // close every connection after so many bytes of the body
+    int64_t endless = 0;      // send the body so many times, and state no length
     std::string redirect = "";  // answer with this place in place of the body
-    int redirects = 1 << 30;    // so many times
-    std::string status = "";    // in place of 200, with the body as it is
+    int redirects = 1 << 30;  // so many times
+    std::string status = "";  // in place of 200, with the body as it is
   };
 
   Server(std::string body, Behaviour behaviour) : body_(std::move(body)), behaviour_(behaviour) {

@@ -156,7 +156,8 @@ error 'utf16.toml is UTF-16' train --config $in/utf16.toml
 usage "'J\xf6rg': expected UTF-8" $train --name $'J\xf6rg'
 error 'latin1/000000.txt, line 2 is not UTF-8: "a caf\xe9"' $train --data folder:$in/latin1
 error "class folder 'caf\xe9' is not UTF-8" $train --data folder:$in/latin1_class --data.condition class
-error 'caf\xe9'"' is not UTF-8" $train --data folder:$in/$'caf\xe9'
+usage 'caf\xe9'"': expected UTF-8" $train --data folder:$in/$'caf\xe9'
+error 'caf\xe9'"' is not UTF-8: rename" data info folder:$in/$'caf\xe9'
 usage 'expected a whole number' $train --batch 2.5
 usage "'0': expected 1 or more" $train --batch 0
 usage 'expected a finite number' $train --lr fast
