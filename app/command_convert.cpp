@@ -97,6 +97,7 @@ struct ConvertCommand {
     config.model = resolve(config.model);
     if (const std::string what = contradictions(config.model, *inferred); !what.empty())
       fail("{} does not fit the config: {}", file.string(), what);
+    expect_enough(parameter_count(config.model), tensors, file.string());
     load_into(UVit(config.model).parameters(), tensors, file.string());
     return {.config = config, .step = step_beside(file), .classes = {}, .vocabulary = {}};
   }

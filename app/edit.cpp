@@ -14,21 +14,21 @@ constexpr int64_t kBright = 128;
 }  // namespace
 
 Edit read_edit(const fs::path& image, const fs::path& mask, double strength, int64_t size) {
-  const Tensor picture = read_image(image);
+  const Tensor picture = read_upright_image(image);
   Edit edit{.image = center_crop_resize(picture, size),
             .repaint = {},
             .strength = strength,
             .image_hash = sha256_of_file(image).substr(0, kHashDigits),
             .mask_hash = ""};
   if (mask.empty()) return edit;
-  const Tensor bright = read_image(mask);
+  const Tensor bright = read_upright_image(mask, Alpha::kOverBlack);
   if (bright.sizes() != picture.sizes())
     fail("the mask {} is {} x {} pixels, {} is {} x {}: they must have the same size", mask.string(), bright.size(1),
          bright.size(0), image.string(), picture.size(1), picture.size(0));
   edit.repaint = center_crop_resize(bright, size).amax(2) >= kBright;
   edit.mask_hash = sha256_of_file(mask).substr(0, kHashDigits);
   if (!edit.repaint.any().item<bool>())
-    fail("the mask {} is dark everywhere: what is to be drawn anew must be white", mask.string());
+    fail("the mask {} is dark everywhere: what is to be drawn anew must be white, and not transparent", mask.string());
   return edit;
 }
 

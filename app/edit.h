@@ -15,8 +15,9 @@ struct Edit {
   std::string image_hash, mask_hash;  // of the files: first 10 digits of the SHA-256
 };
 
-// Both are cropped to the largest centred square and resized as training pictures are. The mask's bright parts (128 of
-// 255 and more) are repainted; "": no mask. Error if the mask has another size than the picture, or is dark everywhere.
+// Both are turned upright (EXIF), cropped to the largest centred square and resized as training pictures are. The mask's
+// bright parts (128 of 255 and more, transparent ones seen on black) are repainted; "": no mask. Error if the mask has
+// another size than the picture, or is dark everywhere.
 Edit read_edit(const std::filesystem::path& image, const std::filesystem::path& mask, double strength, int64_t size);
 
 struct EditStart {

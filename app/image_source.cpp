@@ -21,13 +21,24 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kAtOnce = 64;                    // images in memory at a time
-constexpr size_t kBytesAtOnce = size_t{64} << 20;  // of encoded files
+constexpr int64_t kAtOnce = 64;                                              // images in memory at a time
+constexpr size_t kBytesAtOnce = size_t{64} << 20;                            // of encoded files
+constexpr int64_t kMostScored = int64_t{1} << 25, kLongestScored = 1 << 16;  // pixels, which networks take as floats
 
 // What PictureFiles::write_named calls its files.
 bool is_collage(const std::string& name) {
   static const std::regex pattern("(.*/)?(grid|strip)-[0-9]{3,}\\.png");
   return std::regex_match(name, pattern);
+}
+
+// [3, H, W]
+Tensor picture_of(std::string_view bytes, const std::string& name) {
+  const Tensor image = decode_image(bytes, name);
+  const int64_t height = image.size(0), width = image.size(1);
+  if (height * width > kMostScored || std::max(height, width) > kLongestScored)
+    fail("{}: {} x {} pixels are more than scores look at ({} in all, {} a side): resize it first", name, width, height,
+         kMostScored, kLongestScored);
+  return image.permute({2, 0, 1});
 }
 
 std::vector<int64_t> range(int64_t begin, int64_t length) {
@@ -131,9 +142,8 @@ ImageSource file_images(const FileTree& tree) {
               const auto index = static_cast<int64_t>(i);
               if (!wanted || wanted(index, bytes)) {
                 bytes_held += bytes.size();
-                pictures.push_back({index, names[i], [bytes = std::string(bytes), name = names[i]] {
-                                      return decode_image(bytes, name).permute({2, 0, 1});
-                                    }});
+                pictures.push_back({index, names[i],
+                                    [bytes = std::string(bytes), name = names[i]] { return picture_of(bytes, name); }});
               }
               if (static_cast<int64_t>(pictures.size()) == kAtOnce || bytes_held > kBytesAtOnce || done % kAtOnce == 0)
                 flush();

@@ -75,6 +75,7 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
          "--model.attention) of its training",
          file.string());
 
+  expect_enough(parameter_count(resolve(card->config.model)), weights.tensors, file.string());
   fs::path named = fs::is_directory(path) ? fs::absolute(path).lexically_normal() : file.stem();
   if (!named.has_filename()) named = named.parent_path();
   Model model{.path = file,

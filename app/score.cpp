@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/error.h"
+#include "core/image.h"
 #include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"
@@ -14,6 +15,7 @@ namespace {
 // Images that one thread decodes and takes through the network at a time. More would leave the processor's caches and
 // be slower. The numbers differ in the 5th digit for other numbers of threads, since oneDNN then sums in another order.
 constexpr size_t kPiece = 4;
+constexpr size_t kMostPixelBytes = size_t{64} << 20;  // of large images fewer at a time
 
 struct Piece {
   Activations activations;
@@ -23,16 +25,27 @@ struct Piece {
 
 Piece run_piece(const ImageNetwork& network, std::span<const PendingImage> pictures) {
   Piece piece;
+  std::vector<Activations> parts;
   std::vector<Tensor> images;
+  size_t bytes = 0;
+  const PictureMemory memory;
+  const auto run = [&] {
+    if (!images.empty()) parts.push_back(network(images));
+    images.clear();
+    bytes = 0;
+  };
   for (const PendingImage& picture : pictures) {
     try {
       images.push_back(picture.pixels());
       piece.indices.push_back(picture.index);
+      bytes += images.back().nbytes();
     } catch (const Error& error) {
       piece.problems.push_back(error.what());
     }
+    if (bytes > kMostPixelBytes) run();
   }
-  if (!images.empty()) piece.activations = network(images);
+  run();
+  if (!parts.empty()) piece.activations = concatenate(parts);
   return piece;
 }
 

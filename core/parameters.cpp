@@ -1,12 +1,16 @@
 #include "core/parameters.h"
 
+#include <set>
+
 #include <fmt/ranges.h>
 
 #include "core/error.h"
 
 namespace uvic {
 
-TensorMap to_map(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
+TensorMap to_map(const NamedTensors& tensors) {
+  return {tensors.begin(), tensors.end()};
+}
 
 bool is_block_matrix(const std::string& name, const Tensor& parameter) {
   return parameter.dim() == 2 && name.find("block") != std::string::npos;
@@ -25,7 +29,8 @@ std::string some(const std::vector<std::string>& names) {
 
 }  // namespace
 
-void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin, std::string_view remedy) {
+void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin,
+                std::string_view remedy) {
   std::vector<std::string> missing, unexpected, misshapen;
   TensorMap known = to_map(target);
   for (const auto& [name, tensor] : target) {
@@ -52,6 +57,15 @@ void load_into(const NamedTensors& target, const TensorMap& source, const std::s
   expect_fit(target, source, origin, "Give the model options (--model.*) it was trained with");
   at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : target) Tensor(tensor).copy_(source.at(name));
+}
+
+void expect_enough(int64_t parameters, const TensorMap& weights, const std::string& origin) {
+  std::set<const void*> seen;
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : weights)
+    if (seen.insert(tensor.storage().data()).second) bytes += tensor.storage().nbytes();
+  if (static_cast<uint64_t>(parameters) > bytes)
+    fail("{} does not fit its config: a network of {} parameters, and {} bytes of weights", origin, parameters, bytes);
 }
 
 int64_t count_parameters(const NamedTensors& tensors) {

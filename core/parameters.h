@@ -31,4 +31,8 @@ bool is_block_matrix(const std::string& name, const Tensor& parameter);
 
 int64_t count_parameters(const NamedTensors& tensors);
 
+// Before a network of so many parameters is made for them: Error unless the weights have a byte for each, however often
+// their tensors show the same bytes. What is said about a file must not ask for more memory than the file can fill.
+void expect_enough(int64_t parameters, const TensorMap& weights, const std::string& origin);
+
 }  // namespace uvic

@@ -113,13 +113,14 @@ uint8_t to_byte(int32_t sum) {
   return static_cast<uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
 }
 
+// The pixels of a row lie together; the rows need not.
 Tensor resize_columns(const Tensor& image, int64_t width, const Kernel& kernel) {
-  const int64_t height = image.size(0), in_width = image.size(1);
+  const int64_t height = image.size(0), in_width = image.size(1), stride = image.stride(0);
   const Taps<int32_t> taps = fixed_taps(in_width, width, kernel);
   Tensor result = at::empty({height, width, 3}, at::kByte);
   const uint8_t* in = image.const_data_ptr<uint8_t>();
   uint8_t* out = result.data_ptr<uint8_t>();
-  for (int64_t y = 0; y < height; ++y, in += 3 * in_width)
+  for (int64_t y = 0; y < height; ++y, in += stride)
     for (int64_t x = 0; x < width; ++x, out += 3) {
       const int32_t* weight = &taps.weight[x * taps.stride];
       const uint8_t* pixel = in + 3 * taps.first[x];
@@ -168,7 +169,8 @@ Tensor resize_like_pillow(const Tensor& image, int64_t height, int64_t width, Fi
   TORCH_CHECK(image.numel() > 0 && height > 0 && width > 0, "resize_like_pillow: ", image.sizes(), " to ", height,
               " x ", width);
   const Kernel kernel = kernel_of(filter);
-  Tensor result = image.contiguous();
+  const bool cropped = image.stride(1) == 3 && image.stride(2) == 1;  // a part of a picture, which need not be copied
+  Tensor result = cropped && width != image.size(1) ? image : image.contiguous();
   if (width != image.size(1)) result = resize_columns(result, width, kernel);
   if (height != image.size(0)) result = resize_rows(result, height, kernel);
   return result;

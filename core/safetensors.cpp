@@ -24,7 +24,7 @@ using nlohmann::json;
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own reader
 constexpr size_t kAlignment = 64;
-constexpr int kMostLevels = 8;             // the format has three
+constexpr size_t kMostLevels = 8;          // the format has three
 constexpr size_t kMostValues = 3'000'000;  // numbers, texts, names: seven a tensor
 constexpr const char *kMetadata = "__metadata__", *kChecksum = "uvic.crc32c", *kNoSum = "00000000";
 
@@ -73,25 +73,55 @@ std::string as_text(uint32_t sum) {
   return fmt::format("{:08x}", sum);
 }
 
-// The limits hold while it is read: a value takes many times the memory of its text.
-json parse_json(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>>
-      keys;  // seen so far, one set per open object: the parser itself keeps the last one
-  size_t values = 0;
-  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > kMostLevels) fail("{}: the header has more than {} levels of nesting", file, kMostLevels);
-    if (++values > kMostValues) fail("{}: the header has more than {} values", file, kMostValues);
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
-      fail("{}: the header names '{}' twice", file, value.get<std::string>());
-    return true;
-  };
-  try {
-    return json::parse(text, watch);
-  } catch (const json::exception& error) {
-    fail("{} is not a safetensors file: its header is not JSON ({})", file, error.what());
+// Sees a header go by before anything is kept of it: a value takes many times the memory of its text, and of two of a
+// name the parser would keep the last.
+class HeaderCheck final : public nlohmann::json_sax<json> {
+ public:
+  explicit HeaderCheck(const std::string& file) : file_(file) {}
+
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(number_integer_t) override { return count(); }
+  bool number_unsigned(number_unsigned_t) override { return count(); }
+  bool number_float(number_float_t, const string_t&) override { return count(); }
+  bool string(string_t&) override { return count(); }
+  bool binary(binary_t&) override { return count(); }
+  bool start_object(size_t) override { return open(); }
+  bool start_array(size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    if (!keys_.back().insert(name).second) fail("{}: the header names '{}' twice", file_, name);
+    return count();
   }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception& error) override {
+    fail("{} is not a safetensors file: its header is not JSON ({})", file_, error.what());
+  }
+
+ private:
+  bool count() {
+    if (++values_ > kMostValues) fail("{}: the header has more than {} values", file_, kMostValues);
+    return true;
+  }
+  bool open() {
+    keys_.emplace_back();
+    if (keys_.size() > kMostLevels) fail("{}: the header has more than {} levels of nesting", file_, kMostLevels);
+    return count();
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  const std::string& file_;
+  std::vector<std::set<std::string>> keys_;  // seen so far, one set per open object or array
+  size_t values_ = 0;
+};
+
+json parse_json(std::string_view text, const std::string& file) {
+  HeaderCheck check(file);
+  json::sax_parse(text, &check);
+  return json::parse(text);
 }
 
 uint64_t unsigned_number(const json& value, const std::string& file, const std::string& name, const char* what) {

@@ -47,6 +47,25 @@ TEST_F(EditFiles, BrightPartsOfTheMaskAreRepainted) {
   EXPECT_EQ(read_edit(image, "", 0.5, 4).image.sizes(), (at::IntArrayRef{4, 4, 3}));
 }
 
+// rotated.jpg is rgb.jpg with an EXIF orientation of 6: the stored first row is on the right.
+TEST_F(EditFiles, ArePutUpright) {
+  const fs::path images = fs::path(UVIC_TEST_DATA) / "images";
+  const Tensor stored = read_image(images / "rgb.jpg");
+  const Tensor upright = read_upright_image(images / "rotated.jpg");
+  EXPECT_TRUE(at::equal(upright, stored.transpose(0, 1).flip(1)));
+  EXPECT_TRUE(at::equal(read_edit(images / "rotated.jpg", "", 1, 8).image, center_crop_resize(upright, 8)));
+  EXPECT_TRUE(at::equal(read_upright_image(images / "rgb.jpg"), stored));
+}
+
+// Strokes of white on a transparent layer are a mask, whatever colour the layer hides.
+TEST_F(EditFiles, TransparentPartsOfAMaskStay) {
+  const fs::path mask = fs::path(UVIC_TEST_DATA) / "images" / "rgba.png";
+  const Edit edit = read_edit(mask, mask, 1, 13);
+  const Tensor seen = read_image(mask, Alpha::kOverBlack).narrow(1, 3, 13).amax(2) >= 128;
+  EXPECT_TRUE(at::equal(edit.repaint, seen));
+  EXPECT_FALSE(at::equal(edit.repaint, read_image(mask).narrow(1, 3, 13).amax(2) >= 128));
+}
+
 TEST_F(EditFiles, RefusesMasksThatDoNotFit) {
   const fs::path image = picture("image.png", at::zeros({8, 8, 3}, at::kByte));
   const fs::path small = picture("small.png", at::full({8, 6, 3}, 255, at::kByte));

@@ -116,12 +116,19 @@ TEST(DecodeImage, TakesEveryShortBeginningOfAFile) {
 
 // OpenCV would hand some of these to libraries that open the files and addresses which they name.
 TEST(DecodeImage, RefusesFormatsThatAreNotListed) {
-  const std::string vrt =
-      "<VRTDataset rasterXSize=\"8\" rasterYSize=\"8\"><VRTRasterBand dataType=\"Byte\" band=\"1\">"
-      "<SourceFilename>/etc/passwd</SourceFilename></VRTRasterBand></VRTDataset>";
+  const TemporaryFolder folder;
+  const fs::path secret = folder.put("secret", std::string(300, 's'));
+  std::string vrt = "<VRTDataset rasterXSize=\"8\" rasterYSize=\"8\">";
+  for (const char* band : {"Red", "Green", "Blue"})
+    vrt += fmt::format(
+        "<VRTRasterBand dataType=\"Byte\" subClass=\"VRTRawRasterBand\"><ColorInterp>{}</ColorInterp>"
+        "<SourceFilename relativetoVRT=\"0\">{}</SourceFilename><ImageOffset>0</ImageOffset>"
+        "<PixelOffset>1</PixelOffset><LineOffset>8</LineOffset></VRTRasterBand>",
+        band, secret.string());
+  vrt += "</VRTDataset>";
   const std::string dicom = std::string(128, '\0').append("DICM");
   for (const std::string& bytes :
-       {"NITF02.10" + vrt, vrt, std::string("#?RADIANCE\n\n-Y 1 +X 1\n"), std::string("\x76\x2f\x31\x01\x02\0\0\0", 8),
+       {"NITF" + vrt, vrt, std::string("#?RADIANCE\n\n-Y 1 +X 1\n"), std::string("\x76\x2f\x31\x01\x02\0\0\0", 8),
         std::string("\0\0\0\x0cjP  \r\n\x87\n", 12), std::string("PF\n1 1\n-1.0\n000000000000"),
         std::string("P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\nabc"),
         std::string("\x59\xa6\x6a\x95\0\0\0\1\0\0\0\1\0\0\0\x18", 16), dicom})

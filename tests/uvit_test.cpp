@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 #include "core/autocast.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "tests/temporary.h"
 
 namespace uvic {
 namespace {
@@ -37,6 +41,39 @@ TEST(UVit, SizesHaveThePapersParameterCounts) {
     config.size = size;
     EXPECT_NEAR(static_cast<double>(count_parameters(UVit(config).parameters())) / count, 1, 0.015) << size;
   }
+}
+
+TEST(UVit, ParametersAreCountedWithoutMakingThem) {
+  UVitConfig plain{.size = "nano", .depth = 3, .dim = 24, .heads = 2, .image_size = 8, .mlp_ratio = 2.5};
+  std::vector<UVitConfig> configs = {plain};
+  const auto vary = [&](const std::function<void(UVitConfig&)>& change) { change(configs.emplace_back(plain)); };
+  vary([](UVitConfig& c) { c.classes = 7; });
+  vary([](UVitConfig& c) { c.context_tokens = 5, c.context_dim = 11; });
+  vary([](UVitConfig& c) { c.context_tokens = 5, c.vocabulary = 13; });
+  vary([](UVitConfig& c) { c.mlp_time_embed = c.qkv_bias = true; });
+  vary([](UVitConfig& c) { c.conv = c.skip = false; });
+  vary([](UVitConfig& c) { c.patch = 4, c.channels = 5, c.depth = 6; });
+  for (const UVitConfig& config : configs)
+    EXPECT_EQ(parameter_count(resolve(config)), count_parameters(UVit(config).parameters()));
+}
+
+TEST(UVit, ImpossibleSizesAreRefusedBeforeAnythingIsMade) {
+  const auto error = [](const std::function<void(UVitConfig&)>& change) {
+    UVitConfig config;
+    change(config);
+    return error_of([&] { UVit{config}; });
+  };
+  expect_mentions(error([](UVitConfig& c) { c.depth = 1'000'000'000; }), {"model.depth = 1000000000", "at most 1000"});
+  expect_mentions(error([](UVitConfig& c) { c.dim = c.heads = int64_t{1} << 40; }), {"model.dim", "at most"});
+  expect_mentions(error([](UVitConfig& c) { c.image_size = 1 << 30; }), {"model.image_size", "at most"});
+  expect_mentions(error([](UVitConfig& c) { c.context_tokens = 1 << 30; }), {"model.context_tokens", "at most"});
+  expect_mentions(error([](UVitConfig& c) { c.mlp_ratio = 1e300; }), {"model.mlp_ratio", "at most 64"});
+  expect_mentions(error([](UVitConfig& c) { c.mlp_ratio = std::nan(""); }), {"model.mlp_ratio"});
+  // Possible, but not with these weights, which show the same bytes again and again.
+  const Tensor bytes = at::zeros({100});
+  const TensorMap weights = {{"a", bytes.expand({50, 100})}, {"b", bytes}};
+  expect_mentions(error_of([&] { expect_enough(401, weights, "x.pth"); }), {"x.pth", "401 parameters", "400 bytes"});
+  EXPECT_NO_THROW(expect_enough(400, weights, "x.pth"));
 }
 
 TEST(UVit, SmallSizesAreAsTheirSummariesSay) {
@@ -217,7 +254,8 @@ TEST(Parameters, LoadingIsStrictBothWays) {
     FAIL() << "no error";
   } catch (const Error& error) {
     const std::string text = error.what();
-    for (const char* part : {"w.safetensors", "missing: norm.bias", "unexpected: extra", "norm.weight is [5], not [16]"})
+    for (const char* part :
+         {"w.safetensors", "missing: norm.bias", "unexpected: extra", "norm.weight is [5], not [16]"})
       EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }

@@ -26,6 +26,29 @@ void expect(bool ok, const char* field, int64_t value, const char* what) {
   if (!ok) fail("model.{} = {}: {}", field, value, what);
 }
 
+// Far beyond any model there is: products of such numbers overflow nothing, and a damaged file cannot ask for all
+// memory.
+struct Limit {
+  const char* field;
+  int64_t UVitConfig::*value;
+  int64_t most;
+};
+constexpr Limit kLimits[] = {
+    {"depth", &UVitConfig::depth, 1'000},
+    {"dim", &UVitConfig::dim, 65'536},
+    {"image_size", &UVitConfig::image_size, 4'096},
+    {"channels", &UVitConfig::channels, 4'096},
+    {"classes", &UVitConfig::classes, 10'000'000},
+    {"context_tokens", &UVitConfig::context_tokens, 65'536},
+    {"context_dim", &UVitConfig::context_dim, 65'536},
+    {"vocabulary", &UVitConfig::vocabulary, 10'000'000},
+};
+constexpr double kMostMlpRatio = 64;
+
+int64_t linear(int64_t in, int64_t out, bool bias = true) {
+  return in * out + (bias ? out : 0);
+}
+
 }  // namespace
 
 std::span<const Entry<UVitSize>> uvit_sizes() {
@@ -41,13 +64,17 @@ UVitConfig resolve(UVitConfig config) {
   if (config.dim == 0) config.dim = size.dim;
   if (config.heads == 0) config.heads = size.heads;
   if (config.context_dim == 0) config.context_dim = config.dim;
+  for (const Limit& limit : kLimits)
+    if (config.*limit.value > limit.most)
+      fail("model.{} = {}: expected at most {}", limit.field, config.*limit.value, limit.most);
   expect(config.depth >= 2, "depth", config.depth, "expected at least 2");
   expect(config.dim >= 2, "dim", config.dim, "expected at least 2");
   expect(config.heads >= 1 && config.dim % config.heads == 0, "heads", config.heads, "expected a divisor of model.dim");
   expect(config.patch >= 1 && config.image_size >= 1 && config.image_size % config.patch == 0, "patch", config.patch,
          "expected a divisor of model.image_size");
   expect(config.channels >= 1, "channels", config.channels, "expected at least 1");
-  expect(config.mlp_ratio > 0, "mlp_ratio", static_cast<int64_t>(config.mlp_ratio), "expected a positive number");
+  if (!(config.mlp_ratio > 0 && config.mlp_ratio <= kMostMlpRatio))
+    fail("model.mlp_ratio = {}: expected a positive number, at most {}", config.mlp_ratio, kMostMlpRatio);
   expect(config.classes >= 0, "classes", config.classes, "expected 0 (none) or more");
   expect(config.context_tokens >= 0, "context_tokens", config.context_tokens, "expected 0 (none) or more");
   expect(config.classes == 0 || config.context_tokens == 0, "classes", config.classes,
@@ -67,6 +94,22 @@ int64_t extra_tokens(const UVitConfig& config) {
 int64_t sequence_length(const UVitConfig& config) {
   const int64_t side = config.image_size / config.patch;
   return extra_tokens(config) + side * side;
+}
+
+int64_t parameter_count(const UVitConfig& config) {
+  const int64_t dim = config.dim, patch_numbers = config.patch * config.patch * config.channels;
+  const auto hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
+  const int64_t norm = 2 * dim, skips = config.skip ? config.depth / 2 : 0;
+  const int64_t block =
+      2 * norm + linear(dim, 3 * dim, config.qkv_bias) + linear(dim, dim) + linear(dim, hidden) + linear(hidden, dim);
+  int64_t count = linear(patch_numbers, dim) + sequence_length(config) * dim + norm + linear(dim, patch_numbers) +
+                  (config.depth / 2 * 2 + 1) * block + skips * linear(2 * dim, dim);
+  if (config.classes > 0) count += (config.classes + 1) * dim;
+  if (config.vocabulary > 0) count += config.vocabulary * config.context_dim;
+  if (config.context_tokens > 0) count += linear(config.context_dim, dim);
+  if (config.mlp_time_embed) count += linear(dim, 4 * dim) + linear(4 * dim, dim);
+  if (config.conv) count += linear(9 * config.channels, config.channels);
+  return count;
 }
 
 }  // namespace uvic

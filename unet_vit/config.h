@@ -41,11 +41,15 @@ std::span<const Entry<UVitSize>> uvit_sizes();
 // Whether blocks are computed by the fused operations of unet_vit/kernels.
 std::span<const Entry<bool>> kernel_kinds();
 
-// Fills depth, dim, heads and context_dim, and checks that all fits together. Error names the field.
+// Fills depth, dim, heads and context_dim, and checks that all fits together and is of a possible size. Error names the
+// field.
 UVitConfig resolve(UVitConfig config);
 
 // Tokens in front of the patches: time, and class or text.
 int64_t extra_tokens(const UVitConfig& config);
 int64_t sequence_length(const UVitConfig& config);
+
+// Of the network, without making it. `config` is resolved.
+int64_t parameter_count(const UVitConfig& config);
 
 }  // namespace uvic

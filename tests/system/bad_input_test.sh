@@ -40,6 +40,11 @@ head -c 90 pictures/000000.png > cut_png/bad.png
 cp note.txt text_as_png/bad.png
 mkdir photos && cp progressive.jpg photos/a.jpg && cp progressive.jpg photos/b.jpg
 mkdir only_bad && cp note.txt only_bad/bad.png
+# What a library behind OpenCV would take for a picture of another file's bytes, and a GIF of a gigabyte.
+mkdir reads_files && bytes 'NITF<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" subClass="VRTRawRasterBand"><SourceFilename relativetoVRT="0">/etc/passwd</SourceFilename><ImageOffset>0</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>8</LineOffset></VRTRasterBand></VRTDataset>' > reads_files/bad.png
+tar -czf reads_files.tar.gz reads_files
+mkdir huge_gif && bytes 'GIF89a\x00\x40\x00\x40\x80\x00\x00\0\0\0\377\377\377,\0\0\0\0\x00\x40\x00\x40\0\x02\x01\x44\0;' > huge_gif/bad.gif
+mkdir short_riff && cp shapes/*.png short_riff && bytes 'RIFF123' > short_riff/bad.png
 mkdir mixed && cp "$data"/images/{grey.jpg,cmyk.jpg,grey16.png,rgb16.png,grey_alpha.png,rgba.png,one_bit.png,palette.gif,rgb.tif} mixed
 mkdir bad_captions && cp shapes/000000.png bad_captions && echo '{"file_name": 3}' > bad_captions/metadata.jsonl
 mkdir deep_captions && cp shapes/000000.png deep_captions && zeros 1000000 | tr '\0' '[' > deep_captions/metadata.jsonl
@@ -206,6 +211,10 @@ error "'nowhere' does not exist" data info folder:nowhere
 error 'no images in it' data info folder:$in/empty
 error 'neither a folder nor a' data info folder:$in/note.txt
 error 'none of its 1 images can be read' data info folder:$in/only_bad
+error 'no image format that uvic reads' data info "folder:$in/reads_files?size=8&strict=1"
+error 'no image format that uvic reads' data info "folder:$in/reads_files.tar.gz?size=8&strict=1"
+error '16384 x 16384 pixels are more than' data info "folder:$in/huge_gif?size=8&strict=1"
+works 'bad.png|left out|skipped   1 ' data info "folder:$in/short_riff?size=16"
 error 'bad_captions/metadata.jsonl: line 1' data info folder:$in/bad_captions
 error 'deep_captions/metadata.jsonl: line 1' data info folder:$in/deep_captions
 works "skipped   3 in all|left out|format that is not read; the first: 'a.avif'|'IMG_1'|there is '000000.png'" data info folder:$in/unmatched
