@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "app/finite_check.h"
 #include "app/interpolate.h"
 #include "app/one_by_one.h"
 #include "core/autocast.h"
@@ -157,39 +158,6 @@ Tensor start_noise(const Model& model, std::span<const Request> requests, Tensor
   }
   return noise;
 }
-
-// Where NaN or infinity first comes up in each image of a batch.
-class FiniteCheck {
- public:
-  explicit FiniteCheck(std::span<const Request> requests) : requests_(requests) {}
-
-  void look(const Tensor& x, std::string what) {
-    finite_.push_back(at::isfinite(x).flatten(1).all(1));  // of a GPU it is not waited for
-    what_.push_back(std::move(what));
-    if (x.is_cpu() && !finite_.back().any().item<bool>()) throw NotFinite(problems().front());
-  }
-
-  // "" for an image that is free of them.
-  std::vector<std::string> problems() const {
-    std::vector<std::string> all(requests_.size());
-    for (size_t look = 0; look < what_.size(); ++look) {
-      const Tensor finite = finite_[look].cpu();
-      if (finite.all().item<bool>()) continue;
-      for (size_t i = 0; i < all.size(); ++i)
-        if (all[i].empty() && !finite[static_cast<int64_t>(i)].item<bool>())
-          all[i] = fmt::format(
-              "seed {} gives no picture: {} is not finite (NaN or infinity); the weights may be damaged, or the "
-              "guidance too strong",
-              requests_[i].seed, what_[look]);
-    }
-    return all;
-  }
-
- private:
-  std::span<const Request> requests_;
-  std::vector<Tensor> finite_;  // of each look, [B]
-  std::vector<std::string> what_;
-};
 
 struct DrawnBatch {
   std::vector<Drawing> drawings;
