@@ -1,9 +1,7 @@
 // A text of captions beside its picture.
-#include "datasets/folder.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/pictures.h"
 
 FUZZ(bytes) {
-  put("pictures/1.txt", bytes);
-  put("pictures/1.png", "");
-  captions_beside(FileTree(folder() / "pictures"), {"1.png"});
+  put("folder/1.txt", bytes);
+  read_captions("folder:", {"folder/1.png"});
 }
