@@ -20,12 +20,13 @@ bool is_counter(const std::string& name, const Tensor& tensor) {
 // The wrapper to take off; empty: there is none, or names without one stand beside it.
 std::string_view outer_wrapper(const TensorMap& tensors) {
   std::set<size_t> seen;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& entry : tensors) {
+    const std::string& name = entry.first;
     const auto row =
         std::ranges::find_if(kWrappers, [&](std::string_view wrapper) { return name.starts_with(wrapper); });
     if (row != std::end(kWrappers))
       seen.insert(static_cast<size_t>(row - std::begin(kWrappers)));
-    else if (!is_counter(name, tensor))
+    else if (!is_counter(name, entry.second))
       return {};
   }
   if (seen.empty() || (seen.size() > 1 && *seen.begin() >= kAverages)) return {};

@@ -1,5 +1,6 @@
 #include "unet_vit/kernels/isa.h"
 
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,11 +25,17 @@ bool has_avx512_bf16() {
   return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
+// By CPUID, leaf 7: not every compiler knows the names of these features.
+bool has_amx_units() {
+  constexpr unsigned kTile = 1u << 24, kBf16 = 1u << 22;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kTile) != 0 && (d & kBf16) != 0;
+}
+
 // Linux gives the tile registers, 8 KiB a thread, to processes that ask for them.
 bool has_amx() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return has_avx512_bf16() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return has_avx512_bf16() && has_amx_units() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 constexpr Entry<KernelIsa> kIsas[] = {

@@ -69,9 +69,14 @@ inline Vec max(Vec a, Vec b) {
 
 template <int... kIndex>
 struct Lanes {};
-template <int kCount>
-Lanes<__integer_pack(kCount)...> count_lanes();
-using AllLanes = decltype(count_lanes<kLanes>());
+// Lanes<0, 1, ... kCount - 1>
+template <int kCount, int... kIndex>
+struct CountLanes : CountLanes<kCount - 1, kCount - 1, kIndex...> {};
+template <int... kIndex>
+struct CountLanes<0, kIndex...> {
+  using Type = Lanes<kIndex...>;
+};
+using AllLanes = CountLanes<kLanes>::Type;
 
 template <int... kIndex>
 IntVec lane_numbers(Lanes<kIndex...>) {
