@@ -18,6 +18,8 @@ bool is_block_matrix(const std::string& name, const Tensor& parameter) {
 
 namespace {
 
+constexpr const char* kGiveOptions = "Give the model options (--model.*) it was trained with";
+
 // "a, b, c and 12 more"
 std::string some(const std::vector<std::string>& names) {
   constexpr size_t kShown = 4;
@@ -54,7 +56,7 @@ void expect_fit(const NamedTensors& target, const TensorMap& source, const std::
 }
 
 void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
-  expect_fit(target, source, origin, "Give the model options (--model.*) it was trained with");
+  expect_fit(target, source, origin, kGiveOptions);
   at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : target) Tensor(tensor).copy_(source.at(name));
 }
@@ -65,7 +67,8 @@ void expect_enough(int64_t parameters, const TensorMap& weights, const std::stri
   for (const auto& [name, tensor] : weights)
     if (seen.insert(tensor.storage().data()).second) bytes += tensor.storage().nbytes();
   if (static_cast<uint64_t>(parameters) > bytes)
-    fail("{} does not fit its config: a network of {} parameters, and {} bytes of weights", origin, parameters, bytes);
+    fail("{} does not fit the model, which has {} parameters: it holds {} bytes of weights. {}", origin, parameters,
+         bytes, kGiveOptions);
 }
 
 int64_t count_parameters(const NamedTensors& tensors) {

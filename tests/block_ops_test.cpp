@@ -113,14 +113,20 @@ TEST(BlockOps, ValuesAndGradientsAreThoseOfThePlainOperations) {
   }
 }
 
+// Where LibTorch's own products are, which small ones are made of: on AMD's processors their bits depend on threads.
 TEST(BlockOps, GradientsAreTheSameBitsAtAnyNumberOfThreads) {
   const int before = at::get_num_threads();
   for (const Case& c : kCases) {
     const Part part;
-    at::set_num_threads(1);
-    const auto one = differentiate(part, c.inputs(part), at::kFloat, c.fused);
-    at::set_num_threads(3);
-    const auto three = differentiate(part, c.inputs(part), at::kFloat, c.fused);
+    const auto at_threads = [&](int threads, const auto& operation) {
+      at::set_num_threads(threads);
+      return differentiate(part, c.inputs(part), at::kFloat, operation);
+    };
+    const auto one = at_threads(1, c.fused), three = at_threads(3, c.fused);
+    if (worst_difference(at_threads(1, c.reference), at_threads(3, c.reference)) > 0) {
+      EXPECT_LT(worst_difference(one, three), 2e-6) << c.name;
+      continue;
+    }
     for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], three[i])) << c.name << " " << i;
   }
   at::set_num_threads(before);

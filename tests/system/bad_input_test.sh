@@ -177,7 +177,7 @@ error 'model.context_tokens is 0' $train --model.context_tokens 0
 usage "'tpu': expected cpu, cuda or cuda:N" $train --device tpu
 error 'the schedule has only 1000' $train --sample.steps 5000 --schedule.kind linear
 error 'cannot go from beta_start 2' $train --schedule.beta_start 2 --schedule.beta_end 1
-error 'not enough memory' $train --model.context_tokens 100000000000 --dry-run
+error 'model.context_tokens = 100000000000: expected at most 65536' $train --model.context_tokens 100000000000 --dry-run
 error 'snr_gamma is 0' $train --objective.snr_gamma 0
 error 'weights are missing' $train --eval.every 1
 error "'nowhere' does not exist" $train --eval.every 1 --eval.against folder:nowhere
