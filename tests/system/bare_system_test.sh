@@ -23,7 +23,7 @@ git -c safe.directory='*' clone --quiet --no-hardlinks "$repository" "$root/root
 inside() {
   local begin=$SECONDS
   chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-    bash -c "cd uvic && $1"
+    bash -c "cd /root/uvic && $1"
   echo "--- $suite: $1 took $((SECONDS - begin)) s"
 }
 cd /
