@@ -52,7 +52,8 @@ command[convert_pth]="convert $input/run model.pth"
 command[bundle]="bundle bundled --model $input/uvit.pth --config $input/uvit.toml --autoencoder $input/autoencoder.safetensors --text $input/text"
 command[encode]="$encode --out latents"
 command[fetch]="http://127.0.0.1:$port/data.bin $input/www/data.bin data"
-for case in sample sample_file stats convert convert_pth export; do again[$case]="${command[$case]} --force"; done
+for case in sample_file stats convert convert_pth export; do again[$case]="${command[$case]} --force"; done
+again[sample]="${command[sample]} --resume"
 
 start() {  # start CASE FOLDER: the folder as it is before the command
   mkdir -p "$2"
