@@ -200,10 +200,10 @@ PickleValue read_pth(const std::filesystem::path& path) {
 
 TensorMap read_state_dict(const std::filesystem::path& path) {
   const PickleValue value = read_pth(path);
+  const std::string file = path.string();
   TensorMap tensors;
-  for (const auto& [key, entry] : state_dict_in(value, path.string()))
-    if (entry.is_tensor())
-      tensors[key.text(path.string() + ": a tensor's name")] = entry.tensor("");  // others: counters
+  for (const auto& [key, entry] : state_dict_in(value, file))
+    if (entry.is_tensor()) tensors[key.text(file + ": a tensor's name")] = entry.tensor("");  // others: counters
   return without_wrappers(std::move(tensors));
 }
 
