@@ -102,10 +102,21 @@ LatentIndex describe_cache(const Dataset& data, const std::string& spec, const A
   return index;
 }
 
+namespace {
+
+// Empty, or holding no more than an index that was being written when its process was killed.
+bool is_empty_cache(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return false;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (!entry.path().filename().string().starts_with("index.json.tmp")) return false;
+  return true;
+}
+
+}  // namespace
+
 LatentIndex begin_cache(const fs::path& folder, const LatentIndex& wanted) {
   if (!is_latent_cache(folder)) {
-    std::error_code error;
-    if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder, error)))
+    if (fs::exists(folder) && !is_empty_cache(folder))
       fail("'{}' exists and is no cache of latents: choose another --out", folder.string());
     write_latent_index(folder, wanted);
     return wanted;
