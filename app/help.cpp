@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/text.h"
+
 namespace uvic {
 namespace {
 
 constexpr size_t kColumns = 100, kDescription = 30;  // the latter is CLI11's
-
-size_t width(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 }  // namespace
 
@@ -21,10 +19,10 @@ std::string wrapped(const std::string& text, size_t columns) {
     const size_t first = std::min(line.find_first_not_of(' '), line.size());
     const bool is_option = first > 0 && first < kDescription;
     const std::string indent(is_option ? kDescription : first, ' ');
-    while (width(line) > columns) {
+    while (count_characters(line) > columns) {
       const size_t word = line.find_first_not_of(' ');
       size_t end = line.rfind(' ');
-      while (end != std::string::npos && end > word && width(line.substr(0, end)) > columns)
+      while (end != std::string::npos && end > word && count_characters(line.substr(0, end)) > columns)
         end = line.rfind(' ', end - 1);
       if (end == std::string::npos || end < word) break;  // one word, which is too long
       const size_t next = line.find_first_not_of(' ', end);

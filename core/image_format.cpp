@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/files.h"
 #include "core/image.h"
 
 namespace uvic {
@@ -20,9 +21,7 @@ constexpr std::array kForeignExtensions = {
 
 template <class Extensions>
 bool is_one_of(const Extensions& extensions, const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::ranges::find(extensions, extension) != extensions.end();
+  return std::ranges::find(extensions, lower_extension(path)) != extensions.end();
 }
 
 }  // namespace

@@ -62,9 +62,9 @@ Console& console() {
   return instance;
 }
 
-// Characters of a UTF-8 text: every byte that does not continue one.
+// In columns of a terminal.
 int width(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<int>(count_characters(text));
 }
 
 std::string cut(std::string text, int columns) {

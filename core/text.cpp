@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace uvic {
@@ -79,12 +80,14 @@ std::string visible(std::string_view text) {
   return out;
 }
 
+size_t count_characters(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 std::string shortened(std::string_view text, size_t most) {
   constexpr std::string_view kDots = "...";
   const auto continues = [&](size_t at) { return (byte_at(text, at) & 0xC0) == 0x80; };
-  size_t characters = 0;
-  for (size_t at = 0; at < text.size(); ++at) characters += !continues(at);
-  if (characters <= most || most <= kDots.size()) return std::string(text);
+  if (count_characters(text) <= most || most <= kDots.size()) return std::string(text);
   const size_t kept = most - kDots.size(), kept_behind = kept / 3, kept_before = kept - kept_behind;
   size_t before = 0, behind = text.size();
   for (size_t seen = 0; before < text.size(); ++before)

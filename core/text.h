@@ -13,6 +13,9 @@ bool is_utf8(std::string_view text);
 // are no UTF-8 stand as \n, \t, \x1b or \u202e. What is harmless stays as it is, a backslash too.
 std::string visible(std::string_view text);
 
+// Of a UTF-8 text: its bytes that do not continue a character.
+size_t count_characters(std::string_view text);
+
 // At most so many characters of a UTF-8 text: what is left out of its middle stands as "...".
 std::string shortened(std::string_view text, size_t most);
 

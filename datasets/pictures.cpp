@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/left_out.h"
@@ -183,9 +184,7 @@ void leave_out_other_files(const FileTree& files, std::string_view root, LeftOut
 }
 
 bool has_text_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension == ".txt";
+  return lower_extension(path) == ".txt";
 }
 
 std::string clean_caption(std::string_view text) {
