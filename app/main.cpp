@@ -15,9 +15,9 @@
 #include <sstream>
 #include <system_error>
 
+#include "app/cli/help.h"
+#include "app/cli/unexpected.h"
 #include "app/commands.h"
-#include "app/help.h"
-#include "app/unexpected.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"

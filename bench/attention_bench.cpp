@@ -8,8 +8,8 @@
 
 #include "bench/timing.h"
 #include "core/random.h"
-#include "unet_vit/attention.h"
-#include "unet_vit/kernels/isa.h"
+#include "transformer/attention.h"
+#include "transformer/kernels/isa.h"
 
 namespace uvic {
 namespace {

@@ -31,7 +31,7 @@ def uniform(base, tensor, count):
 
 
 def formula_tensor(name, index, shape):
-    """The tensors of tests/inception_weights.h."""
+    """The tensors of tests/eval/inception_weights.h."""
     u = uniform(0x1234ABCD, index, int(np.prod(shape)))
     symmetric = 2 * u - 1
     if name.endswith(".conv.weight"):

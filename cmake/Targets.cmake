@@ -1,4 +1,4 @@
-# uvic_library(NAME sources...) and uvic_executable(NAME sources...): warnings, sanitizers and the shared precompiled
+# uvic_library(NAME sources...) and uvic_executable(NAME sources...): warnings, sanitizers and a shared precompiled
 # header, the same for every target of ours.
 
 add_library(uvic_options INTERFACE)
@@ -15,16 +15,24 @@ if(UVIC_FUZZ)
   target_compile_options(uvic_options INTERFACE -fno-sanitize-recover=all -w)
 endif()
 
-add_library(uvic_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(uvic_pch PRIVATE uvic_options)
-target_precompile_headers(uvic_pch PRIVATE <ATen/ATen.h> <ATen/core/grad_mode.h> <fmt/format.h> <filesystem> <map> <span> <string> <vector>)
-target_compile_options(uvic_pch PRIVATE -fpch-preprocess)
+# uvic_pch(NAME headers... OPTIONS options...): a precompiled header of tensors and those headers. UVIC_PCH names the one that
+# targets use; it must have been made with their options.
+function(uvic_pch name)
+  cmake_parse_arguments(ARG "" "" "OPTIONS" ${ARGN})
+  add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+  target_link_libraries(${name} PRIVATE uvic_options)
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/aten.h <fmt/format.h> <filesystem> <functional> <map>
+    <span> <string> <vector> ${ARG_UNPARSED_ARGUMENTS})
+  target_compile_options(${name} PRIVATE -fpch-preprocess ${ARG_OPTIONS})
+endfunction()
+uvic_pch(uvic_tensor_pch)
+set(UVIC_PCH uvic_tensor_pch)
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)  # ccache cannot use a precompiled header that has the time in it
   target_compile_options(uvic_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>)
 endif()
 
 function(_uvic_common target)
-  target_precompile_headers(${target} REUSE_FROM uvic_pch)
+  target_precompile_headers(${target} REUSE_FROM ${UVIC_PCH})
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endfunction()
 

@@ -1,4 +1,5 @@
-// A mistake of the user (a path, an option, a file): one sentence that names the thing, what was expected, and the remedy.
+// A mistake of the user (a path, an option, a file): one sentence that names the thing, what was expected, and the
+// remedy.
 #pragma once
 
 #include <fmt/format.h>

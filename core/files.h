@@ -26,8 +26,8 @@ struct MappedFile {
 MappedFile map_file(const fs::path& path, std::string_view what);
 
 // Writes `path`.tmp<pid>-<n>, syncs it to disk and renames it over `path`; creates parent folders. On any failure until
-// then (disk full, no permission, an exception from `write`) the old file stays, the temporary one goes, and Error names
-// the cause. `write` need not check the stream: a failed write throws out of it.
+// then (disk full, no permission, an exception from `write`) the old file stays, the temporary one goes, and Error
+// names the cause. `write` need not check the stream: a failed write throws out of it.
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write);
 void write_atomically(const fs::path& path, std::string_view bytes);
 

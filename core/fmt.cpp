@@ -1,5 +1,5 @@
-// fmt's code, compiled once here instead of in every file as FMT_HEADER_ONLY would have it: that takes as long as the file
-// itself. (LibTorch ships fmt's headers only.)
+// fmt's code, compiled once here instead of in every file as FMT_HEADER_ONLY would have it: that takes as long as the
+// file itself. (LibTorch ships fmt's headers only.)
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -1,7 +1,7 @@
 // A model's parameters are plain tensors with the names of the original state dict, in the model's own order.
 //
-// The model structs list them through a visitor; nothing derives from a module class, so the forward passes read as their
-// formulas and compile without LibTorch's heavy module headers.
+// The model structs list them through a visitor; nothing derives from a module class, so the forward passes read as
+// their formulas and compile without LibTorch's heavy module headers.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/safetensors.h"
+#include "core/formats/safetensors.h"
 #include "core/tensor.h"
 
 namespace uvic {
@@ -20,7 +20,8 @@ TensorMap to_map(const NamedTensors& tensors);
 
 // Error that lists the missing, the unexpected and the wrongly shaped names, unless both have the same ones, or that
 // names whole numbers where floating-point ones belong; `origin` names the file, `remedy` says what to do.
-void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin, std::string_view remedy);
+void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin,
+                std::string_view remedy);
 
 // Copies `source` into `target`, in place (dtype and device of the target). Strict both ways, as
 // expect_fit.

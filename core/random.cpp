@@ -27,7 +27,9 @@ at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step) {
   return at::detail::createCPUGenerator(hash_mix({seed, static_cast<uint64_t>(stream), step, 0}));
 }
 
-at::Generator image_generator(uint64_t seed) { return at::detail::createCPUGenerator(seed); }
+at::Generator image_generator(uint64_t seed) {
+  return at::detail::createCPUGenerator(seed);
+}
 
 uint64_t shuffled(uint64_t i, uint64_t n, uint64_t seed, uint64_t epoch) {
   TORCH_CHECK(i < n, "shuffled: position ", i, " of ", n);

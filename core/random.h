@@ -1,5 +1,5 @@
-// Randomness as a pure function of named integers: no generator lives from one step to the next, so nothing about it needs
-// to be saved.
+// Randomness as a pure function of named integers: no generator lives from one step to the next, so nothing about it
+// needs to be saved.
 #pragma once
 
 #include <cstdint>

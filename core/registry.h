@@ -1,5 +1,5 @@
-// A registry is a constexpr table of rows. Help texts, validation and tests all read the same table, so adding a kind is
-// one row.
+// A registry is a constexpr table of rows. Help texts, validation and tests all read the same table, so adding a kind
+// is one row.
 #pragma once
 
 #include <span>

@@ -1,11 +1,10 @@
 // The names of LibTorch that all of uvic uses, and the batch that flows from a data set to a loss.
 #pragma once
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
 #include <cmath>
 #include <functional>
+
+#include "core/aten.h"
 
 namespace uvic {
 

@@ -10,10 +10,10 @@
 #include <sstream>
 #include <utility>
 
-#include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "core/image.h"
+#include "core/formats/archive.h"
+#include "core/image/image.h"
 #include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/pickle.h"
+#include "core/pickle/pickle.h"
 
 namespace uvic {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/json_file.h"
+#include "core/formats/json_file.h"
 #include "datasets/pictures.h"
 
 namespace uvic {

@@ -21,10 +21,10 @@ class Dataset {
   virtual Tensor images(std::span<const int64_t> indices) const = 0;  // [n, 3, H, W] uint8; thread-safe
   virtual int64_t label(int64_t) const { return -1; }                 // class id, -1: none
   virtual std::vector<std::string> captions(int64_t) const { return {}; }
-  virtual std::vector<std::string> classes() const { return {}; }  // class names by id; empty: no classes
+  virtual std::vector<std::string> classes() const { return {}; }     // class names by id; empty: no classes
   virtual std::vector<LeftOut::Kind> left_out() const { return {}; }  // what of its files is not used, and why
-  virtual std::string description() const = 0;                     // one line for `data info`
-  int64_t skipped() const;                                         // how many files and lines left_out counts
+  virtual std::string description() const = 0;                        // one line for `data info`
+  int64_t skipped() const;                                            // how many files and lines left_out counts
 };
 
 // Opens the data set that a SPEC names. Error for a wrong path, an empty folder, a truncated archive, an unknown

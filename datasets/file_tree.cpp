@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "core/archive.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/formats/archive.h"
 #include "core/interrupt.h"
 
 namespace uvic {

@@ -7,9 +7,9 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "core/image.h"
+#include "core/formats/json_file.h"
+#include "core/image/image.h"
 #include "core/interrupt.h"
-#include "core/json_file.h"
 #include "core/text.h"
 #include "core/text_file.h"
 #include "datasets/pictures.h"

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/json_file.h"
+#include "core/formats/json_file.h"
 
 namespace uvic {
 namespace {

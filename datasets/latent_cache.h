@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "core/safetensors.h"
+#include "core/formats/safetensors.h"
 #include "datasets/latents.h"
 
 namespace uvic {

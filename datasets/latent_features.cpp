@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/formats/npz.h"
 #include "core/interrupt.h"
-#include "core/npz.h"
 
 namespace uvic {
 namespace {

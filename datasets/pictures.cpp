@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/image.h"
+#include "core/image/image.h"
 #include "core/interrupt.h"
 #include "core/left_out.h"
 #include "core/progress.h"

@@ -61,6 +61,6 @@ void leave_out_other_file(const std::string& name, LeftOut& left_out);
 void leave_out_other_files(const FileTree& files, std::string_view root, LeftOut& left_out);
 
 bool has_text_extension(const std::filesystem::path& path);  // .txt, in capitals too
-std::string clean_caption(std::string_view text);  // without the white space around it
+std::string clean_caption(std::string_view text);            // without the white space around it
 
 }  // namespace uvic

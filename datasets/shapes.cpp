@@ -198,8 +198,8 @@ class Shapes final : public Dataset {
   }
 
   std::string description() const override {
-    return fmt::format("procedural scenes of {}, {} split, seed {}", pairs_ ? "one or two coloured shapes" : "one coloured shape",
-                       test_ ? "test" : "train", seed_);
+    return fmt::format("procedural scenes of {}, {} split, seed {}",
+                       pairs_ ? "one or two coloured shapes" : "one coloured shape", test_ ? "test" : "train", seed_);
   }
 
  private:

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/image.h"
+#include "core/image/image.h"
 #include "core/random.h"
 #include "datasets/stream_draws.h"
 

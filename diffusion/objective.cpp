@@ -53,8 +53,8 @@ double min_snr_weight(const Prediction& prediction, double alpha, double sigma, 
   return std::min(alpha * alpha / (sigma * sigma), gamma) * prediction.x0_error(alpha, sigma);
 }
 
-// The loss of v weighs the error of x0 by snr + 1 (arXiv 2202.00512, section 4): never below 1, so that the noisy times,
-// where an image gets its layout, count. Clipped as min-snr is.
+// The loss of v weighs the error of x0 by snr + 1 (arXiv 2202.00512, section 4): never below 1, so that the noisy
+// times, where an image gets its layout, count. Clipped as min-snr is.
 double min_snr_v_weight(const Prediction& prediction, double alpha, double sigma, double gamma) {
   return min_snr_weight(prediction, alpha, sigma, gamma) + prediction.x0_error(alpha, sigma);
 }

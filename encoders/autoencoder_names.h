@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/formats/safetensors.h"
 #include "core/registry.h"
-#include "core/safetensors.h"
 
 namespace uvic {
 

@@ -1,6 +1,6 @@
 #include "core/files.h"
-#include "core/json_file.h"
-#include "core/pth.h"
+#include "core/formats/json_file.h"
+#include "core/pickle/pth.h"
 #include "encoders/bert.h"
 #include "encoders/text_encoder_kinds.h"
 #include "encoders/word_pieces.h"

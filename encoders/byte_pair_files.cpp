@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/gzip.h"
-#include "core/json_file.h"
+#include "core/formats/gzip.h"
+#include "core/formats/json_file.h"
 #include "core/text_file.h"
 #include "encoders/byte_letters.h"
 #include "encoders/byte_pairs.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/files.h"
-#include "core/json_file.h"
-#include "core/pth.h"
+#include "core/formats/json_file.h"
+#include "core/pickle/pth.h"
 #include "encoders/text_encoder_kinds.h"
 #include "encoders/transformer_config.h"
 

@@ -1,8 +1,8 @@
 #include <map>
 
 #include "core/files.h"
-#include "core/json_file.h"
-#include "core/pth.h"
+#include "core/formats/json_file.h"
+#include "core/pickle/pth.h"
 #include "encoders/clip_text.h"
 #include "encoders/clip_tokenizer.h"
 #include "encoders/text_encoder_kinds.h"

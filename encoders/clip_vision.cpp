@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/image.h"
+#include "core/image/image.h"
 #include "encoders/transformer_config.h"
 
 namespace uvic {

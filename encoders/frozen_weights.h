@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "core/formats/safetensors.h"
 #include "core/parameters.h"
-#include "core/safetensors.h"
 #include "core/tensor.h"
 
 namespace uvic::frozen {

@@ -1,7 +1,7 @@
 #include "core/error.h"
 #include "core/files.h"
-#include "core/json_file.h"
-#include "core/pth.h"
+#include "core/formats/json_file.h"
+#include "core/pickle/pth.h"
 #include "encoders/autoencoder_kl.h"
 
 namespace uvic {

@@ -1,7 +1,7 @@
 #include "encoders/text_encoder.h"
 
 #include "core/files.h"
-#include "core/json_file.h"
+#include "core/formats/json_file.h"
 #include "encoders/text_encoder_kinds.h"
 
 namespace uvic {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "core/safetensors.h"
+#include "core/formats/safetensors.h"
 #include "core/tensor.h"
 
 namespace uvic {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/image.h"
+#include "core/image/image.h"
 #include "eval/conv.h"
 #include "eval/imagenet.h"
 

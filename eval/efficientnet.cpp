@@ -1,6 +1,6 @@
 #include "eval/efficientnet.h"
 
-#include "core/image.h"
+#include "core/image/image.h"
 #include "eval/imagenet.h"
 
 namespace uvic {

@@ -1,7 +1,7 @@
 #include "eval/feats.h"
 
 #include "core/error.h"
-#include "core/safetensors.h"
+#include "core/formats/safetensors.h"
 
 namespace uvic {
 namespace {

@@ -9,8 +9,8 @@
 
 namespace uvic {
 
-// A safetensors file (core/safetensors.h) of float32: features [N, D], logits [N, classes], and spatial [N, S] if the
-// network has them; its metadata are the notes, text by name.
+// A safetensors file (core/formats/safetensors.h) of float32: features [N, D], logits [N, classes], and spatial [N, S]
+// if the network has them; its metadata are the notes, text by name.
 struct FeatsFile {
   Activations activations;
   Tensor keys;  // [N] int64, a hash of what each image is made from; undefined if the file has none

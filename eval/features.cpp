@@ -1,7 +1,7 @@
 #include "eval/features.h"
 
 #include "core/files.h"
-#include "core/pth.h"
+#include "core/pickle/pth.h"
 #include "eval/dinov2.h"
 #include "eval/efficientnet.h"
 #include "eval/inception.h"

@@ -1,6 +1,6 @@
 #include "eval/inception_input.h"
 
-#include "core/image.h"
+#include "core/image/image.h"
 #include "eval/inception.h"
 
 namespace uvic {

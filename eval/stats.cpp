@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/npz.h"
+#include "core/formats/npz.h"
 
 namespace uvic {
 namespace {

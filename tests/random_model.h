@@ -1,7 +1,7 @@
 // A model that needs no training.
 #pragma once
 
-#include "app/model.h"
+#include "app/model/model.h"
 #include "tests/random_weights.h"
 
 namespace uvic {

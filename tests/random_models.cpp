@@ -7,9 +7,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/pth.h"
+#include "core/pickle/pth.h"
 #include "encoders/autoencoder_kl.h"
-#include "tests/random_clip.h"
+#include "tests/encoders/random_clip.h"
 #include "unet_vit/uvit.h"
 
 namespace uvic {

@@ -1,6 +1,6 @@
 #include "unet_vit/config.h"
 
-#include "unet_vit/attention.h"
+#include "transformer/attention.h"
 
 namespace uvic {
 namespace {

@@ -18,13 +18,13 @@ struct UVitConfig {
   int64_t channels = 3;
   double mlp_ratio = 4;
   bool qkv_bias = false;
-  bool mlp_time_embed = false;  // a two-layer network on the time embedding
-  bool conv = true;             // final 3 x 3 convolution
-  bool skip = true;             // long skip connections
-  int64_t classes = 0;          // > 0: a class token; the embedding has one more row, the null class
-  int64_t context_tokens = 0;   // > 0: that many text tokens
-  int64_t context_dim = 0;      // width of a text state; 0: dim
-  int64_t vocabulary = 0;       // > 0: text comes as word ids, embedded by a table of that many rows
+  bool mlp_time_embed = false;            // a two-layer network on the time embedding
+  bool conv = true;                       // final 3 x 3 convolution
+  bool skip = true;                       // long skip connections
+  int64_t classes = 0;                    // > 0: a class token; the embedding has one more row, the null class
+  int64_t context_tokens = 0;             // > 0: that many text tokens
+  int64_t context_dim = 0;                // width of a text state; 0: dim
+  int64_t vocabulary = 0;                 // > 0: text comes as word ids, embedded by a table of that many rows
   std::string attention = "cog";          // of every block but the first and the last
   std::string end_attention = "softmax";  // of the first and the last block
   std::string kernels = "fused";          // a row of kernel_kinds(): how blocks are computed
@@ -38,7 +38,7 @@ struct UVitSize {
 };
 std::span<const Entry<UVitSize>> uvit_sizes();
 
-// Whether blocks are computed by the fused operations of unet_vit/kernels.
+// Whether blocks are computed by the fused operations of transformer/kernels.
 std::span<const Entry<bool>> kernel_kinds();
 
 // Fills depth, dim, heads and context_dim, and checks that all fits together and is of a possible size. Error names the

@@ -1,5 +1,6 @@
-// U-ViT (arXiv 2209.12152): a vision transformer over noisy patches in which time, condition and patches are all tokens,
-// with long skip connections between early and late blocks. With Cog Attention inside it is U-ViC (arXiv 2411.07176).
+// U-ViT (arXiv 2209.12152): a vision transformer over noisy patches in which time, condition and patches are all
+// tokens, with long skip connections between early and late blocks. With Cog Attention inside it is U-ViC (arXiv
+// 2411.07176).
 #pragma once
 
 #include <functional>
@@ -7,37 +8,20 @@
 
 #include "core/parameters.h"
 #include "core/tensor.h"
-#include "unet_vit/attention.h"
+#include "transformer/block.h"
 #include "unet_vit/config.h"
-#include "unet_vit/layers.h"
 
 namespace uvic {
 
-// Pre-norm transformer block; with a skip it first projects [x, skip] back to the width of x.
-struct Block {
-  std::optional<Linear> skip_linear;
-  LayerNorm norm1, norm2;
-  Linear qkv, proj, fc1, fc2;
-  int64_t heads = 1;
-  Attend attend = nullptr;
-  bool fused = true;  // where possible, by the operations of kernels/block_ops.h
-
-  Tensor operator()(const Tensor& x, const Tensor& skip) const;  // [B, L, D]
-
- private:
-  Tensor attention(const Tensor& projected) const;  // [B, L, 3 D] -> [B, L, D]
-  Tensor plain(Tensor x, const Tensor& skip) const;
-  Tensor in_parts(Tensor x, const Tensor& skip) const;
-};
-
 class UVit {
  public:
-  // Parameters drawn as the original draws them, from `seed`: N(0, 0.02) for weights of linear layers and pos_embed, 0 for
-  // biases, PyTorch's defaults for convolutions and embeddings.
+  // Parameters drawn as the original draws them, from `seed`: N(0, 0.02) for weights of linear layers and pos_embed, 0
+  // for biases, PyTorch's defaults for convolutions and embeddings.
   explicit UVit(const UVitConfig& config, uint64_t seed = 0);
 
-  // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x, Autocast or not. condition.label [B]
-  // if the model has classes; condition.context [B, N] ids or [B, N, context_dim] states if it has text tokens.
+  // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x, Autocast or not.
+  // condition.label [B] if the model has classes; condition.context [B, N] ids or [B, N, context_dim] states if it has
+  // text tokens.
   Tensor operator()(const Tensor& x, const Tensor& time, const Condition& condition = {}) const;
 
   // The intermediate results, for tests that compare block by block: "patch_embed", "time_token", "tokens_plus_pos",

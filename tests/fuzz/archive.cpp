@@ -1,5 +1,5 @@
 // The files in an archive.
-#include "core/archive.h"
+#include "core/formats/archive.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -2,7 +2,7 @@
 // a NUL between.
 #include <array>
 
-#include "app/model.h"
+#include "app/model/model.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {

@@ -3,8 +3,8 @@
 
 #include "encoders/clip_tokenizer.h"
 #include "encoders/word_pieces.h"
+#include "tests/encoders/random_clip.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/random_clip.h"
 
 FUZZ(bytes) {
   static const ClipTokenizer clip = [] {

@@ -1,5 +1,5 @@
 // The config of a run. What was read is printed as a text that says the same.
-#include "app/options.h"
+#include "app/cli/options.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {

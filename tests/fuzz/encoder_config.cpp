@@ -2,8 +2,8 @@
 #include "encoders/autoencoder_kl.h"
 #include "encoders/clip.h"
 #include "encoders/text_encoder.h"
+#include "tests/encoders/random_clip.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/random_clip.h"
 
 namespace uvic::fuzz {
 namespace {

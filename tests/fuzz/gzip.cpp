@@ -1,4 +1,4 @@
-#include "core/gzip.h"
+#include "core/formats/gzip.h"
 
 #include "tests/fuzz/fuzz.h"
 

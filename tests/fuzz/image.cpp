@@ -1,5 +1,5 @@
 // Pictures of one format, or of none that is known.
-#include "core/image.h"
+#include "core/image/image.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -2,7 +2,7 @@
 // scores.
 #include "core/error.h"
 #include "eval/features.h"
-#include "unet_vit/kernels/isa.h"
+#include "transformer/kernels/isa.h"
 
 namespace uvic {
 

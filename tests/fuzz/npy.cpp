@@ -1,4 +1,4 @@
-#include "core/npz.h"
+#include "core/formats/npz.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {

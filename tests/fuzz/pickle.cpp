@@ -1,7 +1,7 @@
 // A pickle as NumPy writes it, and as PyTorch does.
-#include "core/pickle.h"
+#include "core/pickle/pickle.h"
 
-#include "core/pth_objects.h"
+#include "core/pickle/pth_objects.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace uvic::fuzz {

@@ -1,7 +1,7 @@
 // Targets that read what stands beside pictures.
 #pragma once
 
-#include "core/image.h"
+#include "core/image/image.h"
 #include "datasets/dataset.h"
 #include "tests/fuzz/fuzz.h"
 

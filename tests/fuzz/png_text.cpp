@@ -1,5 +1,5 @@
 // The texts in a PNG, and the recipe among them.
-#include "app/recipe.h"
+#include "app/draw/recipe.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {

@@ -1,5 +1,5 @@
 // A file of prompts.
-#include "app/prompts.h"
+#include "app/cli/prompts.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 // The text of a recipe. What was read is written as a text that says the same.
-#include "app/recipe.h"
+#include "app/draw/recipe.h"
 
 #include "tests/fuzz/fuzz.h"
 

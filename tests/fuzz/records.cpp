@@ -1,6 +1,6 @@
 // The two tables of a run that is gone on with: stats.jsonl, a NUL, metrics.csv.
-#include "core/run_folder.h"
 #include "tests/fuzz/fuzz.h"
+#include "train/run_folder.h"
 
 FUZZ(bytes) {
   put("run/config.toml", "");

@@ -1,4 +1,4 @@
-#include "core/safetensors.h"
+#include "core/formats/safetensors.h"
 
 #include "tests/fuzz/fuzz.h"
 

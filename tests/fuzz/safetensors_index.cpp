@@ -1,5 +1,5 @@
 // An index of weights beside two files of one tensor each.
-#include "core/safetensors_index.h"
+#include "core/formats/safetensors_index.h"
 
 #include "tests/fuzz/fuzz.h"
 

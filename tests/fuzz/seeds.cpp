@@ -1,5 +1,5 @@
 // The notations for seeds and grids.
-#include "app/seeds.h"
+#include "app/cli/seeds.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
 // state.json of a checkpoint.
-#include "core/run_folder.h"
 #include "tests/fuzz/fuzz.h"
+#include "train/run_folder.h"
 
 FUZZ(bytes) {
   static const std::string tensors = [] {  // an empty one, 72 bytes

@@ -1,5 +1,5 @@
 // TOML. A text is written as TOML that says the same.
-#include "app/toml.h"
+#include "app/cli/toml.h"
 
 #include "tests/fuzz/fuzz.h"
 

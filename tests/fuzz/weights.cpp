@@ -1,5 +1,5 @@
 // Any file of weights: safetensors, PyTorch's zip and legacy formats, TorchScript.
-#include "core/pth.h"
+#include "core/pickle/pth.h"
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {

@@ -1,5 +1,5 @@
 // A zip archive and all its entries.
-#include "core/zip.h"
+#include "core/formats/zip.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/pth.h"
+#include "core/pickle/pth.h"
 #include "tests/parity/case.h"
 #include "tests/parity/model.h"
 

@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/image.h"
+#include "core/image/image.h"
 #include "datasets/cifar10_batch.h"
 #include "tests/parity/case.h"
 

@@ -1,7 +1,7 @@
 // Cases of the frozen networks: "ae", "clip", "tokenizer"; and "pipe", from prompts to pictures with them.
 #include "core/error.h"
-#include "core/image.h"
-#include "core/json_file.h"
+#include "core/formats/json_file.h"
+#include "core/image/image.h"
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "encoders/autoencoder_kl.h"

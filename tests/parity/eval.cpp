@@ -3,14 +3,14 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/pth.h"
+#include "core/pickle/pth.h"
 #include "eval/efficientnet.h"
 #include "eval/frechet.h"
 #include "eval/inception.h"
 #include "eval/inception_input.h"
 #include "eval/metrics/kinds.h"
 #include "eval/metrics/numpy_random.h"
-#include "tests/inception_weights.h"
+#include "tests/eval/inception_weights.h"
 #include "tests/parity/case.h"
 
 namespace uvic::parity {

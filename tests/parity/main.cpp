@@ -12,11 +12,25 @@ namespace uvic::parity {
 namespace {
 
 const std::map<std::string, RunCase> kKinds = {
-    {"cog", cog_case},         {"uvit", uvit_case},       {"small", timestep_patchify_case}, {"ckpt", checkpoint_case},
-    {"data", data_case},       {"steps", steps_case},     {"loss", loss_case},               {"sched", sd_schedule_case},
-    {"solver", solver_case},   {"vpsde", vpsde_case},     {"train", train_case},             {"frechet", frechet_case},
-    {"inception", inception_case}, {"efficientnet", efficientnet_case}, {"metrics", metrics_case},
-    {"ae", autoencoder_case},  {"clip", clip_case},       {"tokenizer", tokenizer_case},     {"pipe", pipeline_case},
+    {"cog", cog_case},
+    {"uvit", uvit_case},
+    {"small", timestep_patchify_case},
+    {"ckpt", checkpoint_case},
+    {"data", data_case},
+    {"steps", steps_case},
+    {"loss", loss_case},
+    {"sched", sd_schedule_case},
+    {"solver", solver_case},
+    {"vpsde", vpsde_case},
+    {"train", train_case},
+    {"frechet", frechet_case},
+    {"inception", inception_case},
+    {"efficientnet", efficientnet_case},
+    {"metrics", metrics_case},
+    {"ae", autoencoder_case},
+    {"clip", clip_case},
+    {"tokenizer", tokenizer_case},
+    {"pipe", pipeline_case},
 };
 
 enum class Outcome { kOk, kUnknown, kFailed };

@@ -1,10 +1,10 @@
 // Cases of training: the loss with its gradients, and whole optimizer steps with EMA.
 #include <cmath>
 
-#include "core/train.h"
 #include "diffusion/objective.h"
 #include "tests/parity/case.h"
 #include "tests/parity/model.h"
+#include "train/train.h"
 
 namespace uvic::parity {
 namespace {

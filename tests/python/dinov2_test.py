@@ -1,7 +1,7 @@
-"""uvic's DINOv2 features against transformers' Dinov2Model on weights from the formula of tests/dinov2_test.cpp.
+"""uvic's DINOv2 features against transformers' Dinov2Model on weights from the formula of tests/eval/dinov2_test.cpp.
 
 usage: dinov2_test.py UVIC             compare, with Hugging Face's and Meta's names (exit code 77: no transformers)
-       dinov2_test.py --numbers        print the known answers of tests/dinov2_test.cpp
+       dinov2_test.py --numbers        print the known answers of tests/eval/dinov2_test.cpp
 """
 import pathlib
 import subprocess

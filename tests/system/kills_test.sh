@@ -27,7 +27,7 @@ resume() {
   find_run
   local place=(--out killed)
   [ "$run" = . ] || place=(--resume "$run")
-  exec env --default-signal=INT "${train[@]}" "${place[@]}"  # bash lets processes in the background ignore it
+  exec env --default-signal=INT,HUP "${train[@]}" "${place[@]}"  # bash lets processes in the background ignore INT, nohup HUP
 } > /dev/null
 hits=0
 declare -A ends

@@ -1,0 +1,77 @@
+// uvic encode SPEC
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/checks.h"
+#include "app/cli/json_lines.h"
+#include "app/commands.h"
+#include "app/data/encode.h"
+#include "app/model/model.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/text.h"
+
+namespace uvic {
+namespace {
+
+constexpr const char* kSize = "256";  // of the published models' pictures
+
+struct EncodeCommand {
+  std::string spec, autoencoder, text, out, device = "cpu";
+  int64_t shard_images = 64;
+
+  int run() const {
+    const at::Device where = parse_device(device);
+    AutoencoderKl images = load_autoencoder(autoencoder);
+    const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
+    Spec parsed = Spec::parse(spec);
+    parsed.options.try_emplace("size", kSize);
+    const auto data = open_dataset(parsed);
+    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, *captions, shard_images));
+    images.to(where);
+    captions->to(where);
+    const int64_t done = std::min(std::ssize(index.shards) * index.shard_images, index.images);
+    if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, index.images));
+    try {
+      Progress progress("encode", index.images, "image", done);
+      const int64_t cut =
+          encode_rest(*data, {images, *captions, where}, out, index, [&](int64_t count) { progress.update(count); });
+      if (cut > 0)
+        warn(fmt::format("{} captions are longer than the {} tokens that the text encoder reads", cut,
+                         captions->most_tokens()));
+    } catch (const Interrupted&) {
+      log_line("interrupted: the same command goes on");
+      return kExitInterrupted;
+    }
+    if (as_json())
+      print_json({{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}});
+    else
+      fmt::print("{} images in {}; train on them with --data latents:{}\n", index.images, visible(out), visible(out));
+    return 0;
+  }
+};
+
+}  // namespace
+
+void add_encode_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* sub = app.add_subcommand("encode", "turn pictures and captions into latents and text states to train on");
+  sub->footer(
+      "Pictures are cropped to the largest centred square and resized with Lanczos (?size=256 unless given). A run "
+      "that\n"
+      "was stopped goes on with the same command; a cache takes no images of another autoencoder or text encoder.");
+  auto command = std::make_shared<EncodeCommand>();
+  EncodeCommand& c = *command;
+  sub->add_option("SPEC", c.spec, "data SPEC with captions, such as coco:data or folder:PATH")->required();
+  sub->add_option("--autoencoder", c.autoencoder, "autoencoder_kl.pth of U-ViT, or the vae folder of diffusers")
+      ->required();
+  sub->add_option("--text", c.text, "the folder of a text encoder, CLIP as a rule")->required();
+  sub->add_option("-o,--out", c.out, "folder of the cache: new, or one to go on with")->required();
+  sub->add_option("--shard", c.shard_images, "images a file")
+      ->check(number<int64_t>())
+      ->check(between(1, 100000))
+      ->capture_default_str();
+  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
+  sub->callback([command, &exit_code] { exit_code = command->run(); });
+}
+
+}  // namespace uvic

@@ -1,0 +1,317 @@
+// uvic sample
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/checks.h"
+#include "app/cli/config_source.h"
+#include "app/cli/json_lines.h"
+#include "app/cli/prompts.h"
+#include "app/cli/seeds.h"
+#include "app/commands.h"
+#include "app/draw/album.h"
+#include "app/model/encoder_options.h"
+#include "core/device.h"
+#include "core/files.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "encoders/tiled_decode.h"
+#include "train/train.h"
+
+namespace uvic {
+namespace {
+
+constexpr int64_t kStripFrames = 8;
+constexpr int64_t kFrames = 8;
+constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from noise
+constexpr const char* kDefaultSeeds = "0";
+
+struct SampleCommand {
+  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label,
+                     precision;
+  std::vector<std::string> prompts;
+  std::optional<int64_t> steps;
+  std::optional<double> cfg_scale, eta, strength, mix;
+  std::string init, mask;
+  std::optional<std::string> to_prompt;
+  std::optional<uint64_t> to_seed;
+  std::optional<int64_t> frames;
+  std::optional<int64_t> tile;
+  EncoderFiles encoders;
+  int64_t batch = 16;
+  bool strip = false, force = false, resume = false;
+  RunConfig config;
+  ConfigSource source;
+  std::unique_ptr<RunOptions> options;
+
+  int run();
+
+ private:
+  SamplePlan make_plan(const Model& model) const;
+  GenerateOptions make_options(const Model& model, int64_t pictures) const;
+  std::vector<double> mixes() const;
+  void use_recipe(const Recipe& recipe);
+  int draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
+  int recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
+};
+
+// A prompt the model cannot follow is drawn all the same, but not silently.
+void warn_of_unknown_words(const Model& model, const std::vector<std::string>& prompts) {
+  constexpr size_t kShown = 200;
+  for (const std::string& prompt : prompts)
+    for (const std::string& what : not_followed(model, prompt))
+      warn(fmt::format("the model {}: \"{}\"", what, shortened(prompt, kShown)));
+}
+
+// How far each frame is; a recipe names the one that its picture is.
+std::vector<double> SampleCommand::mixes() const {
+  if (mix) return {*mix};
+  std::vector<double> all;
+  const int64_t last = frames.value_or(kFrames) - 1;
+  for (int64_t i = 0; i <= last; ++i) all.push_back(static_cast<double>(i) / static_cast<double>(last));
+  return all;
+}
+
+SamplePlan SampleCommand::make_plan(const Model& model) const {
+  const bool takes_text = model.card.config.model.context_tokens > 0;
+  if (!takes_text && !(prompts.empty() && negative.empty() && !to_prompt))
+    fail("{} was trained without text: --prompt, --negative and --to-prompt do not apply to it{}", model.name,
+         model.card.config.model.classes > 0 ? "; use --class" : "");
+  std::optional<int64_t> id;
+  if (!label.empty()) id = parse_class(model, label);
+  warn_of_unknown_words(model, prompts);
+  if (!negative.empty()) warn_of_unknown_words(model, {negative});
+  if (to_prompt) warn_of_unknown_words(model, {*to_prompt});
+  if (frames && !to_prompt && !to_seed)
+    fail("--frames lie between two pictures: say where to with --to-prompt or --to-seed");
+  SamplePlan plan{.prompts = prompts, .seeds = parse_seeds(seeds.empty() ? kDefaultSeeds : seeds), .common = {}};
+  plan.common = {.prompt = "", .negative = negative, .label = id, .to_prompt = to_prompt, .to_seed = to_seed};
+  if (to_prompt || to_seed) plan.mixes = mixes();
+  if (strip && plan.frames() > 1) fail("--strip and frames are both strips: give one of them");
+  if (plan.prompts.empty()) plan.prompts.emplace_back();
+  return plan;
+}
+
+// The decoder's, when memory is short. Half of what is free, since others want some too.
+int64_t tile_for(const Model& model, int64_t pictures) {
+  if (!model.autoencoder || !model.device.is_cpu()) return 0;
+  const int64_t at_once = std::clamp<int64_t>(pictures, 1, at::get_num_threads()), bytes = free_memory() / 2 / at_once;
+  const int64_t side = model.card.config.model.image_size;
+  const int64_t tile = tile_within(model.autoencoder->config(), side, bytes);
+  if (tile > 0)
+    log_line(fmt::format(
+        "memory is short: latents are decoded in tiles of {}, not {} (--tile 0 decodes them as a whole)", tile, side));
+  return tile;
+}
+
+GenerateOptions SampleCommand::make_options(const Model& model, int64_t pictures) const {
+  const SampleConfig& trained = model.card.config.sample;
+  GenerateOptions how{.sampler = trained.sampler, .cfg_scale = trained.cfg_scale, .batch = batch};
+  if (!sampler.empty()) how.sampler.kind = sampler;
+  if (steps) how.sampler.steps = *steps;
+  if (eta) how.sampler.eta = *eta;
+  if (cfg_scale) how.cfg_scale = *cfg_scale;
+  if (tile.value_or(0) > 0 && !model.autoencoder)
+    fail("--tile is for models of latents: give their --autoencoder, too");
+  if (tile.value_or(0) > 0 && *tile < kSmallestTile) fail("--tile {}: expected {} or more, or 0", *tile, kSmallestTile);
+  how.tile = tile ? *tile : tile_for(model, std::min(pictures, batch));
+  if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
+  if (!init.empty())
+    how.edit =
+        read_edit(init, mask, strength.value_or(mask.empty() ? kStrength : kStrengthOfMask), picture_size(model));
+  else if (!mask.empty() || strength)
+    fail("{} needs the picture to start from: give --init", mask.empty() ? "--strength" : "--mask");
+  return how;
+}
+
+// What the recipe says and no flag overrides.
+void SampleCommand::use_recipe(const Recipe& recipe) {
+  if (prompts.empty() && !recipe.prompt.empty()) prompts = {recipe.prompt};
+  if (negative.empty()) negative = recipe.negative;
+  if (label.empty() && recipe.label) label = std::to_string(*recipe.label);
+  if (sampler.empty()) sampler = recipe.sampler;
+  if (!steps) steps = recipe.steps;
+  if (!eta) eta = recipe.eta;
+  if (!cfg_scale) cfg_scale = recipe.cfg_scale;
+  if (precision.empty()) precision = recipe.precision;
+  if (!tile) tile = recipe.tile;
+  if (encoders.latent_scale == 0) encoders.latent_scale = recipe.latent_scale;
+  if (!to_prompt) to_prompt = recipe.to_prompt;
+  if (!to_seed) to_seed = recipe.to_seed;
+  if (!frames && (recipe.to_prompt || recipe.to_seed)) mix = recipe.mix;
+  if (!strength) strength = recipe.strength;
+  const bool lacks_init = !recipe.image_hash.empty() && init.empty(),
+             lacks_mask = !recipe.mask_hash.empty() && mask.empty();
+  if (lacks_init) fail("{} was drawn from a picture (SHA-256 {}...): give it with --init", from, recipe.image_hash);
+  if (lacks_mask) fail("{} was drawn with a mask (SHA-256 {}...): give it with --mask", from, recipe.mask_hash);
+  if (seeds.empty()) seeds = std::to_string(recipe.seed);
+}
+
+int SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
+                            const Recipe& recipe) {
+  PictureFiles files(out, force);
+  std::vector<Drawing> drawings;
+  {
+    Progress progress("sample", 1, "image");
+    drawings = generate(model, {request}, how, [&](int64_t done) {
+      progress.update(done);
+      return !interrupted();
+    });
+  }
+  if (drawings.empty()) return kExitInterrupted;
+  const Tensor& image = drawings.front().image;
+  const Tensor original = read_image(from);
+  std::optional<int64_t> difference;
+  if (image.sizes() == original.sizes())
+    difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
+  const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
+  if (as_json()) {
+    nlohmann::ordered_json json{{"file", path.string()},
+                                {"identical", difference == 0},
+                                {"difference", nullptr},
+                                {"model_hash", model.hash},
+                                {"recipe_hash", recipe.model_hash}};
+    if (difference) json["difference"] = *difference;
+    print_json(json);
+    return 0;
+  }
+  const std::string verdict = !difference        ? "another size"
+                              : *difference == 0 ? "identical"
+                                                 : fmt::format("different, by at most {} of 255 levels", *difference);
+  fmt::print("{}: {}{}\n", visible(path.string()), verdict,
+             recipe.model_hash == model.hash
+                 ? ""
+                 : fmt::format(" (drawn by model {}, now {})", visible(recipe.model_hash), model.hash));
+  return 0;
+}
+
+int SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
+  std::optional<int64_t> columns;
+  if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
+  PictureFiles files(out, force);
+  Album album(model, plan, how, files, columns);
+  if (resume && files.single_file()) fail("--resume fills a folder up: give --out FOLDER, not {}", out);
+  if (resume) album.resume(DrawnBefore(out));
+  if (album.drawn() == plan.size()) log_line(fmt::format("all {} images are in {} already", plan.size(), out));
+
+  bool all = true;
+  {
+    Progress progress("sample", plan.size(), "image", album.drawn());
+    const int64_t before = album.drawn();
+    all = generate(
+        model, [&] { return album.next(); }, how,
+        [&](const Request& request, const Drawing& drawing) { album.add(request, drawing); },
+        [&](int64_t done) {
+          progress.update(before + done);
+          return !interrupted();
+        });
+  }
+  if (all || files.single_file()) album.finish();
+  if (all) return 0;
+  if (files.single_file())
+    log_line(
+        fmt::format("interrupted: {} of {} images are drawn{}; of what goes to --out FOLDER, --resume draws the rest",
+                    album.drawn(), plan.size(), album.drawn() > 0 ? " and in " + out : ""));
+  else
+    log_line(fmt::format("interrupted: {} of {} images are in {}; go on with the same command and --resume",
+                         album.drawn(), plan.size(), out));
+  return kExitInterrupted;
+}
+
+int SampleCommand::run() {
+  std::optional<Recipe> recipe;
+  if (!from.empty()) {
+    recipe = read_recipe(from);
+    use_recipe(*recipe);
+  }
+  for (const std::string& prompt : prompts) expect_text("--prompt", prompt);
+  expect_text("--negative", negative);
+  if (to_prompt) expect_text("--to-prompt", *to_prompt);
+  if (!prompts_file.empty())
+    for (std::string& prompt : read_prompts(prompts_file)) prompts.push_back(std::move(prompt));
+  std::optional<RunConfig> fallback;
+  if (!source.empty()) {
+    source.apply(*options);
+    fallback = config;
+  }
+  Model loaded = load_model(model, parse_device(device), fallback);
+  attach_encoders(loaded, encoders);
+  if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
+  const SamplePlan plan = make_plan(loaded);
+  if (recipe && plan.size() > 1)
+    fail("--from draws one image again, not {}: give one seed and one prompt", plan.size());
+  const GenerateOptions how = make_options(loaded, plan.size());
+  return recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
+}
+
+}  // namespace
+
+void add_sample_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* sub = app.add_subcommand("sample", "draw images with a trained model");
+  auto command = std::make_shared<SampleCommand>();
+  SampleCommand& c = *command;
+  sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
+  add_encoder_options(*sub, c.encoders);
+  sub->add_option(
+         "--tile", c.tile,
+         "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
+         "default: as a whole if there is memory for it")
+      ->check(number<int64_t>())
+      ->check(at_least(0));
+  sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
+  sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
+  sub->add_option("--class", c.label, "class name or number to draw");
+  sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
+  sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")
+      ->check(taken_by(parse_seeds))
+      ->default_str(kDefaultSeeds);
+  sub->add_option("--init", c.init, "picture to start from instead of noise (image to image)");
+  sub->add_option("--strength", c.strength,
+                  "how much of --init turns into noise first, 0.01 to 1; default: 0.6, with --mask 1")
+      ->check(number<double>())
+      ->check(between(0.01, 1));
+  sub->add_option("--mask", c.mask, "picture of the size of --init: only its white parts are drawn anew (inpainting)");
+  sub->add_option("--to-prompt", c.to_prompt, "draw frames on the way from each prompt to this one");
+  sub->add_option("--to-seed", c.to_seed, "draw frames on the way from each seed to this one")
+      ->check(number<uint64_t>());
+  sub->add_option("--frames", c.frames, "how many, both ends included; default: 8")
+      ->check(number<int64_t>())
+      ->check(between(2, 1000));
+  sub->add_option("--sampler", c.sampler, "default: the model's own")->check(one_of(samplers()));
+  sub->add_option("--steps", c.steps, "network calls; default: the model's own")
+      ->check(number<int64_t>())
+      ->check(at_least(1));
+  sub->add_option("--cfg-scale", c.cfg_scale,
+                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own")
+      ->check(number<double>())
+      ->check(between(0, 3e38));  // float32 holds that
+  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
+      ->check(number<double>())
+      ->check(between(0, 1));
+  sub->add_option("--precision", c.precision,
+                  "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
+      ->check(one_of(precisions()));
+  sub->add_option("-b,--batch", c.batch, "images at a time; on the CPU it does not change them")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--grid", c.grid, "also a grid of all images: RxC, or auto")
+      ->check(taken_by([](const std::string& grid) { parse_columns(grid, 0); }));
+  sub->add_flag("--strip", c.strip, "show how each image emerges, in frames from left to right");
+  sub->add_option("-o,--out", c.out, "folder (files are numbered), or FILE.png for one image or a grid")
+      ->capture_default_str();
+  CLI::Option* from = sub->add_option(
+      "--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
+  CLI::Option* force = sub->add_flag("--force", c.force, "overwrite existing files");
+  sub->add_flag("--resume", c.resume, "draw what of this the folder lacks, known by the recipes in its files")
+      ->excludes(from)
+      ->excludes(force);
+  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
+  c.source.add_options(*sub);
+  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  sub->callback([command, &exit_code] { exit_code = command->run(); });
+}
+
+}  // namespace uvic

@@ -1,0 +1,45 @@
+// The recipe of an image, kept in its PNG: the "parameters" text of AUTOMATIC1111's web UI, which many tools read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/image/image.h"
+
+namespace uvic {
+
+struct Recipe {
+  std::string prompt, negative, sampler;
+  int64_t steps = 0;
+  double cfg_scale = 1, eta = 0;
+  bool clip_x0 = false;
+  std::string precision = "fp32";
+  int64_t tile = 0;                      // latents were decoded in tiles of that side; 0: whole
+  double latent_scale = 0;               // of a model of latents
+  std::optional<std::string> to_prompt;  // drawn on the way to another prompt or seed,
+  std::optional<uint64_t> to_seed;
+  double mix = 0;                     // so far
+  std::optional<double> strength;     // drawn from a picture
+  std::string image_hash, mask_hash;  // of that picture and the mask; "": none
+  uint64_t seed = 0;
+  int64_t width = 0, height = 0;
+  std::string model, model_hash;
+  std::optional<int64_t> label;  // class id
+  std::string label_name;        // may be empty
+  std::string version;
+
+  bool operator==(const Recipe&) const = default;
+};
+
+// prompt \n Negative prompt: ... \n Steps: 20, Sampler: ddim, CFG scale: 2, Seed: 42, Size: 32x32, Model hash: ...
+std::string to_parameters(const Recipe& recipe);
+// Error if the text is no such recipe; unknown fields are ignored.
+Recipe parse_parameters(const std::string& text, const std::string& origin);
+
+constexpr const char* kParametersKey = "parameters";
+
+// The recipe in a PNG file; Error if it has none.
+Recipe read_recipe(const std::filesystem::path& png);
+
+}  // namespace uvic

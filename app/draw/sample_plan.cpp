@@ -1,0 +1,50 @@
+#include "app/draw/sample_plan.h"
+
+namespace uvic {
+
+Request SamplePlan::request(int64_t i) const {
+  Request request = common;
+  request.number = i;
+  request.mix = mixes[static_cast<size_t>(i % frames())];
+  const int64_t start = i / frames();
+  request.seed = seeds[static_cast<size_t>(start % std::ssize(seeds))];
+  request.prompt = prompts[static_cast<size_t>(start / std::ssize(seeds))];
+  return request;
+}
+
+Recipe make_recipe(const Model& model, const Request& request, const GenerateOptions& how) {
+  Recipe recipe{.prompt = request.prompt,
+                .negative = request.negative,
+                .sampler = how.sampler.kind,
+                .steps = how.sampler.steps,
+                .cfg_scale = how.cfg_scale,
+                .eta = how.sampler.eta,
+                .clip_x0 = how.sampler.clip_x0,
+                .precision = std::string(name_of(precisions(), model.precision)),
+                .tile = how.tile,
+                .latent_scale = model.autoencoder ? model.latent_scale : 0,
+                .to_prompt = request.to_prompt,
+                .to_seed = request.to_seed,
+                .mix = request.mix,
+                .strength = {},
+                .image_hash = "",
+                .mask_hash = "",
+                .seed = request.seed,
+                .width = picture_size(model),
+                .height = picture_size(model),
+                .model = model.name,
+                .model_hash = model.hash,
+                .label = request.label,
+                .label_name = "",
+                .version = "uvic " UVIC_VERSION};
+  if (how.edit) {
+    recipe.strength = how.edit->strength;
+    recipe.image_hash = how.edit->image_hash;
+    recipe.mask_hash = how.edit->mask_hash;
+  }
+  if (request.label && *request.label < static_cast<int64_t>(model.card.classes.size()))
+    recipe.label_name = model.card.classes[*request.label];
+  return recipe;
+}
+
+}  // namespace uvic

@@ -1,0 +1,219 @@
+// uvic info FILE|RUN|PNG
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "app/cli/json_lines.h"
+#include "app/cli/options.h"
+#include "app/commands.h"
+#include "app/draw/recipe.h"
+#include "app/inspect/describe.h"
+#include "app/model/bundle.h"
+#include "app/model/model.h"
+#include "app/training/resume.h"
+#include "core/files.h"
+#include "core/formats/json_file.h"
+#include "core/formats/npz.h"
+#include "core/pickle/pth.h"
+#include "core/pickle/pth_objects.h"
+#include "core/progress.h"
+#include "eval/stats.h"
+#include "train/run_folder.h"
+
+namespace uvic {
+namespace {
+
+Fields describe_png(const fs::path& file) {
+  const Tensor image = read_image(file);
+  Fields fields{{"file", file.string()}, {"image", fmt::format("{} x {} pixels", image.size(1), image.size(0))}};
+  for (const auto& [key, value] : read_png_text(file)) {
+    if (key == kParametersKey) {
+      try {
+        const Recipe r = parse_parameters(value, file.string());
+        Fields recipe{{"prompt", r.prompt}};
+        if (!r.negative.empty()) recipe["negative"] = r.negative;
+        if (r.label)
+          recipe["class"] =
+              r.label_name.empty() ? fmt::format("{}", *r.label) : fmt::format("{} ({})", r.label_name, *r.label);
+        recipe.update({{"seed", r.seed}, {"sampler", r.sampler}, {"steps", r.steps}, {"cfg_scale", r.cfg_scale}});
+        if (r.eta != 0) recipe["eta"] = r.eta;
+        if (r.clip_x0) recipe["clip_x0"] = true;
+        if (r.precision != "fp32") recipe["precision"] = r.precision;
+        if (r.tile > 0) recipe["decoder_tile"] = r.tile;
+        if (r.strength) recipe["strength"] = *r.strength;
+        if (!r.image_hash.empty()) recipe["init_hash"] = r.image_hash;
+        if (!r.mask_hash.empty()) recipe["mask_hash"] = r.mask_hash;
+        if (r.to_prompt) recipe["to_prompt"] = *r.to_prompt;
+        if (r.to_seed) recipe["to_seed"] = *r.to_seed;
+        if (r.to_prompt || r.to_seed) recipe["mix"] = r.mix;
+        recipe.update({{"size", fmt::format("{} x {}", r.width, r.height)},
+                       {"model", r.model},
+                       {"model_hash", r.model_hash},
+                       {"version", r.version}});
+        fields["recipe"] = recipe;
+        continue;
+      } catch (const Error& error) {
+        warn(error.what());
+      }
+    }
+    fields["text"][key] = value;
+  }
+  if (!fields.contains("recipe") && !fields.contains("text")) fields["recipe"] = "none: the image carries no text";
+  return fields;
+}
+
+Fields describe_arrays(const fs::path& file) {
+  Fields fields{{"file", file.string()}};
+  const TensorMap arrays = read_npz(file);
+  if (arrays.contains("mu") && arrays.contains("sigma")) {
+    std::map<std::string, std::string> notes;
+    const Gaussian gaussian = read_gaussian(file, &notes);
+    fields["statistics"] = fmt::format("of {} features, for Frechet distances", gaussian.mu.size(0));
+    fields["images"] = gaussian.n > 0 ? Fields(gaussian.n) : Fields("unknown");
+    for (const auto& [key, value] : notes) fields[key] = value;
+    fields["mean_of_mu"] = gaussian.mu.mean().item<double>();
+    fields["trace_of_sigma"] = gaussian.sigma.trace().item<double>();
+    return fields;
+  }
+  for (const auto& [name, array] : arrays)
+    fields["arrays"][name] = fmt::format("{} [{}]", dtype_name(array.scalar_type()), fmt::join(array.sizes(), ", "));
+  return fields;
+}
+
+struct State {
+  int64_t step;
+  std::optional<double> best_score;
+};
+
+State read_state(const fs::path& checkpoint) {
+  const fs::path file = checkpoint / "state.json";
+  const std::string damaged = file.string() + " is damaged";
+  const nlohmann::json json = parse_json(read_file(file, "checkpoint's state"), damaged + ": it");
+  State state{json_whole(json, "step", damaged, 0), {}};
+  if (json.contains("best_score") && !json["best_score"].is_null())
+    state.best_score = json_number(json, "best_score", damaged);
+  return state;
+}
+
+std::string last_line(const fs::path& file) {
+  std::string text = fs::exists(file) ? read_file(file, "log") : "";
+  text.erase(std::min(text.rfind('\n'), text.size()));  // the last line may be half written
+  return text.substr(text.rfind('\n') + 1);
+}
+
+Fields describe_run(const fs::path& path) {
+  const RunFolder run = RunFolder::open(path);
+  const fs::path folder = run.path();
+  const RunConfig config = config_of_run(run);
+  Fields fields{{"run", folder.string()}};
+  if (run.has_checkpoint()) {
+    const State state = read_state(run.latest());
+    fields["step"] = fmt::format("{} of {}", state.step, config.train.steps);
+    fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
+    fields["latest"] = run.latest().filename().string();
+    if (fs::exists(folder / "best")) fields["best"] = run.best().filename().string();
+    std::vector<std::pair<int64_t, std::string>> checkpoints;
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (!entry.is_symlink() && fs::exists(entry.path() / "state.json"))
+        checkpoints.emplace_back(read_state(entry.path()).step, entry.path().filename().string());
+    std::sort(checkpoints.begin(), checkpoints.end());
+    for (const auto& [step, name] : checkpoints) fields["checkpoints"].push_back(name);
+    const fs::path weights = run.best() / "model_ema.safetensors";
+    fields["weights"] = weights.string();
+    fields["sha256"] = sha256_of_file(weights);
+  } else {
+    fields["step"] = fmt::format("no checkpoint yet, of {} steps", config.train.steps);
+  }
+  const auto row = try_parse_json<Fields>(last_line(folder / "stats.jsonl"));
+  fields.update(describe_config(config));
+  if (row && row->is_object()) {
+    fields["last_row"] = *row;
+    fields["last_row"].erase("time");
+  }
+  return fields;
+}
+
+// A checkpoint of ours or of U-ViT: the state beside the weights, then the averaged weights.
+Fields describe_checkpoint(const fs::path& folder, bool list_tensors) {
+  Fields fields{{"checkpoint", folder.string()}};
+  if (fs::exists(folder / "state.json")) {
+    const State state = read_state(folder);
+    fields["step"] = state.step;
+    fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
+  } else if (fs::exists(folder / "step.pth")) {
+    fields["step"] = read_pth(folder / "step.pth").integer((folder / "step.pth").string());
+  }
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path().filename().string());
+  std::sort(files.begin(), files.end());
+  fields["files"] = files;
+  fields.update(describe_weights(find_model_file(folder), list_tensors));
+  return fields;
+}
+
+// By content where the content says it.
+Fields describe(const fs::path& path, bool list_tensors) {
+  if (!fs::exists(path)) fail("there is no '{}'", path.string());
+  if (fs::is_directory(path)) {
+    if (RunFolder::is_run(path)) return describe_run(path);
+    if (is_bundle(path)) return describe_checkpoint(path, list_tensors);
+    for (const char* name : {"state.json", "model_ema.safetensors", "nnet_ema.pth"})
+      if (fs::exists(path / name)) return describe_checkpoint(path, list_tensors);
+    fail(
+        "{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for "
+        "pictures "
+        "there is `uvic data info folder:{}`",
+        path.string(), path.string());
+  }
+  const MappedFile file = map_file(path, "file");
+  const std::string_view bytes = file.bytes();
+  if (bytes.starts_with("\x89PNG")) return describe_png(path);
+  if (lower_extension(path) == ".npz") return describe_arrays(path);
+  const bool is_zip = bytes.starts_with("PK"), is_pickle = bytes.starts_with("\x80");
+  const bool is_safetensors = bytes.size() > 8 && bytes[8] == '{';
+  if (!is_zip && !is_pickle && !is_safetensors)
+    fail(
+        "cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a PNG, or "
+        "statistics "
+        "(.npz)",
+        path.string());
+  return describe_weights(path, list_tensors);
+}
+
+// The text that `uvic train --config` takes.
+std::string config_of(const fs::path& path) {
+  if (fs::is_directory(path) && RunFolder::is_run(path)) return print_run_config(config_of_run(RunFolder::open(path)));
+  const fs::path file = find_model_file(path);
+  const auto card = ModelCard::from_metadata(read_weights(file).metadata, file.string());
+  if (!card) fail("{} carries no config", file.string());
+  return print_run_config(card->config);
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app) {
+  CLI::App* sub =
+      app.add_subcommand("info", "what a file or folder is: a run, weights, an image with its recipe, statistics");
+  struct Arguments {
+    std::string path;
+    bool tensors = false, config = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  sub->add_option("PATH", arguments->path, "run or checkpoint folder, .safetensors, .pth, PNG, .npz")->required();
+  sub->add_flag("--tensors", arguments->tensors, "list every tensor of a weights file");
+  sub->add_flag("--config", arguments->config, "print just the whole config, as `uvic train --config` takes it");
+  sub->callback([arguments] {
+    if (arguments->config) {
+      fmt::print("{}", config_of(arguments->path));
+      return;
+    }
+    const Fields fields = describe(arguments->path, arguments->tensors);
+    if (as_json())
+      print_json(fields);
+    else
+      fmt::print("{}", to_text(fields));
+  });
+}
+
+}  // namespace uvic

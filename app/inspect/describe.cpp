@@ -1,0 +1,152 @@
+#include "app/inspect/describe.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "app/model/model.h"
+#include "core/files.h"
+#include "core/pickle/pth.h"
+#include "core/pickle/pth_objects.h"
+#include "core/text.h"
+#include "unet_vit/infer_config.h"
+
+namespace uvic {
+namespace {
+
+std::string condition_of(const UVitConfig& model) {
+  if (model.classes > 0) return fmt::format("class, one of {}", model.classes);
+  if (model.vocabulary > 0) return fmt::format("text, up to {} of {} words", model.context_tokens, model.vocabulary);
+  if (model.context_tokens > 0)
+    return fmt::format("text, {} states of width {}", model.context_tokens, model.context_dim);
+  return "none";
+}
+
+// Only what differs from the usual network.
+std::string variations(const UVitConfig& model) {
+  std::vector<std::string> list;
+  if (model.mlp_ratio != UVitConfig{}.mlp_ratio) list.push_back(fmt::format("MLP ratio {}", model.mlp_ratio));
+  if (model.qkv_bias) list.push_back("bias of queries, keys and values");
+  if (model.mlp_time_embed) list.push_back("time MLP");
+  if (!model.conv) list.push_back("no final convolution");
+  if (!model.skip) list.push_back("no long skips");
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
+Fields describe_network(const UVitConfig& model) {
+  Fields fields{{"depth", model.depth}, {"dim", model.dim}};
+  if (model.heads > 0) fields["heads"] = model.heads;
+  fields["patch"] = model.patch;
+  fields["channels"] = model.channels;
+  if (model.image_size > 0) fields["image_size"] = model.image_size;
+  if (const std::string list = variations(model); !list.empty()) fields["variation"] = list;
+  return fields;
+}
+
+Fields describe_inferred(const InferredConfig& inferred) {
+  const UVitConfig& model = inferred.model;
+  Fields fields{{"network", model.size.empty() ? "U-ViT or U-ViC" : "U-ViT or U-ViC, size " + model.size}};
+  fields.update(describe_network(model));
+  if (inferred.guessed && model.context_tokens == 0)
+    fields["condition"] =
+        fmt::format("text, states of width {}; tokens cannot be told from patches", model.context_dim);
+  else
+    fields["condition"] = condition_of(model) + (inferred.guessed ? " (if that is the number of tokens)" : "");
+  fields["unknown"] = "heads, attention kind, schedule: not in the weights, see `uvic convert --help`";
+  return fields;
+}
+
+}  // namespace
+
+Fields describe_config(const RunConfig& config) {
+  const UVitConfig model = resolve(config.model);
+  const char* network = model.attention == "cog" ? "U-ViC" : "U-ViT";
+  Fields fields;
+  const UVitSize row = find(uvit_sizes(), model.size, "model size").value;
+  const bool is_of_size = row.depth == model.depth && row.dim == model.dim && row.heads == model.heads;
+  fields["model"] = {{"network", is_of_size ? fmt::format("{}, size {}", network, model.size) : network}};
+  fields["model"].update(describe_network(model));
+  fields["model"]["condition"] = condition_of(model);
+  fields["model"]["attention"] = model.attention == model.end_attention
+                                     ? model.attention
+                                     : fmt::format("{}, {} at the ends", model.attention, model.end_attention);
+  fields["training"] = {{"data", config.data.spec},
+                        {"schedule", config.schedule.kind},
+                        {"objective", fmt::format("{} prediction, {} weighting", config.objective.prediction,
+                                                  config.objective.weighting)},
+                        {"steps", config.train.steps},
+                        {"batch", config.train.batch * config.train.accumulate},
+                        {"optimizer", config.train.optimizer},
+                        {"lr", config.train.lr},
+                        {"precision", config.train.precision},
+                        {"seed", config.train.seed}};
+  if (!config.data.text_encoder.empty()) fields["training"]["text_encoder"] = config.data.text_encoder;
+  fields["sampling"] = {{"sampler", config.sample.sampler.kind},
+                        {"steps", config.sample.sampler.steps},
+                        {"cfg_scale", config.sample.cfg_scale}};
+  return fields;
+}
+
+Fields describe_weights(const fs::path& file, bool list_tensors) {
+  const TensorFile weights = read_weights(file);
+  int64_t parameters = 0;
+  std::map<std::string, int64_t> dtypes;
+  for (const auto& [name, tensor] : weights.tensors) {
+    parameters += tensor.numel();
+    ++dtypes[dtype_name(tensor.scalar_type())];
+  }
+  Fields fields{{"file", file.string()},          {"bytes", fs::file_size(file)},
+                {"sha256", sha256_of_file(file)}, {"tensors", weights.tensors.size()},
+                {"parameters", parameters},       {"types", dtypes}};
+  if (const auto card = ModelCard::from_metadata(weights.metadata, file.string())) {
+    fields["step"] = card->step;
+    const auto version = weights.metadata.find("uvic.version");
+    if (version != weights.metadata.end()) fields["uvic_version"] = version->second;
+    if (!card->classes.empty()) fields["classes"] = card->classes;
+    if (card->vocabulary) fields["vocabulary"] = fmt::format("{} words", card->vocabulary->size());
+    fields.update(describe_config(card->config));
+  } else if (const auto inferred = infer_config(weights.tensors)) {
+    fields["model"] = describe_inferred(*inferred);
+  }
+  for (const auto& [key, value] : weights.metadata)
+    if (!key.starts_with("uvic.") && key != "format") fields["metadata"][key] = value;
+  if (list_tensors)
+    for (const auto& [name, tensor] : weights.tensors)
+      fields["all_tensors"][name] =
+          fmt::format("{} [{}]", dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
+  return fields;
+}
+
+std::string to_text(const Fields& fields, int indent) {
+  size_t width = 0;
+  for (const auto& item : fields.items()) width = std::max(width, visible(item.key()).size());
+  const auto scalar = [](const Fields& value) {
+    return value.is_string()         ? value.get<std::string>()
+           : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+                                     : value.dump();
+  };
+  std::string text;
+  for (const auto& [name, value] : fields.items()) {
+    std::string key = visible(name);
+    if (indent == 0) std::replace(key.begin(), key.end(), '_', ' ');
+    const std::string head = fmt::format("{:{}}{:{}}", "", indent, key, width);
+    if (value.is_object()) {
+      text += fmt::format("{:{}}{}\n{}", "", indent, key, to_text(value, indent + 2));
+    } else if (value.is_array()) {
+      std::vector<std::string> list;
+      for (const auto& entry : value) list.push_back(visible(scalar(entry)));
+      text += fmt::format("{}  {}\n", head, fmt::join(list, ", "));
+    } else if (!value.is_null()) {
+      std::istringstream lines(scalar(value));
+      std::string line;
+      std::getline(lines, line);
+      text += fmt::format("{}  {}\n", head, visible(line));
+      while (std::getline(lines, line)) text += fmt::format("{:{}}{}\n", "", indent + width + 2, visible(line));
+    }
+  }
+  return text;
+}
+
+}  // namespace uvic

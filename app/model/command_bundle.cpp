@@ -1,0 +1,58 @@
+// uvic bundle OUT
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/checks.h"
+#include "app/cli/config_source.h"
+#include "app/cli/json_lines.h"
+#include "app/commands.h"
+#include "app/model/bundle.h"
+#include "app/model/encoder_options.h"
+#include "core/text.h"
+
+namespace uvic {
+namespace {
+
+struct BundleCommand {
+  std::string out, model;
+  EncoderFiles encoders;
+  RunConfig config;
+  ConfigSource source;
+  std::unique_ptr<RunOptions> options;
+
+  void run() {
+    std::optional<RunConfig> fallback;
+    if (!source.empty()) {
+      source.apply(*options);
+      fallback = config;
+    }
+    Model loaded = load_model(model, at::kCPU, fallback);
+    attach_encoders(loaded, encoders);
+    if (loaded.card.config.data.latent_scale > 0 && !loaded.autoencoder)
+      fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder", model);
+    write_bundle(out, loaded);
+    if (as_json())
+      print_json({{"bundle", out}});
+    else
+      fmt::print("{}\n", visible(out));
+  }
+};
+
+}  // namespace
+
+void add_bundle_command(CLI::App& app) {
+  CLI::App* sub = app.add_subcommand("bundle", "put a model, its autoencoder and its text encoder into one folder");
+  sub->footer(
+      "`--model OUT` then suffices for every command. The folder is laid out as diffusers does, and the parts that\n"
+      "are not uvic's own (vae, text_encoder, tokenizer) load in Python as well.");
+  auto command = std::make_shared<BundleCommand>();
+  BundleCommand& c = *command;
+  sub->add_option("OUT", c.out, "folder to make")->required();
+  sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
+  add_encoder_options(*sub, c.encoders);
+  c.source.add_options(*sub);
+  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace uvic

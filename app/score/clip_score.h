@@ -1,0 +1,19 @@
+// The CLIP score of images and their captions.
+#pragma once
+
+#include "app/score/image_source.h"
+#include "encoders/clip.h"
+
+namespace uvic {
+
+struct ClipScores {
+  Tensor scores;        // [n] float64, one of each image that can be read (eval/metrics/clip_score.h)
+  int64_t cut_off = 0;  // captions with more tokens than CLIP reads
+};
+
+// Of the first `count` images, image i with caption i (cyclically). With progress and warnings as run_network;
+// Interrupted after Ctrl-C.
+ClipScores score_with_clip(const ClipModel& clip, const ImageSource& images, const Dataset& captions, int64_t count,
+                           const std::string& name);
+
+}  // namespace uvic

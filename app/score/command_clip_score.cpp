@@ -1,0 +1,113 @@
+// uvic clip-score
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/json_lines.h"
+#include "app/commands.h"
+#include "app/score/captions.h"
+#include "app/score/clip_score.h"
+#include "app/score/score_side.h"
+#include "core/files.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "eval/features.h"
+#include "eval/metrics/clip_score.h"
+
+namespace uvic {
+namespace {
+
+struct ClipScoreCommand {
+  Scoring scoring;
+  std::string text, folder, prompts;
+
+  ClipScoreCommand() { scoring.fewest = 1; }
+
+  void run() {
+    const auto begin = std::chrono::steady_clock::now();
+    const ClipModel clip = load_clip_model(folder);
+    const std::string weights = sha256_of_file(clip.weights).substr(0, kWeightsDigits);
+    Side side = scoring.open(text);
+    if (!side.has_images()) fail("{} holds no images, only what a network said of them: give the images", text);
+    scoring.check_flags({&side});
+    const auto captions = plan(side);
+    for (int64_t i = 0; i < std::min(side.count, captions->size()); ++i) caption_of(*captions, i);  // before any work
+
+    const ClipScores scored = score_with_clip(clip, side.images, *captions, side.count, text);
+    side.set = FeatureSet();
+    side.set->moments.n = scored.scores.size(0);
+    if (scored.cut_off > 0)
+      warn(fmt::format("{} captions have more than {} tokens: CLIP reads only their beginnings", scored.cut_off,
+                       clip.net.config().text.max_position_embeddings));
+    const MetricValue value = mean_clip_score(scored.scores);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    as_json() ? print_as_json(value, weights, side, *captions, seconds) : print_as_text(value, weights, side);
+  }
+
+ private:
+  // Decides how many images count; returns their captions.
+  std::shared_ptr<const Dataset> plan(Side& side) const {
+    const auto given = prompts.empty() ? nullptr : open_captions(prompts, scoring.num);
+    if (side.model) {
+      const RunConfig& config = side.model->card.config;
+      if (config.model.context_tokens == 0)
+        fail(
+            "{} was trained without captions, so its images have none: draw them with `uvic sample` and give --prompts",
+            text);
+      side.count = scoring.num > 0 ? scoring.num : given ? given->size() : config.eval.num;
+      const auto captions = given ? given : conditions_for(*side.model, nullptr, side.count);
+      side.images = model_images(*side.model, captions, side.how);
+      return captions;
+    }
+    if (given) {
+      const int64_t captions = given->size();
+      const bool goes_on = side.data && side.count == scoring.num;  // perhaps: of a data SPEC no more were opened
+      if (captions != side.images.size && captions != side.count && !(goes_on && captions > side.count))
+        fail("{} has {} captions and {} has {} images: expected one for each, in their order", prompts, captions, text,
+             side.images.size);
+      return given;
+    }
+    if (side.data) return side.data;
+    if (!side.files) fail("{} holds no captions: give them with --prompts", text);
+    return captions_of_files(*side.files, side.count);
+  }
+
+  void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
+    std::string line = fmt::format("{} {:.{}f}", value.name, value.value, value.decimals);
+    if (!value.spread_of.empty()) line += fmt::format(" ± {:.{}f}", value.spread, value.decimals);
+    line += value.spread_of.empty() ? " (" : fmt::format(" ({}, ", value.spread_of);
+    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, visible(folder), weights,
+               visible(describe(side)));
+  }
+
+  void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
+                     double seconds) const {
+    nlohmann::ordered_json json = to_json(value);
+    json.update({{"label", value.name}, {"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
+    json.update(to_json(side));
+    json["seconds"] = seconds;
+    print_json(json);
+  }
+};
+
+}  // namespace
+
+void add_clip_score_command(CLI::App& app) {
+  CLI::App* sub = app.add_subcommand("clip-score", "how well images fit their captions, in the eyes of a CLIP");
+  auto command = std::make_shared<ClipScoreCommand>();
+  sub->add_option("IMAGES", command->text,
+                  "folder or archive of images, data SPEC, images (.npz), run folder or model file")
+      ->required();
+  sub->add_option("--clip", command->folder,
+                  "folder of a whole CLIP as Hugging Face has it, such as openai/clip-vit-base-patch32")
+      ->required();
+  sub->add_option(
+      "--prompts", command->prompts,
+      "the captions: a file, one a line in the order of the images' names, or a data SPEC; default: those of "
+      "the data, of NAME.txt or metadata.jsonl beside the images, or in PNGs of `uvic sample`; a model draws "
+      "what they say");
+  command->scoring.add_image_options(*sub, "as many as there are prompts, without --prompts its eval.num");
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace uvic

@@ -1,0 +1,133 @@
+#include "app/score/score.h"
+
+#include <ATen/Parallel.h>
+
+#include "core/error.h"
+#include "core/image/image.h"
+#include "core/interrupt.h"
+#include "core/left_out.h"
+#include "core/progress.h"
+#include "eval/frechet.h"
+
+namespace uvic {
+namespace {
+
+// Images that one thread decodes and takes through the network at a time. More would leave the processor's caches and
+// be slower. The numbers differ in the 5th digit for other numbers of threads, since oneDNN then sums in another order.
+constexpr size_t kPiece = 4;
+constexpr size_t kMostPixelBytes = size_t{64} << 20;  // of large images fewer at a time
+
+struct Piece {
+  Activations activations;
+  std::vector<int64_t> indices;
+  std::vector<std::string> problems;
+};
+
+Piece run_piece(const ImageNetwork& network, std::span<const PendingImage> pictures) {
+  Piece piece;
+  std::vector<Activations> parts;
+  std::vector<Tensor> images;
+  size_t bytes = 0;
+  const PictureMemory memory;
+  const auto run = [&] {
+    if (!images.empty()) parts.push_back(network(images));
+    images.clear();
+    bytes = 0;
+  };
+  for (const PendingImage& picture : pictures) {
+    try {
+      images.push_back(picture.pixels());
+      piece.indices.push_back(picture.index);
+      bytes += images.back().nbytes();
+    } catch (const Error& error) {
+      piece.problems.push_back(error.what());
+    }
+    if (bytes > kMostPixelBytes) run();
+  }
+  run();
+  if (!parts.empty()) piece.activations = concatenate(parts);
+  return piece;
+}
+
+}  // namespace
+
+std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights,
+                                             const std::string& resize) {
+  const std::string fallback = weights.empty() ? default_feature_net() : "inception-fid";
+  return find(feature_nets(), name.empty() ? fallback : name, "feature network").value(weights, resize);
+}
+
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
+                 const OnActivations& on_batch, const ImageSource::Wanted& wanted, int64_t fewest) {
+  Progress progress(name, count, "image");
+  LeftOut left_out(name);
+  const auto tick = [&](int64_t done) {
+    stop_if_interrupted();
+    progress.update(done);
+  };
+  source.read(
+      count, wanted,
+      [&](std::span<const PendingImage> pictures) {
+        std::vector<Piece> pieces((pictures.size() + kPiece - 1) / kPiece);
+        at::parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end && !interrupted(); ++i)
+            pieces[i] =
+                run_piece(network, pictures.subspan(i * kPiece).first(std::min(kPiece, pictures.size() - i * kPiece)));
+        });
+        stop_if_interrupted();
+        std::vector<Activations> parts;
+        std::vector<int64_t> indices;
+        for (Piece& piece : pieces) {
+          for (const std::string& problem : piece.problems) left_out.add(problem);
+          indices.insert(indices.end(), piece.indices.begin(), piece.indices.end());
+          if (!piece.indices.empty()) parts.push_back(std::move(piece.activations));
+        }
+        if (!indices.empty()) on_batch(concatenate(parts), indices);
+      },
+      tick);
+  left_out.finish();
+  if (const int64_t good = count - left_out.count(); left_out.count() > 0 && good < fewest)
+    fail("{}: only {} of its images can be read, a score needs {}", name, good, fewest);
+}
+
+Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
+  if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
+  FeatureStats stats;
+  run_network(std::bind_front(&FeatureNet::activations, &net), source, count, task,
+              [&](const Activations& batch, auto) { stats.add(batch.features); });
+  return stats.fit();
+}
+
+struct ModelScorer::State {
+  EvalConfig config;
+  std::shared_ptr<const Dataset> data;
+  std::unique_ptr<FeatureNet> net;
+  std::optional<Gaussian> of_data;
+  std::optional<std::shared_ptr<const Dataset>> conditions;
+};
+
+ModelScorer::ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data)
+    : state_(new State{config, std::move(data), load_feature_net(config.features), {}, {}}) {}
+
+ModelScorer::~ModelScorer() = default;
+
+std::optional<Score> ModelScorer::operator()(const Model& model, const SampleConfig& sample) {
+  State& s = *state_;
+  try {
+    if (!s.of_data)
+      s.of_data =
+          measure(*s.net, dataset_images(s.data), std::min(s.config.num, s.data->size()), "features of the data");
+    if (!s.conditions) s.conditions = conditions_for(model, s.data, s.config.num);
+    const GenerateOptions how{.sampler = sample.sampler, .cfg_scale = sample.cfg_scale};
+    const Gaussian drawn =
+        measure(*s.net, model_images(model, *s.conditions, how), s.config.num, "drawing for the score");
+    return Score{distance_label(s.net->name(), s.net->weights_sha256()), frechet_distance(drawn, *s.of_data)};
+  } catch (const Interrupted&) {
+    return std::nullopt;
+  } catch (const NotFinite& error) {
+    warn(fmt::format("no score at step {}: {}", model.card.step, error.what()));
+    return std::nullopt;
+  }
+}
+
+}  // namespace uvic

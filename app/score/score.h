@@ -1,0 +1,51 @@
+// Scores: how far the images of a model are from a data set.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/score/image_source.h"
+#include "eval/features.h"
+#include "eval/stats.h"
+
+namespace uvic {
+
+// `name` empty: default_feature_net(), or inception-fid if `weights` are given, since only its weights come from the
+// user. `resize` empty: the network's default.
+std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {},
+                                             const std::string& resize = {});
+
+// Runs a network over those of the first `count` images of `source` that are wanted, with progress on stderr, and
+// hands out what it says of which images. It is called as FeatureNet::activations. Damaged images are left out with a
+// warning, which calls them `name`. Error if that leaves less than `fewest` images; Interrupted after Ctrl-C.
+using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
+using ImageNetwork = std::function<Activations(const std::vector<Tensor>& images)>;
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
+                 const OnActivations& on_batch, const ImageSource::Wanted& wanted = {}, int64_t fewest = 2);
+
+// The Gaussian of the features of the first `count` images. Error below two images.
+Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
+
+struct Score {
+  std::string label;  // "FID" or "FD(network)"
+  double value = 0;   // lower is better
+};
+
+// Draws config.num images (seeds 0, 1, ...; image i takes the class or first caption of data image i), EMA weights, and
+// compares them with the first config.num images of `data` in the features of config.features: the number that
+// `uvic fid RUN DATA --num N` prints. The data's statistics are computed once and reused.
+class ModelScorer {
+ public:
+  // Error if the weights of the feature network are missing.
+  ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data);
+  ~ModelScorer();
+  // nullopt when interrupted, and, with a warning, when the model gives no pictures.
+  std::optional<Score> operator()(const Model& model, const SampleConfig& sample);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace uvic

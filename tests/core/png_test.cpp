@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "core/files.h"
+#include "core/image/image.h"
+#include "tests/temporary.h"
+
+namespace uvic {
+namespace {
+
+Tensor noise(int64_t height, int64_t width) {
+  at::manual_seed(7);
+  return at::randint(256, {height, width, 3}, at::kByte);
+}
+
+// Every pixel 2 more than its left and 1 more than its upper neighbour.
+Tensor ramp(int64_t height, int64_t width) {
+  const Tensor y = at::arange(height, at::kInt).view({-1, 1, 1}), x = at::arange(width, at::kInt).view({1, -1, 1});
+  return (y + 2 * x + at::arange(3, at::kInt) * 50).remainder(256).to(at::kByte);
+}
+
+TEST(EncodePng, IsDecodedToTheSamePixels) {
+  for (const Tensor& image : {noise(1, 1), noise(33, 17), ramp(40, 50), at::zeros({5, 3, 3}, at::kByte)})
+    EXPECT_TRUE(at::equal(decode_image(encode_png(image), "encoded"), image)) << image.sizes();
+}
+
+TEST(EncodePng, PredictsSmoothPicturesWell) {
+  EXPECT_LT(encode_png(ramp(200, 200)).size(), 200u * 200 * 3 / 50);
+  EXPECT_LT(encode_png(noise(50, 50)).size(), 50u * 51 * 3 + 200);
+}
+
+TEST(EncodePng, TakesTransposedViews) {
+  const Tensor chw = noise(6, 9).permute({2, 0, 1}).contiguous();
+  EXPECT_TRUE(at::equal(decode_image(encode_png(chw.permute({1, 2, 0})), "encoded"), chw.permute({1, 2, 0})));
+}
+
+TEST(PngText, ComesBackInAnyLanguage) {
+  const TemporaryFolder folder;
+  const PngText text = {
+      {"parameters", "a red circle\nSteps: 20, Seed: 7"}, {"Title", "ein Kätzchen, 猫"}, {"empty", ""}};
+  write_png(folder / "a.png", noise(4, 4), text);
+  EXPECT_EQ(read_png_text(folder / "a.png"), text);
+  EXPECT_TRUE(at::equal(read_image(folder / "a.png"), noise(4, 4)));
+}
+
+TEST(PngText, ReadsWhatPillowWrote) {
+  std::string long_text, umlauts;
+  for (int i = 0; i < 300; ++i) long_text += "abc ";
+  for (int i = 0; i < 50; ++i) umlauts += "ünïcode ";
+  const PngText expected = {{"Author", "Zoë"}, {"long", long_text}, {"Title", "猫 on a mat"}, {"z", umlauts}};
+  EXPECT_EQ(read_png_text(fs::path(UVIC_TEST_DATA) / "images/text.png"), expected);
+}
+
+TEST(PngText, NamesTheFileThatIsNoPng) {
+  const TemporaryFolder folder;
+  const std::string png = encode_png(noise(8, 8), {{"a", "b"}});
+  std::string flipped = png;
+  flipped[45] ^= 4;
+  const std::pair<std::string, std::string> cases[] = {
+      {"no PNG at all", "not a PNG file"}, {png.substr(0, png.size() - 5), "truncated"}, {flipped, "damaged"}};
+  for (const auto& [bytes, problem] : cases) {
+    const fs::path path = folder.put("bad.png", bytes);
+    expect_mentions(error_of([&] { read_png_text(path); }), {problem, "bad.png"});
+  }
+}
+
+}  // namespace
+}  // namespace uvic

@@ -1,0 +1,93 @@
+#include "train/muon.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace uvic {
+namespace {
+
+constexpr double kMomentum = 0.95;
+constexpr int kIterations = 5;
+
+bool is_matrix(const std::pair<std::string, Tensor>& parameter) {
+  return is_block_matrix(parameter.first, parameter.second);
+}
+
+NamedTensors by_shape(const NamedTensors& parameters) {
+  NamedTensors list;
+  std::ranges::copy_if(parameters, std::back_inserter(list), is_matrix);
+  std::ranges::stable_sort(list, {}, [](const auto& entry) { return entry.second.sizes().vec(); });
+  return list;
+}
+
+NamedTensors others(NamedTensors parameters) {
+  std::erase_if(parameters, is_matrix);
+  return parameters;
+}
+
+}  // namespace
+
+Tensor orthogonalize(const Tensor& matrices) {
+  TORCH_CHECK(matrices.dim() == 3, "orthogonalize: [N, rows, cols] expected, not ", matrices.sizes());
+  const bool tall = matrices.size(1) > matrices.size(2);  // the products of the short side are the cheap ones
+  Tensor x = tall ? matrices.transpose(1, 2).contiguous() : matrices;
+  x = x / x.square().sum({1, 2}, /*keepdim=*/true, at::kFloat).sqrt().add(1e-7).to(x.scalar_type());
+  for (int i = 0; i < kIterations; ++i) {
+    const Tensor square = at::bmm(x, x.transpose(1, 2));
+    const Tensor polynomial = at::baddbmm(square, square, square, -4.7750, 2.0315);
+    x = at::baddbmm(x, polynomial, x, 3.4445, 1);
+  }
+  return tall ? x.transpose(1, 2) : x;
+}
+
+Muon::Muon(const NamedTensors& parameters, const AdamWConfig& config, at::ScalarType precision)
+    : matrices_(by_shape(parameters)),
+      others_(others(parameters), config),
+      weight_decay_(config.weight_decay),
+      precision_(precision) {
+  for (const auto& [name, p] : matrices_) momentum_.push_back(at::zeros_like(p, p.options().requires_grad(false)));
+}
+
+void Muon::step(double lr) {
+  at::NoGradGuard no_grad;
+  for (size_t begin = 0, end; begin < matrices_.size(); begin = end) {
+    std::vector<Tensor> weights, gradients;
+    for (end = begin; end < matrices_.size() && matrices_[end].second.sizes() == matrices_[begin].second.sizes();
+         ++end) {
+      const auto& [name, p] = matrices_[end];
+      TORCH_CHECK(p.grad().defined(), "parameter ", name, " has no gradient");
+      weights.push_back(p);
+      gradients.push_back(p.grad());
+    }
+    const std::vector<Tensor> momentum(momentum_.begin() + begin, momentum_.begin() + end);
+    at::_foreach_mul_(momentum, kMomentum);
+    at::_foreach_add_(momentum, gradients);
+    const std::vector<Tensor> ahead = at::_foreach_add(gradients, momentum, kMomentum);  // Nesterov's
+    const Tensor direction = orthogonalize(at::stack(ahead).to(precision_)).to(weights[0].scalar_type());
+    const auto longer = static_cast<double>(std::max(weights[0].size(0), weights[0].size(1)));
+    at::_foreach_mul_(weights, 1 - lr * weight_decay_);
+    at::_foreach_add_(weights, direction.unbind(), -lr * 0.2 * std::sqrt(longer));
+  }
+  others_.step(lr);
+}
+
+NamedTensors Muon::momenta() const {
+  NamedTensors named;
+  for (size_t i = 0; i < matrices_.size(); ++i) named.emplace_back("momentum." + matrices_[i].first, momentum_[i]);
+  return named;
+}
+
+TensorMap Muon::state() const {
+  TensorMap state = others_.state();
+  for (const auto& [name, momentum] : momenta()) state[name] = momentum;
+  return state;
+}
+
+void Muon::load_state(const TensorMap& state, const std::string& origin) {
+  TensorMap ours, theirs;
+  for (const auto& entry : state) (entry.first.starts_with("momentum.") ? ours : theirs).insert(entry);
+  load_into(momenta(), ours, origin);
+  others_.load_state(theirs, origin);
+}
+
+}  // namespace uvic

@@ -1,0 +1,14 @@
+// In place of a CUDA kernel.
+#include "transformer/kernels/fused_attention.h"
+
+namespace uvic {
+
+bool has_cuda_kernel(const Tensor&) {
+  return false;
+}
+
+Tensor cog_attention_cuda(const Tensor&, const AttendOptions&) {
+  TORCH_CHECK(false, "a build without CUDA has no CUDA kernels");
+}
+
+}  // namespace uvic

@@ -1,0 +1,142 @@
+// Gradients of Cog Attention from weights that are computed again, without atomics: each kernel owns rows of what it
+// writes. With S the shares, A = sign(P) S the weights and D_i = dO_i . O_i,
+//   dA = dO V^T,   dP = S (dA - sign(P) D)  (0 where P = 0),   dV = A^T dO,   dQ = scale dP K,   dK = scale dP^T Q.
+#pragma once
+
+#include "transformer/kernels/cuda/heads.h"
+#include "transformer/kernels/cuda/products.h"
+
+namespace uvic::gpu {
+
+// D_i of all rows, one warp each.
+template <class T, int D>
+struct RowDots {
+  static constexpr int kSharedBytes = 0;
+  static int64_t rows(const CogArguments& a) { return static_cast<int64_t>(a.batch) * a.length * a.heads; }
+  static int blocks(const CogArguments& a) { return static_cast<int>((rows(a) + kWarps - 1) / kWarps); }
+
+  static UVIC_DEVICE void run(const CogArguments& a) {
+    const int64_t row = static_cast<int64_t>(block_index()) * kWarps + warp_index();
+    const int64_t token = row / a.heads, image = token / a.length;
+    if (image >= a.batch) return;
+    const T *out = static_cast<const T*>(a.out) + row * D, *d_out = static_cast<const T*>(a.d_out) + row * D;
+    float sum = 0;
+    for (int c = lane_index(); c < D; c += 32) sum += to_float(out[c]) * to_float(d_out[c]);
+    UVIC_UNROLL
+    for (int mask = 16; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+    if (lane_index() == 0) a.row_dots[(image * a.heads + row % a.heads) * a.length + token % a.length] = sum;
+  }
+};
+
+// What the gradient of a score needs to know of its query.
+struct QueryStatistics {
+  float max, normalizer, row_dot;
+
+  // Of no query: no weight.
+  static UVIC_DEVICE QueryStatistics of(const float* statistics, const float* row_dots, int query, int length) {
+    if (query >= length) return {};
+    return {statistics[query], statistics[length + query], row_dots[query]};
+  }
+};
+
+// One kernel for both gradients. Of its own rows x and the other rows y (kOfKeys: keys and queries, else the reverse)
+// it takes the pair that gives scores (queries with keys) and the pair that gives dA (dO with values).
+template <class T, int D, bool kOfKeys>
+struct Gradient {
+  // As many as fit registers without spilling and, in float32, the 99 KiB of shared memory that every GPU has.
+  static constexpr int kOthers = sizeof(T) == 2 ? (D == 32 ? 64 : 32) : (D >= 80 ? 16 : 32);
+  static constexpr int kScratch = kScratchBytes<T, kOthers>;
+  static constexpr int kPanelBytes = 2 * (kBlockRows + kOthers) * Panel<T, D>::kRowBytes;
+  static constexpr int kSharedBytes =
+      kPanelBytes + kWarps * kScratch + (kOfKeys ? kOthers * static_cast<int>(sizeof(QueryStatistics)) : 0);
+
+  static int blocks(const CogArguments& a) { return blocks_of_rows(a); }
+
+  static UVIC_DEVICE void run(const CogArguments& a) {
+    const BlockOfRows<T> block(a);
+    const Panel<T, D> x_score{reinterpret_cast<T*>(shared_memory())}, x_out = x_score.from(kBlockRows);
+    const Panel<T, D> y_score = x_out.from(kBlockRows), y_out = y_score.from(kOthers);
+    char* const after = shared_memory() + kPanelBytes;
+    char* const scratch = after + warp_index() * kScratch;
+    QueryStatistics* const y_statistics = reinterpret_cast<QueryStatistics*>(after + kWarps * kScratch);
+    const Rows<const T> d_out = block.packed(static_cast<const T*>(a.d_out));
+    const Rows<const T> other_score = block.qkv(kOfKeys ? 0 : 1), other_out = kOfKeys ? d_out : block.qkv(2);
+    const int own_row = warp_index() * kWarpRows;
+
+    const float *statistics = block.vectors(a.statistics, 2), *row_dots = block.vectors(a.row_dots, 1);
+    QueryStatistics x_statistics[2];
+    int from[2], to[2];  // the other rows that each of the lane's two rows meets
+    UVIC_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const int x = block.warp_first() + tile_row(half);
+      if constexpr (kOfKeys) {
+        from[half] = a.causal ? x : 0;
+        to[half] = x < block.keys ? a.length : 0;
+      } else {
+        from[half] = 0;
+        to[half] = a.causal && x < block.keys ? x + 1 : block.keys;
+        x_statistics[half] = QueryStatistics::of(statistics, row_dots, x, a.length);
+      }
+    }
+    const int last = block.first + kBlockRows;
+    const int begin = kOfKeys && a.causal ? block.first : 0;
+    const int end = kOfKeys                         ? (block.first < block.keys ? a.length : 0)
+                    : a.causal && last < block.keys ? last
+                                                    : block.keys;
+
+    Tile<D> d_score_rows = {};               // of queries or keys
+    [[maybe_unused]] Tile<D> d_values = {};  // kOfKeys
+    load_rows<kBlockRows>(x_score, block.qkv(kOfKeys ? 1 : 0), block.first, a.length);
+    load_rows<kBlockRows>(x_out, kOfKeys ? block.qkv(2) : d_out, block.first, a.length);
+    if (begin < end) load_rows<kOthers>(y_out, other_out, begin, end);
+    for (int first = begin; first < end; first += kOthers) {
+      wait_copies();
+      sync_block();  // y_out is there, y_score no longer needed
+      load_rows<kOthers>(y_score, other_score, first, end);
+      if constexpr (kOfKeys)
+        for (int i = thread_index(); i < kOthers; i += kThreads)
+          y_statistics[i] = QueryStatistics::of(statistics, row_dots, first + i, a.length);
+      Tile<kOthers> d_weights = {};
+      multiply_rows(d_weights, x_out.from(own_row), y_out);
+      wait_copies();
+      sync_block();  // y_score and y_statistics are there
+      Tile<kOthers> scores = {};
+      multiply_rows(scores, x_score.from(own_row), y_score);
+      UVIC_UNROLL
+      for (int j = 0; j < kOthers / 8; ++j) {
+        UVIC_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          const int column = 8 * j + 2 * (lane_index() % 4) + i % 2, y = first + column, half = i / 2;
+          const QueryStatistics query = kOfKeys ? y_statistics[column] : x_statistics[half];
+          const bool seen = from[half] <= y && y < to[half];
+          differentiate(scores.at[j][i], d_weights.at[j][i], seen, a.scale * kLog2E, query);
+        }
+      }
+      if constexpr (kOfKeys) multiply_weights(d_values, scores, y_out, scratch);
+      sync_block();  // y_out is no longer needed
+      if (first + kOthers < end) load_rows<kOthers>(y_out, other_out, first + kOthers, end);
+      multiply_weights(d_score_rows, d_weights, y_score, scratch);
+    }
+    wait_copies();
+    sync_block();
+
+    const float scale[2] = {a.scale, a.scale};
+    const auto store = [&](int part, const Tile<D>& tile, const float(&factor)[2]) {
+      store_rows(block.packed(static_cast<T*>(a.d_qkv), 3, part), block.warp_first(), a.length, tile, factor,
+                 x_score.from(own_row));
+    };
+    store(kOfKeys ? 1 : 0, d_score_rows, scale);
+    if constexpr (kOfKeys) store(2, d_values, {1, 1});
+  }
+
+  // score -> weight, gradient of the weight -> gradient of the score
+  static UVIC_DEVICE void differentiate(float& score, float& d_weight, bool seen, float scale,
+                                        const QueryStatistics& query) {
+    const float share = seen ? exp2f(fabsf(score) * scale - query.max) * query.normalizer : 0;
+    // Not a product with the share of 0: what stands in a row that is not seen may be NaN.
+    d_weight = seen && score != 0 ? share * (d_weight - (score < 0 ? -query.row_dot : query.row_dot)) : 0;
+    score = with_sign(share, score);
+  }
+};
+
+}  // namespace uvic::gpu

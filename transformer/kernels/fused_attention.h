@@ -1,0 +1,26 @@
+// Attention as one differentiable op. Between forward and backward it keeps qkv, the output and two numbers a row.
+#pragma once
+
+#include "transformer/attention.h"
+#include "transformer/kernels/isa.h"
+
+namespace uvic {
+
+// The kernel for qkv's device and type; `reference` where there is none: float64 and float16 on CPU, softmax on GPUs,
+// which is LibTorch's own fused attention there, and Cog Attention without a kernel (a log line tells, once).
+Tensor fused_attention(const Tensor& qkv, const AttendOptions& options, Weighting weighting, Attend reference);
+
+// float32 or bfloat16 on CPU, any length and head dimension. Results do not depend on batch size and number of threads.
+Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, Weighting weighting, const KernelTable& kernels);
+
+// Whether qkv is on a GPU that we have a kernel of Cog Attention for: float32 or bfloat16, a head dimension of
+// kCogHeadDims, compute capability 8.0 or newer, a build with CUDA.
+bool has_cuda_kernel(const Tensor& qkv);
+// That kernel.
+Tensor cog_attention_cuda(const Tensor& qkv, const AttendOptions& options);
+
+// For the implementations above: the options with key_lengths contiguous on qkv's device. Fails if they or qkv are not
+// as Attend takes them.
+AttendOptions checked_options(const Tensor& qkv, const AttendOptions& options);
+
+}  // namespace uvic

@@ -1,0 +1,80 @@
+// What a CPU attention kernel computes: one head of one image, on one thread. The library side (fused_attention.cpp)
+// and the kernels (simd/), which are compiled once per instruction set, share this file and nothing else.
+#pragma once
+
+#include <cstdint>
+
+#include "transformer/kernels/product_kernels.h"
+#include "transformer/kernels/row_kernels.h"
+
+namespace uvic {
+
+enum class Weighting { kSoftmax, kCog };
+enum class Element { kFloat32, kBfloat16 };
+
+// Sizes that decide how much working memory a task needs.
+struct HeadShape {
+  int64_t length, head_dim;
+};
+
+// Rows of queries, keys and values of one head, `stride` elements apart. Keys from `keys` on are skipped.
+struct Head {
+  HeadShape shape;
+  int64_t keys;
+  const void *q, *k, *v;
+  int64_t stride;
+  float scale;
+  bool causal;
+};
+
+// Of every query: the maximum of |scores| (softmax: of scores) in units of ln 2, and 1 / the sum of their exponentials.
+struct RowStatistics {
+  float *max, *normalizer;
+};
+
+// Output rows of the queries first..last.
+struct ForwardTask {
+  Head head;
+  int64_t first_query, last_query;
+  void* out;
+  int64_t out_stride;
+  bool past_caches;  // the output is too large for them
+  RowStatistics statistics;
+};
+
+// Gradients of the keys and values first..last, and what these keys give to the gradient of every query: complete if
+// they are all keys, and then in the type of the inputs; else a partial sum [length, head_dim] in float32.
+struct BackwardTask {
+  Head head;
+  int64_t first_key, last_key;
+  const void *out, *d_out;
+  int64_t out_stride;
+  RowStatistics statistics;
+  void *d_q, *d_k, *d_v;
+  int64_t d_stride;
+  bool past_caches;    // the gradients are too large for them
+  float* partial_d_q;  // null: write d_q
+};
+
+struct Kernel {
+  int64_t (*forward_workspace)(const HeadShape&);  // bytes, on a multiple of 64
+  void (*forward)(const ForwardTask&, void* workspace);
+  int64_t (*backward_workspace)(const HeadShape&);
+  void (*backward)(const BackwardTask&, void* workspace);
+};
+
+// The kernels of one instruction set.
+struct KernelTable {
+  Kernel kernels[2][2];  // [Weighting][Element]
+  RowTable rows;
+  const ProductKernels* products;           // null: nothing better than LibTorch's
+  int64_t (*fma_loop)(int64_t iterations);  // multiply-adds on registers only; returns the floating-point operations
+  const Kernel& operator()(Weighting weighting, Element element) const {
+    return kernels[static_cast<int>(weighting)][static_cast<int>(element)];
+  }
+};
+
+// Keys that one task of the backward pass takes, and queries that one of the forward pass takes, at least.
+constexpr int64_t kTaskRows = 512;
+
+}  // namespace uvic

@@ -1,0 +1,30 @@
+// Compiled once per instruction set, each time as another table UVIC_KERNEL_TABLE.
+#include "transformer/kernels/simd/backward.h"
+#include "transformer/kernels/simd/fma_loop.h"
+#include "transformer/kernels/simd/forward.h"
+#include "transformer/kernels/simd/rows.h"
+#include "transformer/kernels/simd/split_product.h"
+
+namespace uvic {
+namespace {
+
+#if defined(__AVX512BF16__)
+using Bf16Unit = Bf16Pair;
+#else
+using Bf16Unit = float;
+#endif
+
+template <class Weighting, class T, class Unit>
+constexpr Kernel kKernel = {forward_workspace<Unit>, forward<Weighting, T, Unit>, backward_workspace<Unit>,
+                            backward<Weighting, T, Unit>};
+
+}  // namespace
+
+extern const KernelTable UVIC_KERNEL_TABLE;
+const KernelTable UVIC_KERNEL_TABLE = {{{kKernel<Softmax, float, float>, kKernel<Softmax, Bf16, Bf16Unit>},
+                                        {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}},
+                                       {kRowKernels<float>, kRowKernels<Bf16>},
+                                       kProducts,
+                                       fma_loop};
+
+}  // namespace uvic
