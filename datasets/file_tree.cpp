@@ -1,11 +1,9 @@
 #include "datasets/file_tree.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/formats/archive.h"
 #include "core/interrupt.h"
 
 namespace uvic {
@@ -74,28 +72,37 @@ bool FileTree::has(const std::string& name) const {
   return std::binary_search(names_.begin(), names_.end(), name);
 }
 
+FileTree::Reader::Reader(const FileTree& tree, std::vector<std::string> wanted)
+    : tree_(tree), wanted_(std::move(wanted)) {
+  if (!tree.is_archive() || wanted_.empty()) return;
+  archive_ = std::make_unique<ArchiveReader>(tree.path());
+  for (size_t i = 0; i < wanted_.size(); ++i) index_.emplace(wanted_[i], i);
+  to_replace_ = tree.replaced();
+}
+
+std::optional<FileTree::Reader::File> FileTree::Reader::next() {
+  if (!archive_) {
+    while (next_ < wanted_.size() && !tree_.has(wanted_[next_])) ++next_;
+    if (next_ == wanted_.size()) return std::nullopt;
+    const size_t i = next_++;
+    return File{i, read_file(tree_.path() / wanted_[i], "file")};
+  }
+  const auto is_last = [&](const std::string& name) {
+    const auto earlier = to_replace_.find(name);
+    return earlier == to_replace_.end() || earlier->second-- == 0;
+  };
+  std::optional<ArchivedFile> file = archive_->next([&](std::string_view entry) {
+    const std::string name = normal(entry);
+    return index_.contains(name) && is_last(name);
+  });
+  if (!file) return std::nullopt;
+  return File{index_.at(normal(file->name)), std::move(file->bytes)};
+}
+
 void FileTree::read(std::span<const std::string> wanted,
                     const std::function<void(size_t i, std::string_view bytes)>& visit) const {
-  if (wanted.empty()) return;
-  if (!is_archive_) {
-    for (size_t i = 0; i < wanted.size(); ++i)
-      if (has(wanted[i])) visit(i, read_file(path_ / wanted[i], "file"));
-    return;
-  }
-  std::unordered_map<std::string, size_t> index;
-  for (size_t i = 0; i < wanted.size(); ++i) index.emplace(wanted[i], i);
-  auto to_replace = replaced_;
-  const auto is_last = [&](const std::string& name) {
-    const auto earlier = to_replace.find(name);
-    return earlier == to_replace.end() || earlier->second-- == 0;
-  };
-  for_each_in_archive(
-      path_,
-      [&](std::string_view entry) {
-        const std::string name = normal(entry);
-        return index.contains(name) && is_last(name);
-      },
-      [&](std::string_view name, std::string_view bytes) { visit(index.at(normal(name)), bytes); });
+  Reader reader(*this, {wanted.begin(), wanted.end()});
+  while (const auto file = reader.next()) visit(file->i, file->bytes);
 }
 
 std::string FileTree::read(const std::string& name) const {

@@ -4,10 +4,15 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
+
+#include "core/formats/archive.h"
 
 namespace uvic {
 
@@ -25,8 +30,28 @@ class FileTree {
   // How many files of an archive a later one of the same name replaces, as unpacking it would; by name.
   const std::map<std::string, int64_t>& replaced() const { return replaced_; }
 
-  // Calls `visit(i, bytes)` once for each i with the contents of wanted[i]; an archive is read once, in its own order,
-  // and not at all if nothing is wanted. Names that do not exist are left out.
+  // The files of some names, one after the other: an archive is read once, in its own order, and not at all if nothing
+  // is wanted. Names that do not exist are left out. The tree must outlive it.
+  class Reader {
+   public:
+    Reader(const FileTree& tree, std::vector<std::string> wanted);
+
+    struct File {
+      size_t i;  // it is wanted[i]
+      std::string bytes;
+    };
+    std::optional<File> next();  // nothing at the end
+
+   private:
+    const FileTree& tree_;
+    std::vector<std::string> wanted_;
+    size_t next_ = 0;                                // in a folder
+    std::unique_ptr<ArchiveReader> archive_;         // null: a folder
+    std::unordered_map<std::string, size_t> index_;  // in `wanted_`
+    std::map<std::string, int64_t> to_replace_;
+  };
+
+  // Calls `visit(i, bytes)` for each file that a Reader gives.
   void read(std::span<const std::string> wanted,
             const std::function<void(size_t i, std::string_view bytes)>& visit) const;
   std::string read(const std::string& name) const;  // Error if it does not exist

@@ -19,6 +19,8 @@ struct SamplerConfig {
   double eta = 0;                   // ddim: 0 deterministic, 1 like ddpm
   bool clip_x0 = false;             // clamp the predicted image to [-1, 1] at each step (ddpm, ddim)
   double start = 1;                 // the time at which x is; all steps lie below it
+
+  bool operator==(const SamplerConfig&) const = default;
 };
 
 using RandnLike = std::function<Tensor(const Tensor&)>;  // standard normal noise, one generator per image

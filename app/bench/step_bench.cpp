@@ -100,7 +100,7 @@ std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vect
   for (size_t i = 0; i < variants.size(); ++i)
     draw.emplace_back([&, i] {
       reset_peak_memory();
-      generate(models[i], requests, {.sampler = sampler});
+      generate(models[i], requests, {.settings = {.sampler = sampler}});
       peaks[i] = peak_memory_mib();
     });
   const std::vector<Timing> timings = time_in_turn(draw, rounds);

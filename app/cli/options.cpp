@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/cli/checks.h"
+#include "app/cli/setting_flags.h"
 #include "app/cli/toml.h"
 #include "core/error.h"
 #include "eval/features.h"
@@ -149,11 +150,12 @@ void RunOptions::add_train(TrainConfig& c) {
 }
 
 void RunOptions::add_sample(SampleConfig& c) {
-  add("--sample.sampler", c.sampler.kind, "for grids and scores")->check(one_of(samplers()));
-  add("--sample.steps", c.sampler.steps, "network calls per image")->check(at_least(1));
-  add("--sample.eta", c.sampler.eta, "ddim: 0 deterministic, 1 like ddpm")->check(between(0, 1));
-  add("--sample.clip_x0", c.sampler.clip_x0, "ddpm, ddim: clamp predicted images to [-1, 1]");
-  add("--sample.cfg_scale", c.cfg_scale, "guidance; 1: none (U-ViT's scale + 1)")->check(between(0, 3e38));
+  SampleConfig::visit([&](const Setting& setting, auto field) {
+    if (!setting.in_config) return;
+    auto& value = field(c);
+    CLI::Option* option = add(fmt::format("--sample.{}", setting.key), value, std::string(setting.help));
+    if constexpr (!std::is_same_v<std::remove_reference_t<decltype(value)>, bool>) option->check(allowed(setting));
+  });
 }
 
 void RunOptions::add_eval(EvalConfig& c) {

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "app/cli/sample_config.h"
 #include "diffusion/objective.h"
-#include "diffusion/sampler.h"
 #include "diffusion/schedule.h"
 #include "train/train.h"
 #include "unet_vit/config.h"
@@ -38,11 +38,6 @@ struct EvalConfig {
   int64_t num = 1000;
   std::string features;  // "": default_feature_net()
   std::string against;   // data SPEC; "": the training data
-};
-
-struct SampleConfig {
-  SamplerConfig sampler;
-  double cfg_scale = 1;  // 1: no guidance
 };
 
 struct RunConfig {

@@ -6,20 +6,19 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/config_source.h"
 #include "app/cli/json_lines.h"
 #include "app/cli/prompts.h"
 #include "app/cli/seeds.h"
 #include "app/commands.h"
 #include "app/draw/album.h"
-#include "app/model/encoder_options.h"
+#include "app/draw/settings.h"
+#include "app/model/model_argument.h"
 #include "core/device.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "encoders/tiled_decode.h"
-#include "train/train.h"
 
 namespace uvic {
 namespace {
@@ -30,28 +29,23 @@ constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, device = "cpu", prompts_file, seeds, grid, out = "samples", from, negative, sampler, label,
-                     precision;
+  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label;
   std::vector<std::string> prompts;
-  std::optional<int64_t> steps;
-  std::optional<double> cfg_scale, eta, strength, mix;
+  std::optional<double> mix;
   std::string init, mask;
   std::optional<std::string> to_prompt;
   std::optional<uint64_t> to_seed;
   std::optional<int64_t> frames;
-  std::optional<int64_t> tile;
-  EncoderFiles encoders;
   int64_t batch = 16;
   bool strip = false, force = false, resume = false;
-  RunConfig config;
-  ConfigSource source;
-  std::unique_ptr<RunOptions> options;
+  ModelArgument argument;
+  SettingFlags settings;
 
   int run();
 
  private:
   SamplePlan make_plan(const Model& model) const;
-  GenerateOptions make_options(const Model& model, int64_t pictures) const;
+  GenerateOptions make_options(Model& model, const std::optional<Recipe>& recipe, int64_t pictures) const;
   std::vector<double> mixes() const;
   void use_recipe(const Recipe& recipe);
   int draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
@@ -107,23 +101,18 @@ int64_t tile_for(const Model& model, int64_t pictures) {
   return tile;
 }
 
-GenerateOptions SampleCommand::make_options(const Model& model, int64_t pictures) const {
-  const SampleConfig& trained = model.card.config.sample;
-  GenerateOptions how{.sampler = trained.sampler, .cfg_scale = trained.cfg_scale, .batch = batch};
-  if (!sampler.empty()) how.sampler.kind = sampler;
-  if (steps) how.sampler.steps = *steps;
-  if (eta) how.sampler.eta = *eta;
-  if (cfg_scale) how.cfg_scale = *cfg_scale;
-  if (tile.value_or(0) > 0 && !model.autoencoder)
-    fail("--tile is for models of latents: give their --autoencoder, too");
-  if (tile.value_or(0) > 0 && *tile < kSmallestTile) fail("--tile {}: expected {} or more, or 0", *tile, kSmallestTile);
-  how.tile = tile ? *tile : tile_for(model, std::min(pictures, batch));
-  if (strip) how.strip = std::min(kStripFrames, how.sampler.steps);
-  if (!init.empty())
-    how.edit =
-        read_edit(init, mask, strength.value_or(mask.empty() ? kStrength : kStrengthOfMask), picture_size(model));
-  else if (!mask.empty() || strength)
+GenerateOptions SampleCommand::make_options(Model& model, const std::optional<Recipe>& recipe, int64_t pictures) const {
+  std::optional<SampleConfig> base;
+  if (recipe) base = recipe->settings;
+  GenerateOptions how{.settings = choose_settings(model, settings, base), .batch = batch};
+  if (!base && !settings.given("tile")) how.settings.tile = tile_for(model, std::min(pictures, batch));
+  if (strip) how.strip = std::min(kStripFrames, how.settings.sampler.steps);
+  if (!init.empty()) {
+    how.edit = read_edit(init, mask, picture_size(model));
+    if (how.settings.strength == 0) how.settings.strength = mask.empty() ? kStrength : kStrengthOfMask;
+  } else if (!mask.empty() || how.settings.strength > 0) {
     fail("{} needs the picture to start from: give --init", mask.empty() ? "--strength" : "--mask");
+  }
   return how;
 }
 
@@ -132,17 +121,10 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (prompts.empty() && !recipe.prompt.empty()) prompts = {recipe.prompt};
   if (negative.empty()) negative = recipe.negative;
   if (label.empty() && recipe.label) label = std::to_string(*recipe.label);
-  if (sampler.empty()) sampler = recipe.sampler;
-  if (!steps) steps = recipe.steps;
-  if (!eta) eta = recipe.eta;
-  if (!cfg_scale) cfg_scale = recipe.cfg_scale;
-  if (precision.empty()) precision = recipe.precision;
-  if (!tile) tile = recipe.tile;
-  if (encoders.latent_scale == 0) encoders.latent_scale = recipe.latent_scale;
+  if (argument.encoders.latent_scale == 0) argument.encoders.latent_scale = recipe.settings.latent_scale;
   if (!to_prompt) to_prompt = recipe.to_prompt;
   if (!to_seed) to_seed = recipe.to_seed;
   if (!frames && (recipe.to_prompt || recipe.to_seed)) mix = recipe.mix;
-  if (!strength) strength = recipe.strength;
   const bool lacks_init = !recipe.image_hash.empty() && init.empty(),
              lacks_mask = !recipe.mask_hash.empty() && mask.empty();
   if (lacks_init) fail("{} was drawn from a picture (SHA-256 {}...): give it with --init", from, recipe.image_hash);
@@ -232,18 +214,11 @@ int SampleCommand::run() {
   if (to_prompt) expect_text("--to-prompt", *to_prompt);
   if (!prompts_file.empty())
     for (std::string& prompt : read_prompts(prompts_file)) prompts.push_back(std::move(prompt));
-  std::optional<RunConfig> fallback;
-  if (!source.empty()) {
-    source.apply(*options);
-    fallback = config;
-  }
-  Model loaded = load_model(model, parse_device(device), fallback);
-  attach_encoders(loaded, encoders);
-  if (!precision.empty()) set_precision(loaded, find(precisions(), precision, "precision").value);
+  Model loaded = argument.load(model);
   const SamplePlan plan = make_plan(loaded);
   if (recipe && plan.size() > 1)
     fail("--from draws one image again, not {}: give one seed and one prompt", plan.size());
-  const GenerateOptions how = make_options(loaded, plan.size());
+  const GenerateOptions how = make_options(loaded, recipe, plan.size());
   return recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
 }
 
@@ -254,13 +229,6 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<SampleCommand>();
   SampleCommand& c = *command;
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
-  add_encoder_options(*sub, c.encoders);
-  sub->add_option(
-         "--tile", c.tile,
-         "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
-         "default: as a whole if there is memory for it")
-      ->check(number<int64_t>())
-      ->check(at_least(0));
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
   sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
   sub->add_option("--class", c.label, "class name or number to draw");
@@ -269,10 +237,6 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
       ->check(taken_by(parse_seeds))
       ->default_str(kDefaultSeeds);
   sub->add_option("--init", c.init, "picture to start from instead of noise (image to image)");
-  sub->add_option("--strength", c.strength,
-                  "how much of --init turns into noise first, 0.01 to 1; default: 0.6, with --mask 1")
-      ->check(number<double>())
-      ->check(between(0.01, 1));
   sub->add_option("--mask", c.mask, "picture of the size of --init: only its white parts are drawn anew (inpainting)");
   sub->add_option("--to-prompt", c.to_prompt, "draw frames on the way from each prompt to this one");
   sub->add_option("--to-seed", c.to_seed, "draw frames on the way from each seed to this one")
@@ -280,20 +244,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--frames", c.frames, "how many, both ends included; default: 8")
       ->check(number<int64_t>())
       ->check(between(2, 1000));
-  sub->add_option("--sampler", c.sampler, "default: the model's own")->check(one_of(samplers()));
-  sub->add_option("--steps", c.steps, "network calls; default: the model's own")
-      ->check(number<int64_t>())
-      ->check(at_least(1));
-  sub->add_option("--cfg-scale", c.cfg_scale,
-                  "guidance, 1 is none; the scale s of U-ViT and CogAttn is s + 1 here; default: the model's own")
-      ->check(number<double>())
-      ->check(between(0, 3e38));  // float32 holds that
-  sub->add_option("--eta", c.eta, "of the ddim sampler: 0 deterministic, 1 like ddpm")
-      ->check(number<double>())
-      ->check(between(0, 1));
-  sub->add_option("--precision", c.precision,
-                  "of matrix products; bf16 is faster on processors that multiply it; default: fp32")
-      ->check(one_of(precisions()));
+  c.settings.add_options(*sub, {"latent_scale"});  // --latent-scale stands with the encoders
   sub->add_option("-b,--batch", c.batch, "images at a time; on the CPU it does not change them")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
@@ -308,9 +259,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
   sub->add_flag("--resume", c.resume, "draw what of this the folder lacks, known by the recipes in its files")
       ->excludes(from)
       ->excludes(force);
-  sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
-  c.source.add_options(*sub);
-  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  c.argument.add_options(*sub, "cpu, cuda or cuda:N");
   sub->callback([command, &exit_code] { exit_code = command->run(); });
 }
 

@@ -13,11 +13,10 @@ constexpr int64_t kBright = 128;
 
 }  // namespace
 
-Edit read_edit(const fs::path& image, const fs::path& mask, double strength, int64_t size) {
+Edit read_edit(const fs::path& image, const fs::path& mask, int64_t size) {
   const Tensor picture = read_upright_image(image);
   Edit edit{.image = center_crop_resize(picture, size),
             .repaint = {},
-            .strength = strength,
             .image_hash = sha256_of_file(image).substr(0, kHashDigits),
             .mask_hash = ""};
   if (mask.empty()) return edit;

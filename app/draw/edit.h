@@ -11,14 +11,13 @@ namespace uvic {
 struct Edit {
   Tensor image;                       // [H, W, 3] uint8, of the size that the model draws
   Tensor repaint;                     // [H, W] bool: where it is drawn anew; undefined: everywhere
-  double strength = 1;                // the time from which it is: 0 the picture, 1 noise
   std::string image_hash, mask_hash;  // of the files: first 10 digits of the SHA-256
 };
 
 // Both are turned upright (EXIF), cropped to the largest centred square and resized as training pictures are. The
 // mask's bright parts (128 of 255 and more, transparent ones seen on black) are repainted; "": no mask. Error if the
 // mask has another size than the picture, or is dark everywhere.
-Edit read_edit(const std::filesystem::path& image, const std::filesystem::path& mask, double strength, int64_t size);
+Edit read_edit(const std::filesystem::path& image, const std::filesystem::path& mask, int64_t size);
 
 struct EditStart {
   Tensor

@@ -136,7 +136,8 @@ Tensor to_pixels(const Model& model, const Tensor& x, const GenerateOptions& opt
   if (!model.autoencoder) return x.cpu();
   return each_apart(x.device(), x.size(0),
                     [&](int64_t i) {
-                      return decode_tiled(*model.autoencoder, x.narrow(0, i, 1) / model.latent_scale, options.tile);
+                      return decode_tiled(*model.autoencoder, x.narrow(0, i, 1) / model.latent_scale,
+                                          options.settings.tile);
                     })
       .cpu();
 }
@@ -178,14 +179,14 @@ std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Req
     for (at::Generator& generator : generators) each.push_back(at::randn(shape, generator, at::kFloat));
     return at::stack(each).to(model.device);
   };
-  SamplerConfig how = options.sampler;
+  SamplerConfig how = options.settings.sampler;
   Tensor x = start_noise(model, requests, noise({config.channels, config.image_size, config.image_size}));
 
   std::vector<Drawing> drawings(requests.size());
-  Denoiser predict =
-      make_denoiser(make_network(model, requests, options.cfg_scale), schedule, model.card.config.objective.prediction);
+  Denoiser predict = make_denoiser(make_network(model, requests, options.settings.cfg_scale), schedule,
+                                   model.card.config.objective.prediction);
   if (start) {
-    how.start = options.edit->strength;
+    how.start = options.settings.strength;
     x = start->x0 * schedule.alpha(how.start) + x * schedule.sigma(how.start);
     if (start->known.defined()) predict = keep_known(std::move(predict), schedule, start->x0, start->known);
   }
@@ -196,8 +197,7 @@ std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Req
     Tensor eps = predict(x, t);
     ++calls;
     check.look(eps, fmt::format("the network's output at step {} of {} (time {:.3g})", calls, how.steps, t));
-    if (options.strip > 0 &&
-        calls * options.strip / options.sampler.steps > (calls - 1) * options.strip / options.sampler.steps) {
+    if (options.strip > 0 && calls * options.strip / how.steps > (calls - 1) * options.strip / how.steps) {
       const Tensor x0 = (x - schedule.sigma(t) * eps) / schedule.alpha(t);
       const std::vector<Tensor> frames = to_pictures(to_pixels(model, x0, options));
       for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(frames[i]);
@@ -260,7 +260,7 @@ bool generate(const Model& model, const NextRequest& next, const GenerateOptions
     const int64_t length = std::ssize(requests);
     if (length == 0) return true;
     std::optional<DrawnBatch> batch = generate_batch(model, requests, options, start, [&](int64_t calls) {
-      const int64_t steps = options.sampler.steps;
+      const int64_t steps = options.settings.sampler.steps;
       return !on_call || on_call(done + length * std::min(calls, steps) / steps);
     });
     if (!batch) return false;

@@ -9,7 +9,6 @@
 #include "app/draw/edit.h"
 #include "app/model/model.h"
 #include "core/error.h"
-#include "diffusion/sampler.h"
 
 namespace uvic {
 
@@ -33,12 +32,10 @@ struct Drawing {
 };
 
 struct GenerateOptions {
-  SamplerConfig sampler;
-  double cfg_scale = 1;           // usual convention: 1 is none
+  SampleConfig settings;          // with the precision and latent scale of the model (own_settings)
   int64_t batch = 16;             // images per network call
   int64_t strip = 0;              // frames of the strip
-  int64_t tile = 0;               // latents are decoded in tiles of that side; 0: as a whole
-  std::optional<Edit> edit = {};  // what all images start from
+  std::optional<Edit> edit = {};  // what all images start from, with settings.strength of noise
 };
 
 // Called after each network call with the images done so far, of those under way their part; return false to stop.

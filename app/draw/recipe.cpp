@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "app/draw/recipe_words.h"
 #include "app/model/model.h"
 #include "core/error.h"
 #include "core/formats/json_file.h"
@@ -82,29 +83,16 @@ Prompts split_prompts(const std::string& text) {
 constexpr const char* kExactPrompt = "Exact prompt";
 constexpr const char* kExactNegative = "Exact negative prompt";
 
-template <class T>
-T parse_number(const std::string& text, const char* name) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    fail("{}",
-         text.empty() ? fmt::format("it has no '{}'", name) : fmt::format("{} is '{}', no such number", name, text));
-  return value;
-}
-
 }  // namespace
 
 std::string to_parameters(const Recipe& r) {
   const Prompts prompts{r.prompt, r.negative};
+  const RecipeWords words = recipe_words(r.settings);
   std::string text = prompts.text() + "\n";
-  text += fmt::format("Steps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}", r.steps, quoted(r.sampler),
-                      r.cfg_scale, r.seed, r.width, r.height);
-  if (r.eta != 0) text += fmt::format(", Eta: {}", r.eta);
-  if (r.clip_x0) text += ", Clip x0: true";
-  if (r.precision != "fp32") text += fmt::format(", Precision: {}", quoted(r.precision));
-  if (r.tile > 0) text += fmt::format(", Decoder tile: {}", r.tile);
-  if (r.latent_scale > 0) text += fmt::format(", Latent scale: {}", r.latent_scale);
-  if (r.strength) text += fmt::format(", Denoising strength: {}", *r.strength);
+  for (const auto& [name, value] : words.first)
+    text += fmt::format("{}{}: {}", text.ends_with('\n') ? "" : ", ", name, quoted(value));
+  text += fmt::format(", Seed: {}, Size: {}x{}", r.seed, r.width, r.height);
+  for (const auto& [name, value] : words.others) text += fmt::format(", {}: {}", name, quoted(value));
   if (!r.image_hash.empty()) text += fmt::format(", Init image hash: {}", r.image_hash);
   if (!r.mask_hash.empty()) text += fmt::format(", Mask hash: {}", r.mask_hash);
   if (r.to_prompt) text += fmt::format(", To prompt: {}", quoted(*r.to_prompt));
@@ -132,18 +120,14 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
   r.prompt = prompts.prompt;
   r.negative = prompts.negative;
   try {
-    r.steps = parse_number<int64_t>(get("Steps"), "Steps");
-    r.sampler = get("Sampler");
+    for (const char* name : {"Steps", "Seed", "Size"})
+      if (!fields.contains(name)) fail("it has no '{}'", name);
+    r.settings = parse_recipe_words<SampleConfig>(fields);
+    if (const int64_t tile = r.settings.tile; tile != 0 && tile < kSmallestTile)
+      fail("Decoder tile {} is below {}", tile, kSmallestTile);
+    if (const double scale = r.settings.latent_scale; scale != 0 && scale < kSmallestScale)
+      fail("Latent scale {} is no number from {} on", scale, kSmallestScale);
     r.seed = parse_number<uint64_t>(get("Seed"), "Seed");
-    if (fields.contains("CFG scale")) r.cfg_scale = parse_number<double>(get("CFG scale"), "CFG scale");
-    if (fields.contains("Eta")) r.eta = parse_number<double>(get("Eta"), "Eta");
-    if (fields.contains("Decoder tile")) r.tile = parse_number<int64_t>(get("Decoder tile"), "Decoder tile");
-    if (r.tile != 0 && r.tile < kSmallestTile) fail("Decoder tile {} is below {}", r.tile, kSmallestTile);
-    if (fields.contains("Latent scale")) r.latent_scale = parse_number<double>(get("Latent scale"), "Latent scale");
-    if (r.latent_scale != 0 && !(std::isfinite(r.latent_scale) && r.latent_scale >= kSmallestScale))
-      fail("Latent scale {} is no number from {} on", r.latent_scale, kSmallestScale);
-    if (fields.contains("Denoising strength"))
-      r.strength = parse_number<double>(get("Denoising strength"), "Denoising strength");
     if (fields.contains("To seed")) r.to_seed = parse_number<uint64_t>(get("To seed"), "To seed");
     if (fields.contains("Mix")) r.mix = parse_number<double>(get("Mix"), "Mix");
     if (fields.contains("Class")) r.label = parse_number<int64_t>(get("Class"), "Class");
@@ -154,8 +138,6 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
   } catch (const Error& error) {
     fail("{}: its recipe is damaged: {}", origin, error.what());
   }
-  r.clip_x0 = get("Clip x0") == "true";
-  if (fields.contains("Precision")) r.precision = get("Precision");
   if (fields.contains("To prompt")) r.to_prompt = get("To prompt");
   r.image_hash = get("Init image hash");
   r.mask_hash = get("Mask hash");

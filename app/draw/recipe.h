@@ -5,23 +5,18 @@
 #include <optional>
 #include <string>
 
+#include "app/cli/sample_config.h"
 #include "core/image/image.h"
 
 namespace uvic {
 
 struct Recipe {
-  std::string prompt, negative, sampler;
-  int64_t steps = 0;
-  double cfg_scale = 1, eta = 0;
-  bool clip_x0 = false;
-  std::string precision = "fp32";
-  int64_t tile = 0;                      // latents were decoded in tiles of that side; 0: whole
-  double latent_scale = 0;               // of a model of latents
+  std::string prompt, negative;
+  SampleConfig settings;
   std::optional<std::string> to_prompt;  // drawn on the way to another prompt or seed,
   std::optional<uint64_t> to_seed;
   double mix = 0;                     // so far
-  std::optional<double> strength;     // drawn from a picture
-  std::string image_hash, mask_hash;  // of that picture and the mask; "": none
+  std::string image_hash, mask_hash;  // of the picture it was drawn from and the mask; "": none
   uint64_t seed = 0;
   int64_t width = 0, height = 0;
   std::string model, model_hash;

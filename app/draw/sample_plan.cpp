@@ -15,18 +15,10 @@ Request SamplePlan::request(int64_t i) const {
 Recipe make_recipe(const Model& model, const Request& request, const GenerateOptions& how) {
   Recipe recipe{.prompt = request.prompt,
                 .negative = request.negative,
-                .sampler = how.sampler.kind,
-                .steps = how.sampler.steps,
-                .cfg_scale = how.cfg_scale,
-                .eta = how.sampler.eta,
-                .clip_x0 = how.sampler.clip_x0,
-                .precision = std::string(name_of(precisions(), model.precision)),
-                .tile = how.tile,
-                .latent_scale = model.autoencoder ? model.latent_scale : 0,
+                .settings = how.settings,
                 .to_prompt = request.to_prompt,
                 .to_seed = request.to_seed,
                 .mix = request.mix,
-                .strength = {},
                 .image_hash = "",
                 .mask_hash = "",
                 .seed = request.seed,
@@ -38,7 +30,6 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .label_name = "",
                 .version = "uvic " UVIC_VERSION};
   if (how.edit) {
-    recipe.strength = how.edit->strength;
     recipe.image_hash = how.edit->image_hash;
     recipe.mask_hash = how.edit->mask_hash;
   }

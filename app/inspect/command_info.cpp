@@ -6,10 +6,11 @@
 
 #include "app/cli/json_lines.h"
 #include "app/cli/options.h"
+#include "app/cli/settings_json.h"
 #include "app/commands.h"
 #include "app/draw/recipe.h"
 #include "app/inspect/describe.h"
-#include "app/model/bundle.h"
+#include "app/model/identify.h"
 #include "app/model/model.h"
 #include "app/training/resume.h"
 #include "core/files.h"
@@ -24,10 +25,11 @@
 namespace uvic {
 namespace {
 
-Fields describe_png(const fs::path& file) {
-  const Tensor image = read_image(file);
+Fields describe_picture(const fs::path& file) {
+  const std::string bytes = read_file(file, "picture");
+  const Tensor image = decode_image(bytes, file.string());
   Fields fields{{"file", file.string()}, {"image", fmt::format("{} x {} pixels", image.size(1), image.size(0))}};
-  for (const auto& [key, value] : read_png_text(file)) {
+  for (const auto& [key, value] : image_format(bytes) == "png" ? png_text(bytes, file.string()) : PngText()) {
     if (key == kParametersKey) {
       try {
         const Recipe r = parse_parameters(value, file.string());
@@ -36,12 +38,8 @@ Fields describe_png(const fs::path& file) {
         if (r.label)
           recipe["class"] =
               r.label_name.empty() ? fmt::format("{}", *r.label) : fmt::format("{} ({})", r.label_name, *r.label);
-        recipe.update({{"seed", r.seed}, {"sampler", r.sampler}, {"steps", r.steps}, {"cfg_scale", r.cfg_scale}});
-        if (r.eta != 0) recipe["eta"] = r.eta;
-        if (r.clip_x0) recipe["clip_x0"] = true;
-        if (r.precision != "fp32") recipe["precision"] = r.precision;
-        if (r.tile > 0) recipe["decoder_tile"] = r.tile;
-        if (r.strength) recipe["strength"] = *r.strength;
+        recipe["seed"] = r.seed;
+        add_settings(recipe, r.settings);
         if (!r.image_hash.empty()) recipe["init_hash"] = r.image_hash;
         if (!r.mask_hash.empty()) recipe["mask_hash"] = r.mask_hash;
         if (r.to_prompt) recipe["to_prompt"] = *r.to_prompt;
@@ -152,38 +150,43 @@ Fields describe_checkpoint(const fs::path& folder, bool list_tensors) {
   return fields;
 }
 
-// By content where the content says it.
 Fields describe(const fs::path& path, bool list_tensors) {
-  if (!fs::exists(path)) fail("there is no '{}'", path.string());
-  if (fs::is_directory(path)) {
-    if (RunFolder::is_run(path)) return describe_run(path);
-    if (is_bundle(path)) return describe_checkpoint(path, list_tensors);
-    for (const char* name : {"state.json", "model_ema.safetensors", "nnet_ema.pth"})
-      if (fs::exists(path / name)) return describe_checkpoint(path, list_tensors);
-    fail(
-        "{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for "
-        "pictures "
-        "there is `uvic data info folder:{}`",
-        path.string(), path.string());
+  switch (identify(path)) {
+    case PathKind::kMissing:
+      fail("there is no '{}'", path.string());
+    case PathKind::kRun:
+      return describe_run(path);
+    case PathKind::kBundle:
+    case PathKind::kCheckpoint:
+      return describe_checkpoint(path, list_tensors);
+    case PathKind::kPicture:
+      return describe_picture(path);
+    case PathKind::kStatistics:
+    case PathKind::kImageArray:
+    case PathKind::kArrays:
+      return describe_arrays(path);
+    case PathKind::kWeights:
+    case PathKind::kFeatures:
+      return describe_weights(path, list_tensors);
+    case PathKind::kFolder:
+      fail(
+          "{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for "
+          "pictures there is `uvic data info folder:{}`",
+          path.string(), path.string());
+    case PathKind::kArchive:
+      fail("{} is an archive: for pictures there is `uvic data info folder:{}`", path.string(), path.string());
+    case PathKind::kUnknown:
+      break;
   }
-  const MappedFile file = map_file(path, "file");
-  const std::string_view bytes = file.bytes();
-  if (bytes.starts_with("\x89PNG")) return describe_png(path);
-  if (lower_extension(path) == ".npz") return describe_arrays(path);
-  const bool is_zip = bytes.starts_with("PK"), is_pickle = bytes.starts_with("\x80");
-  const bool is_safetensors = bytes.size() > 8 && bytes[8] == '{';
-  if (!is_zip && !is_pickle && !is_safetensors)
-    fail(
-        "cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a PNG, or "
-        "statistics "
-        "(.npz)",
-        path.string());
-  return describe_weights(path, list_tensors);
+  fail(
+      "cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a picture, or "
+      "statistics (.npz)",
+      path.string());
 }
 
 // The text that `uvic train --config` takes.
 std::string config_of(const fs::path& path) {
-  if (fs::is_directory(path) && RunFolder::is_run(path)) return print_run_config(config_of_run(RunFolder::open(path)));
+  if (identify(path) == PathKind::kRun) return print_run_config(config_of_run(RunFolder::open(path)));
   const fs::path file = find_model_file(path);
   const auto card = ModelCard::from_metadata(read_weights(file).metadata, file.string());
   if (!card) fail("{} carries no config", file.string());

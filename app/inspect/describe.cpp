@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/cli/settings_json.h"
 #include "app/model/model.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
@@ -83,9 +84,7 @@ Fields describe_config(const RunConfig& config) {
                         {"precision", config.train.precision},
                         {"seed", config.train.seed}};
   if (!config.data.text_encoder.empty()) fields["training"]["text_encoder"] = config.data.text_encoder;
-  fields["sampling"] = {{"sampler", config.sample.sampler.kind},
-                        {"steps", config.sample.sampler.steps},
-                        {"cfg_scale", config.sample.cfg_scale}};
+  add_settings(fields["sampling"], config.sample);
   return fields;
 }
 

@@ -3,11 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/config_source.h"
 #include "app/cli/json_lines.h"
 #include "app/commands.h"
 #include "app/model/bundle.h"
-#include "app/model/encoder_options.h"
+#include "app/model/model_argument.h"
 #include "core/text.h"
 
 namespace uvic {
@@ -15,19 +14,10 @@ namespace {
 
 struct BundleCommand {
   std::string out, model;
-  EncoderFiles encoders;
-  RunConfig config;
-  ConfigSource source;
-  std::unique_ptr<RunOptions> options;
+  ModelArgument argument;
 
   void run() {
-    std::optional<RunConfig> fallback;
-    if (!source.empty()) {
-      source.apply(*options);
-      fallback = config;
-    }
-    Model loaded = load_model(model, at::kCPU, fallback);
-    attach_encoders(loaded, encoders);
+    const Model loaded = argument.load(model);
     if (loaded.card.config.data.latent_scale > 0 && !loaded.autoencoder)
       fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder", model);
     write_bundle(out, loaded);
@@ -49,9 +39,7 @@ void add_bundle_command(CLI::App& app) {
   BundleCommand& c = *command;
   sub->add_option("OUT", c.out, "folder to make")->required();
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, .safetensors or .pth")->required();
-  add_encoder_options(*sub, c.encoders);
-  c.source.add_options(*sub);
-  command->options = std::make_unique<RunOptions>(*sub, c.config, RunOptions::kModelOnly);
+  c.argument.add_options(*sub);
   sub->callback([command] { command->run(); });
 }
 

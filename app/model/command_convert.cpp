@@ -5,6 +5,7 @@
 #include "app/cli/config_source.h"
 #include "app/cli/json_lines.h"
 #include "app/commands.h"
+#include "app/model/identify.h"
 #include "app/model/model.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
@@ -19,7 +20,7 @@ namespace {
 // The file to read behind a folder: its average weights, or the ones without averaging.
 fs::path find_weights(const fs::path& in, bool ema) {
   if (ema || !fs::is_directory(in)) return find_model_file(in);
-  const fs::path folder = RunFolder::is_run(in) ? RunFolder::open(in).best() : in;
+  const fs::path folder = identify(in) == PathKind::kRun ? RunFolder::open(in).best() : in;
   for (const char* name : {"model.safetensors", "nnet.pth"})
     if (fs::exists(folder / name)) return folder / name;
   fail("{} holds neither model.safetensors nor nnet.pth", folder.string());

@@ -5,6 +5,7 @@
 
 #include "app/cli/options.h"
 #include "app/model/bundle.h"
+#include "app/model/identify.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
 #include "core/pickle/pth.h"
@@ -53,17 +54,25 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
 }
 
 fs::path find_model_file(const fs::path& path) {
-  if (!fs::exists(path))
-    fail("no model at '{}': expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
-  if (!fs::is_directory(path)) return path;
-  if (RunFolder::is_run(path)) return RunFolder::open(path).best() / "model_ema.safetensors";
-  if (is_bundle(path)) return bundled_model(path);
-  for (const char* name : {"model_ema.safetensors", "nnet_ema.pth"})
-    if (fs::exists(path / name)) return path / name;
-  fail(
-      "{} is neither a run folder (config.toml), nor a checkpoint (model_ema.safetensors), nor a bundle "
-      "(model_index.json), nor a U-ViT checkpoint (nnet_ema.pth)",
-      path.string());
+  switch (identify(path)) {
+    case PathKind::kMissing:
+      fail("no model at '{}': expected a run folder, a checkpoint folder, .safetensors or .pth", path.string());
+    case PathKind::kRun:
+      return RunFolder::open(path).best() / kAveragedWeights[0];
+    case PathKind::kBundle:
+      return bundled_model(path);
+    case PathKind::kCheckpoint:
+      for (const char* name : kAveragedWeights)
+        if (fs::exists(path / name)) return path / name;
+      [[fallthrough]];
+    case PathKind::kFolder:
+      fail(
+          "{} is neither a run folder (config.toml), nor a checkpoint (model_ema.safetensors), nor a bundle "
+          "(model_index.json), nor a U-ViT checkpoint (nnet_ema.pth)",
+          path.string());
+    default:
+      return path;  // whoever reads it says what is wrong with it
+  }
 }
 
 Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback) {
@@ -73,8 +82,9 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
   if (!card && fallback) card = ModelCard{.config = *fallback, .step = 0, .classes = {}, .vocabulary = {}};
   if (!card)
     fail(
-        "{} does not say how its model is built: give --preset NAME or --config FILE (and --model-options like "
-        "--model.attention) of its training",
+        "{} does not say how its model is built: give the --preset NAME or --config FILE of its training, and "
+        "--model.* "
+        "where they differ",
         file.string());
 
   expect_enough(parameter_count(resolve(card->config.model)), weights.tensors, file.string());

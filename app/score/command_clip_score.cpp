@@ -7,7 +7,7 @@
 #include "app/commands.h"
 #include "app/score/captions.h"
 #include "app/score/clip_score.h"
-#include "app/score/score_side.h"
+#include "app/score/scoring.h"
 #include "core/files.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -33,7 +33,7 @@ struct ClipScoreCommand {
     const auto captions = plan(side);
     for (int64_t i = 0; i < std::min(side.count, captions->size()); ++i) caption_of(*captions, i);  // before any work
 
-    const ClipScores scored = score_with_clip(clip, side.images, *captions, side.count, text);
+    const ClipScores scored = score_with_clip(clip, *side.images, *captions, side.count, text);
     side.set = FeatureSet();
     side.set->moments.n = scored.scores.size(0);
     if (scored.cut_off > 0)
@@ -48,28 +48,29 @@ struct ClipScoreCommand {
   // Decides how many images count; returns their captions.
   std::shared_ptr<const Dataset> plan(Side& side) const {
     const auto given = prompts.empty() ? nullptr : open_captions(prompts, scoring.num);
-    if (side.model) {
-      const RunConfig& config = side.model->card.config;
+    if (const ModelSide* drawn = side.as<ModelSide>()) {
+      const RunConfig& config = drawn->model->card.config;
       if (config.model.context_tokens == 0)
         fail(
             "{} was trained without captions, so its images have none: draw them with `uvic sample` and give --prompts",
             text);
       side.count = scoring.num > 0 ? scoring.num : given ? given->size() : config.eval.num;
-      const auto captions = given ? given : conditions_for(*side.model, nullptr, side.count);
-      side.images = model_images(*side.model, captions, side.how);
+      const auto captions = given ? given : conditions_for(*drawn->model, nullptr, side.count);
+      side.images = model_images(*drawn->model, captions, drawn->how);
       return captions;
     }
     if (given) {
       const int64_t captions = given->size();
-      const bool goes_on = side.data && side.count == scoring.num;  // perhaps: of a data SPEC no more were opened
-      if (captions != side.images.size && captions != side.count && !(goes_on && captions > side.count))
+      const bool goes_on = side.data() && side.count == scoring.num;  // perhaps: of a data SPEC no more were opened
+      if (captions != side.images->size() && captions != side.count && !(goes_on && captions > side.count))
         fail("{} has {} captions and {} has {} images: expected one for each, in their order", prompts, captions, text,
-             side.images.size);
+             side.images->size());
       return given;
     }
-    if (side.data) return side.data;
-    if (!side.files) fail("{} holds no captions: give them with --prompts", text);
-    return captions_of_files(*side.files, side.count);
+    if (const auto data = side.data()) return data;
+    const FilesSide* files = side.as<FilesSide>();
+    if (!files || !files->tree) fail("{} holds no captions: give them with --prompts", text);
+    return captions_of_files(*files->tree, side.count);
   }
 
   void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {

@@ -9,7 +9,7 @@
 #include "app/commands.h"
 #include "app/score/doctor.h"
 #include "app/score/explain.h"
-#include "app/score/score_side.h"
+#include "app/score/scoring.h"
 #include "core/files.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -101,7 +101,7 @@ struct FidCommand {
 
   void run() {
     const auto begin = std::chrono::steady_clock::now();
-    scoring.fix_by_protocol();
+    scoring.expect_protocol();
     Side a = scoring.open(text_a), b = scoring.open(text_b);
     scoring.check_flags({&a, &b});
     if (doctor) return examine(a, b);
@@ -124,6 +124,7 @@ struct FidCommand {
     keep_a.features |= !explain.empty();
     keep_b.features |= !explain.empty();
     warn_of_few_images(used.dims, {&a, &b});
+    for (const Side* side : {&a, &b}) write_chosen_captions(*side);
     measure(a, net.get(), keep_a, "A: " + a.text);
     measure(b, net.get(), keep_b, "B: " + b.text);
     std::vector<MetricValue> values;
@@ -161,13 +162,14 @@ struct FidCommand {
                      const FeatureNet* net) {
     if ((needs.features || needs.logits || needs.spatial) && side.count > 0 && side.count < fewest)
       fail("--metrics {} needs {} images, {} has {}", metric, fewest, side.text, side.count);
-    if (side.form == Form::kStatistics && (needs.features || needs.logits || needs.spatial))
+    if (side.as<StatisticsSide>() && (needs.features || needs.logits || needs.spatial))
       fail(
           "--metrics {} looks at every image, and {} holds a mean and a covariance only: give the images or a .feats "
           "file",
           metric, side.text);
-    if (side.form == Form::kFeatures &&
-        ((needs.logits && !side.stored.logits.defined()) || (needs.spatial && !side.stored.spatial.defined())))
+    if (const FeaturesSide* kept = side.as<FeaturesSide>();
+        kept &&
+        ((needs.logits && !kept->stored.logits.defined()) || (needs.spatial && !kept->stored.spatial.defined())))
       fail("--metrics {} needs {}, which {} does not hold", metric, needs.logits ? "logits" : "spatial features",
            side.text);
     if (side.has_images() && needs.logits && !net->has_logits())

@@ -3,7 +3,7 @@
 
 #include "app/cli/json_lines.h"
 #include "app/commands.h"
-#include "app/score/score_side.h"
+#include "app/score/scoring.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
 #include "core/interrupt.h"
@@ -32,10 +32,10 @@ struct StatsCommand {
     if (extension != ".npz" && extension != ".feats")
       fail("--out {}: statistics are an .npz file, the features of every image a .feats file", out);
     if (fs::exists(out) && !force && extension == ".npz") fail("{} exists: give --force to overwrite it", out);
-    scoring.fix_by_protocol();
+    scoring.expect_protocol();
     Side side = scoring.open(text);
-    if (side.form == Form::kStatistics) fail("{} holds statistics already", text);
-    if (side.form == Form::kFeatures && extension == ".feats") fail("{} holds features already", text);
+    if (side.as<StatisticsSide>()) fail("{} holds statistics already", text);
+    if (side.as<FeaturesSide>() && extension == ".feats") fail("{} holds features already", text);
     scoring.check_flags({&side});
     scoring.plan(side, nullptr);
     std::unique_ptr<FeatureNet> net;
@@ -68,19 +68,14 @@ struct StatsCommand {
  private:
   // Reads no further than to the first of the images that the cache has.
   static bool has_any(const FeatureCache& cache, const Side& side) {
-    struct Found {};
-    try {
-      side.images.read(
-          side.count,
-          [&](int64_t, std::string_view content) {
-            if (cache.has(content)) throw Found();
-            return false;
-          },
-          [](std::span<const PendingImage>) {}, [](int64_t) { stop_if_interrupted(); });
-    } catch (const Found&) {
-      return true;
+    bool found = false;
+    const auto reader = side.images->open(side.count);
+    while (!found && reader->next([&](int64_t, std::string_view content) {
+      found = found || cache.has(content);
+      return false;
+    })) {
     }
-    return false;
+    return found;
   }
 
   // Computes what the file has not yet, be it that it was interrupted or that there are more or other images now. After
@@ -91,7 +86,7 @@ struct StatsCommand {
       fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
     try {
       run_network(
-          std::bind_front(&FeatureNet::activations, &net), side.images, side.count, text,
+          network_of(net), *side.images, side.count, text,
           [&](const Activations& batch, std::span<const int64_t> indices) {
             cache.add(batch, indices);
             cache.save_now_and_then();

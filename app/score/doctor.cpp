@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/image/image.h"
-#include "core/interrupt.h"
 #include "core/progress.h"
 
 namespace uvic {
@@ -47,11 +46,11 @@ void look_at(const char* name, const Side& side, const Survey& survey, std::vect
   if (side.count > 0 && side.count < kEnoughImages)
     found.push_back(
         fmt::format("{} has {} images: below {} distances are biased upward", name, side.count, kEnoughImages));
-  if (side.form == Form::kStatistics && note(side, "features").empty())
+  if (side.as<StatisticsSide>() && note(side, "features").empty())
     found.push_back(fmt::format("{}: statistics that do not say which network and resizing they come from", name));
   if (const std::string part = note(side, "unfinished"); !part.empty())
     found.push_back(fmt::format("{} is unfinished: it has {}", name, part));
-  for (const LeftOut::Kind& kind : side.images.left_out)
+  for (const LeftOut::Kind& kind : side.images ? side.images->left_out() : std::vector<LeftOut::Kind>())
     found.push_back(fmt::format("{}: {} {}; the first: {}", name, kind.count, kind.name, kind.first));
   if (survey.damaged > 0) found.push_back(fmt::format("{}: {} files cannot be read", name, survey.damaged));
   if (survey.images == 0) return;
@@ -88,13 +87,13 @@ void compare(const Survey& of_a, const Survey& of_b, std::vector<std::string>& f
 
 Survey survey(const Side& side, const std::string& task) {
   Survey result;
-  if (side.form != Form::kFiles && side.form != Form::kData) return result;
+  if (!side.as<FilesSide>() && !side.as<DataSide>()) return result;
   Progress progress(task, side.count, "image");
   std::mutex mutex;
-  const auto look = [&](const PendingImage& picture) {
+  const auto look = [&](const SourceImage& picture) {
     Tensor pixels;
     try {
-      pixels = picture.pixels().contiguous();
+      pixels = decode(picture).contiguous();
     } catch (const Error&) {
       const std::lock_guard lock(mutex);
       ++result.damaged;
@@ -110,22 +109,15 @@ Survey survey(const Side& side, const std::string& task) {
     ++result.copies[hash];
     result.grey += grey;
   };
-  side.images.read(
-      side.count,
-      [&](int64_t, std::string_view content) {
-        if (side.form == Form::kFiles)
-          if (const auto format = image_format(content); !format.empty()) ++result.formats[std::string(format)];
-        return true;
-      },
-      [&](std::span<const PendingImage> pictures) {
-        at::parallel_for(0, static_cast<int64_t>(pictures.size()), 1, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) look(pictures[i]);
-        });
-      },
-      [&](int64_t done) {
-        stop_if_interrupted();
-        progress.update(done);
-      });
+  const auto reader = side.images->open(side.count);
+  while (const auto pictures = reader->next({})) {
+    for (const SourceImage& picture : *pictures)
+      if (const auto format = image_format(picture.bytes); !format.empty()) ++result.formats[std::string(format)];
+    at::parallel_for(0, std::ssize(*pictures), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) look((*pictures)[static_cast<size_t>(i)]);
+    });
+    progress.update(reader->done());
+  }
   return result;
 }
 

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "app/score/score_side.h"
+#include "app/score/side.h"
 
 namespace uvic {
 

@@ -98,7 +98,7 @@ void write_pairs(const std::filesystem::path& file, const Side& a, const Side& b
   for (int64_t i = 0; i < each; ++i) add("nearest", i);
   for (int64_t i = 0; i < each; ++i) add("far", count - 1 - i);
 
-  const auto images_a = read_images(a.images, of_a), images_b = read_images(b.images, of_b);
+  const auto images_a = read_images(*a.images, of_a), images_b = read_images(*b.images, of_b);
   std::vector<Tensor> tiles;
   std::vector<std::string> captions;
   for (const Pair& pair : pairs) {

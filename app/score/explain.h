@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/score/score_side.h"
+#include "app/score/side.h"
 
 namespace uvic {
 

@@ -10,12 +10,13 @@ namespace uvic {
 namespace {
 
 // 50 steps at U-ViT's guidance 1, which is 2 here (docs/math.md): the published setting of arXiv 2209.12152.
-constexpr Entry<Protocol> kTable[] = {
+const SampleConfig kOfUVit{.sampler = {.kind = "dpm-solver++", .steps = 50}, .cfg_scale = 2};
+const Entry<Protocol> kTable[] = {
     {"coco30k-val2014",
-     {"coco", "val", "2014", 256, 30'000, "dpm-solver++", 50, 2, "pytorch-fid"},
+     {"coco", "val", "2014", 256, 30'000, kOfUVit, "pytorch-fid"},
      "30,000 captions of MS-COCO's val2014 against all its images, 256 pixels, DPM-Solver++ 50 steps, guidance 2"},
     {"coco5k-val2017",
-     {"coco", "val", "2017", 256, 5'000, "dpm-solver++", 50, 2, "pytorch-fid"},
+     {"coco", "val", "2017", 256, 5'000, kOfUVit, "pytorch-fid"},
      "the same with 5,000 captions of val2017, for a smaller download"},
 };
 

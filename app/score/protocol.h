@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/cli/sample_config.h"
 #include "core/registry.h"
 #include "datasets/dataset.h"
 
@@ -16,9 +17,7 @@ struct Protocol {
   std::string_view data, split, year;  // kind and options of the SPEC of the real images, all of which count
   int64_t size;                        // pixels they are cropped and scaled to
   int64_t images;                      // drawn from the model, with captions of that many of the real images
-  std::string_view sampler;            // a row of samplers()
-  int64_t steps;
-  double cfg_scale;
+  SampleConfig settings;
   std::string_view resize;  // a row of resize_modes()
 };
 std::span<const Entry<Protocol>> protocols();

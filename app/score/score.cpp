@@ -23,22 +23,23 @@ struct Piece {
   std::vector<std::string> problems;
 };
 
-Piece run_piece(const ImageNetwork& network, std::span<const PendingImage> pictures) {
+Piece run_piece(const ImageNetwork& network, std::span<const SourceImage> images) {
   Piece piece;
   std::vector<Activations> parts;
-  std::vector<Tensor> images;
+  std::vector<Tensor> decoded;
   size_t bytes = 0;
   const PictureMemory memory;
   const auto run = [&] {
-    if (!images.empty()) parts.push_back(network(images));
-    images.clear();
+    if (!decoded.empty()) parts.push_back(network.network(decoded));
+    decoded.clear();
     bytes = 0;
   };
-  for (const PendingImage& picture : pictures) {
+  for (const SourceImage& image : images) {
     try {
-      images.push_back(picture.pixels());
-      piece.indices.push_back(picture.index);
-      bytes += images.back().nbytes();
+      const Tensor pixels = decode(image);
+      decoded.push_back(network.prepare ? network.prepare(pixels, image.name) : pixels);
+      piece.indices.push_back(image.index);
+      bytes += decoded.back().nbytes();
     } catch (const Error& error) {
       piece.problems.push_back(error.what());
     }
@@ -49,6 +50,17 @@ Piece run_piece(const ImageNetwork& network, std::span<const PendingImage> pictu
   return piece;
 }
 
+// Of some images, on all threads.
+std::vector<Piece> run_pieces(const ImageNetwork& network, std::span<const SourceImage> images) {
+  std::vector<Piece> pieces((images.size() + kPiece - 1) / kPiece);
+  at::parallel_for(0, std::ssize(pieces), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end && !interrupted(); ++i)
+      pieces[i] = run_piece(network, images.subspan(i * kPiece).first(std::min(kPiece, images.size() - i * kPiece)));
+  });
+  stop_if_interrupted();
+  return pieces;
+}
+
 }  // namespace
 
 std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights,
@@ -57,34 +69,27 @@ std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std:
   return find(feature_nets(), name.empty() ? fallback : name, "feature network").value(weights, resize);
 }
 
+ImageNetwork network_of(const FeatureNet& net) {
+  return {.network = std::bind_front(&FeatureNet::activations, &net)};
+}
+
 void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const ImageSource::Wanted& wanted, int64_t fewest) {
+                 const OnActivations& on_batch, const Wanted& wanted, int64_t fewest) {
   Progress progress(name, count, "image");
   LeftOut left_out(name);
-  const auto tick = [&](int64_t done) {
-    stop_if_interrupted();
-    progress.update(done);
-  };
-  source.read(
-      count, wanted,
-      [&](std::span<const PendingImage> pictures) {
-        std::vector<Piece> pieces((pictures.size() + kPiece - 1) / kPiece);
-        at::parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end && !interrupted(); ++i)
-            pieces[i] =
-                run_piece(network, pictures.subspan(i * kPiece).first(std::min(kPiece, pictures.size() - i * kPiece)));
-        });
-        stop_if_interrupted();
-        std::vector<Activations> parts;
-        std::vector<int64_t> indices;
-        for (Piece& piece : pieces) {
-          for (const std::string& problem : piece.problems) left_out.add(problem);
-          indices.insert(indices.end(), piece.indices.begin(), piece.indices.end());
-          if (!piece.indices.empty()) parts.push_back(std::move(piece.activations));
-        }
-        if (!indices.empty()) on_batch(concatenate(parts), indices);
-      },
-      tick);
+  const auto reader = source.open(count);
+  reader->on_done = [&](int64_t done) { progress.update(done); };
+  while (const auto images = reader->next(wanted)) {
+    std::vector<Activations> parts;
+    std::vector<int64_t> indices;
+    for (Piece& piece : run_pieces(network, *images)) {
+      for (const std::string& problem : piece.problems) left_out.add(problem);
+      indices.insert(indices.end(), piece.indices.begin(), piece.indices.end());
+      if (!piece.indices.empty()) parts.push_back(std::move(piece.activations));
+    }
+    if (!indices.empty()) on_batch(concatenate(parts), indices);
+    progress.update(reader->done());
+  }
   left_out.finish();
   if (const int64_t good = count - left_out.count(); left_out.count() > 0 && good < fewest)
     fail("{}: only {} of its images can be read, a score needs {}", name, good, fewest);
@@ -93,8 +98,7 @@ void run_network(const ImageNetwork& network, const ImageSource& source, int64_t
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
   if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
   FeatureStats stats;
-  run_network(std::bind_front(&FeatureNet::activations, &net), source, count, task,
-              [&](const Activations& batch, auto) { stats.add(batch.features); });
+  run_network(network_of(net), source, count, task, [&](const Activations& batch, auto) { stats.add(batch.features); });
   return stats.fit();
 }
 
@@ -116,11 +120,11 @@ std::optional<Score> ModelScorer::operator()(const Model& model, const SampleCon
   try {
     if (!s.of_data)
       s.of_data =
-          measure(*s.net, dataset_images(s.data), std::min(s.config.num, s.data->size()), "features of the data");
+          measure(*s.net, *dataset_images(s.data), std::min(s.config.num, s.data->size()), "features of the data");
     if (!s.conditions) s.conditions = conditions_for(model, s.data, s.config.num);
-    const GenerateOptions how{.sampler = sample.sampler, .cfg_scale = sample.cfg_scale};
+    const GenerateOptions how{.settings = sample};
     const Gaussian drawn =
-        measure(*s.net, model_images(model, *s.conditions, how), s.config.num, "drawing for the score");
+        measure(*s.net, *model_images(model, *s.conditions, how), s.config.num, "drawing for the score");
     return Score{distance_label(s.net->name(), s.net->weights_sha256()), frechet_distance(drawn, *s.of_data)};
   } catch (const Interrupted&) {
     return std::nullopt;

@@ -189,7 +189,7 @@ class Run {
       requests.push_back(request);
     }
     std::vector<Tensor> images;
-    const GenerateOptions options{.sampler = config_.sample.sampler, .cfg_scale = config_.sample.cfg_scale};
+    const GenerateOptions options{.settings = config_.sample};
     try {
       for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t) { return !interrupted(); }))
         images.push_back(drawing.image);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <memory>
 #include <vector>
 
 #include "core/error.h"
@@ -55,58 +54,66 @@ bool is_archive(const fs::path& path) {
                              [&](const char* ending) { return name.ends_with(ending); });
 }
 
+ArchiveReader::ArchiveReader(const fs::path& path) : path_(path), reader_(archive_read_new(), archive_read_free) {
+  if (!fs::exists(path)) fail("there is no archive or folder {}", path.string());
+  archive_read_support_format_tar(reader_.get());
+  archive_read_support_format_zip(reader_.get());
+  archive_read_support_filter_gzip(reader_.get());
+  check(archive_read_open_filename(reader_.get(), path.c_str(), kBlock));
+  most_ = most_unpacked(fs::file_size(path));
+}
+
+void ArchiveReader::check(int64_t status) const {
+  if (status == ARCHIVE_WARN || status >= ARCHIVE_OK) return;  // warnings are about names and owners
+  const char* why = archive_error_string(reader_.get());
+  fail("{} is damaged, truncated or not an archive{}: {}", path_.string(),
+       at_.empty() ? "" : " (at or after " + at_ + ")", why ? why : "unknown reason");
+}
+
+std::optional<ArchivedFile> ArchiveReader::next(const std::function<bool(std::string_view)>& wanted) {
+  while (!at_end_) {
+    stop_if_interrupted();
+    const int status = archive_read_next_header(reader_.get(), &entry_);
+    at_end_ = status == ARCHIVE_EOF;
+    if (at_end_) break;
+    check(status);
+    at_ = name_of(entry_);
+    if (archive_entry_filetype(entry_) != AE_IFREG && !archive_entry_hardlink(entry_)) continue;
+    if (!wanted(at_)) continue;
+    if (archive_entry_hardlink(entry_))
+      fail("{}: {} is a hard link within the archive; pack it again with tar --hard-dereference", path_.string(), at_);
+    return ArchivedFile{at_, unpack()};
+  }
+  return std::nullopt;
+}
+
+std::string ArchiveReader::unpack() {
+  std::string bytes;
+  while (true) {
+    const size_t used = bytes.size();
+    const auto stated = archive_entry_size_is_set(entry_) ? static_cast<uint64_t>(archive_entry_size(entry_)) : 0;
+    // The stated size in one go where there is one, plus a byte to see the end; a damaged header cannot ask for much.
+    bytes.resize(used + std::clamp<uint64_t>(stated + 1 - std::min<uint64_t>(stated, used), kBlock, 64 * kBlock));
+    const la_ssize_t got = archive_read_data(reader_.get(), bytes.data() + used, bytes.size() - used);
+    check(got);
+    bytes.resize(used + static_cast<size_t>(std::max<la_ssize_t>(got, 0)));
+    if (got == 0) break;
+    if (bytes.size() > most_ - std::min(unpacked_, most_))
+      fail("{}: up to {} it unpacks to more than {} MiB, which is beyond all proportion for its size", path_.string(),
+           at_, most_ >> 20);
+  }
+  if (archive_entry_size_is_set(entry_) && static_cast<uint64_t>(archive_entry_size(entry_)) != bytes.size())
+    fail("{} is truncated: {} has {} bytes instead of {}", path_.string(), at_, bytes.size(),
+         archive_entry_size(entry_));
+  unpacked_ += bytes.size();
+  return bytes;
+}
+
 void for_each_in_archive(const fs::path& path, const std::function<bool(std::string_view)>& wanted,
                          const std::function<void(std::string_view, std::string_view)>& visit) {
   if (fs::is_directory(path)) return for_each_in_folder(path, wanted, visit);
-  if (!fs::exists(path)) fail("there is no archive or folder {}", path.string());
-
-  const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_format_zip(reader.get());
-  archive_read_support_filter_gzip(reader.get());
-  std::string at;  // the file inside, for errors
-  const auto check = [&](la_ssize_t status) {
-    if (status == ARCHIVE_WARN || status >= ARCHIVE_OK) return;  // warnings are about names and owners
-    const char* why = archive_error_string(reader.get());
-    fail("{} is damaged, truncated or not an archive{}: {}", path.string(),
-         at.empty() ? "" : " (at or after " + at + ")", why ? why : "unknown reason");
-  };
-  check(archive_read_open_filename(reader.get(), path.c_str(), kBlock));
-
-  const uint64_t most = most_unpacked(fs::file_size(path));
-  uint64_t before = 0;  // unpacked, of the files that were visited
-  std::string bytes;
-  archive_entry* entry = nullptr;
-  while (true) {
-    stop_if_interrupted();
-    const int status = archive_read_next_header(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) break;
-    check(status);
-    at = name_of(entry);
-    if (archive_entry_filetype(entry) != AE_IFREG && !archive_entry_hardlink(entry)) continue;
-    if (!wanted(at)) continue;
-    if (archive_entry_hardlink(entry))
-      fail("{}: {} is a hard link within the archive; pack it again with tar --hard-dereference", path.string(), at);
-    bytes.clear();
-    while (true) {
-      const size_t used = bytes.size();
-      const auto stated = archive_entry_size_is_set(entry) ? static_cast<uint64_t>(archive_entry_size(entry)) : 0;
-      // The stated size in one go where there is one, plus a byte to see the end; a damaged header cannot ask for much.
-      bytes.resize(used + std::clamp<uint64_t>(stated + 1 - std::min<uint64_t>(stated, used), kBlock, 64 * kBlock));
-      const la_ssize_t got = archive_read_data(reader.get(), bytes.data() + used, bytes.size() - used);
-      check(got);
-      bytes.resize(used + static_cast<size_t>(std::max<la_ssize_t>(got, 0)));
-      if (got == 0) break;
-      if (bytes.size() > most - std::min(before, most))
-        fail("{}: up to {} it unpacks to more than {} MiB, which is beyond all proportion for its size", path.string(),
-             at, most >> 20);
-    }
-    if (archive_entry_size_is_set(entry) && static_cast<uint64_t>(archive_entry_size(entry)) != bytes.size())
-      fail("{} is truncated: {} has {} bytes instead of {}", path.string(), at, bytes.size(),
-           archive_entry_size(entry));
-    before += bytes.size();
-    visit(at, bytes);
-  }
+  ArchiveReader archive(path);
+  while (const std::optional<ArchivedFile> file = archive.next(wanted)) visit(file->name, file->bytes);
 }
 
 }  // namespace uvic

@@ -15,7 +15,7 @@ class AlbumTest : public testing::Test {
   AlbumTest() : model_(random_model(false)) {
     plan_.prompts = {""};
     plan_.seeds = {5, 6, 7, 8};
-    how_.sampler.steps = 3;
+    how_.settings.sampler.steps = 3;
   }
 
   // The names that are printed while at most `count` of what is missing is "drawn".
@@ -57,11 +57,11 @@ TEST_F(AlbumTest, ResumeDrawsWhatIsMissingUnderItsNumber) {
 
 TEST_F(AlbumTest, OtherRecipesAreLeftAlone) {
   draw(9, false);
-  how_.sampler.steps = 4;
+  how_.settings.sampler.steps = 4;
   EXPECT_EQ(draw(2, true), "000004.png 000005.png ");
   model_.name = "under another name";
   EXPECT_EQ(draw(9, true), "000006.png 000007.png ");
-  how_.cfg_scale = 2;
+  how_.settings.cfg_scale = 2;
   EXPECT_EQ(draw(1, true), "000008.png ");
   model_.hash = "0123456789";
   EXPECT_EQ(draw(1, true), "000009.png ");

@@ -95,8 +95,8 @@ TEST_F(ClipScoreCommandTest, AModelDrawsWhatTheCaptionsSay) {
   EXPECT_EQ(score({model, "--prompts", prompts})["images"], 2);
 
   const Model loaded = load_model(model, at::kCPU);
-  GenerateOptions how{.sampler = loaded.card.config.sample.sampler};
-  how.sampler.steps = 1;
+  GenerateOptions how{.settings = loaded.card.config.sample};
+  how.settings.sampler.steps = 1;
   const std::vector<std::string> texts{"a red circle", "a blue square", "a red circle"};  // cyclically
   std::vector<Request> requests;
   for (size_t i = 0; i < texts.size(); ++i)

@@ -39,12 +39,12 @@ TEST_F(EditFiles, BrightPartsOfTheMaskAreRepainted) {
   Tensor mask = at::zeros({8, 8, 3}, at::kByte);
   mask.narrow(1, 0, 3).fill_(255);
   const fs::path image = picture("image.png", at::full({8, 8, 3}, 50, at::kByte));
-  const Edit edit = read_edit(image, picture("mask.png", mask), 0.5, 8);
+  const Edit edit = read_edit(image, picture("mask.png", mask), 8);
   EXPECT_TRUE(at::equal(edit.repaint, mask.select(2, 0) == 255));
   EXPECT_EQ(edit.image_hash.size(), 10u);
   EXPECT_NE(edit.image_hash, edit.mask_hash);
-  EXPECT_FALSE(read_edit(image, "", 0.5, 8).repaint.defined());
-  EXPECT_EQ(read_edit(image, "", 0.5, 4).image.sizes(), (at::IntArrayRef{4, 4, 3}));
+  EXPECT_FALSE(read_edit(image, "", 8).repaint.defined());
+  EXPECT_EQ(read_edit(image, "", 4).image.sizes(), (at::IntArrayRef{4, 4, 3}));
 }
 
 // rotated.jpg is rgb.jpg with an EXIF orientation of 6: the stored first row is on the right.
@@ -53,14 +53,14 @@ TEST_F(EditFiles, ArePutUpright) {
   const Tensor stored = read_image(images / "rgb.jpg");
   const Tensor upright = read_upright_image(images / "rotated.jpg");
   EXPECT_TRUE(at::equal(upright, stored.transpose(0, 1).flip(1)));
-  EXPECT_TRUE(at::equal(read_edit(images / "rotated.jpg", "", 1, 8).image, center_crop_resize(upright, 8)));
+  EXPECT_TRUE(at::equal(read_edit(images / "rotated.jpg", "", 8).image, center_crop_resize(upright, 8)));
   EXPECT_TRUE(at::equal(read_upright_image(images / "rgb.jpg"), stored));
 }
 
 // Strokes of white on a transparent layer are a mask, whatever colour the layer hides.
 TEST_F(EditFiles, TransparentPartsOfAMaskStay) {
   const fs::path mask = fs::path(UVIC_TEST_DATA) / "images" / "rgba.png";
-  const Edit edit = read_edit(mask, mask, 1, 13);
+  const Edit edit = read_edit(mask, mask, 13);
   const Tensor seen = read_image(mask, Alpha::kOverBlack).narrow(1, 3, 13).amax(2) >= 128;
   EXPECT_TRUE(at::equal(edit.repaint, seen));
   EXPECT_FALSE(at::equal(edit.repaint, read_image(mask).narrow(1, 3, 13).amax(2) >= 128));
@@ -69,15 +69,14 @@ TEST_F(EditFiles, TransparentPartsOfAMaskStay) {
 TEST_F(EditFiles, RefusesMasksThatDoNotFit) {
   const fs::path image = picture("image.png", at::zeros({8, 8, 3}, at::kByte));
   const fs::path small = picture("small.png", at::full({8, 6, 3}, 255, at::kByte));
-  expect_mentions(error_of([&] { read_edit(image, small, 1, 8); }), {"small.png is 6 x 8", "8 x 8", "same size"});
-  expect_mentions(error_of([&] { read_edit(image, image, 1, 8); }), {"dark everywhere"});
+  expect_mentions(error_of([&] { read_edit(image, small, 8); }), {"small.png is 6 x 8", "8 x 8", "same size"});
+  expect_mentions(error_of([&] { read_edit(image, image, 8); }), {"dark everywhere"});
 }
 
-Edit edit_of(const Model& model, double strength) {
+Edit edit_of(const Model& model) {
   const int64_t side = picture_size(model);
   Edit edit;
   edit.image = at::randint(256, {side, side, 3}, image_generator(8), at::kByte);
-  edit.strength = strength;
   return edit;
 }
 
@@ -87,8 +86,9 @@ Request request(uint64_t seed) {
   return request;
 }
 
-Tensor draw(const Model& model, const Edit& edit, const std::string& sampler = "dpm-solver++2m") {
-  return generate(model, {request(4)}, {.sampler = {.kind = sampler, .steps = 4}, .edit = edit}).front().image;
+Tensor draw(const Model& model, const Edit& edit, double strength, const std::string& sampler = "dpm-solver++2m") {
+  const SampleConfig settings{.sampler = {.kind = sampler, .steps = 4}, .strength = strength};
+  return generate(model, {request(4)}, {.settings = settings, .edit = edit}).front().image;
 }
 
 double difference(const Tensor& a, const Tensor& b) {
@@ -99,8 +99,8 @@ TEST(ImageToImage, GoesFromThePictureWithStrength) {
   const Model model = random_model(false);
   double before = 0;
   for (const double strength : {0.01, 0.1, 0.4, 0.9}) {
-    const Edit edit = edit_of(model, strength);
-    const double apart = difference(draw(model, edit), edit.image);
+    const Edit edit = edit_of(model);
+    const double apart = difference(draw(model, edit, strength), edit.image);
     EXPECT_GT(apart, before) << strength;
     EXPECT_LT(apart, strength == 0.01 ? 5 : 255);  // levels
     before = apart;
@@ -110,24 +110,23 @@ TEST(ImageToImage, GoesFromThePictureWithStrength) {
 
 TEST(ImageToImage, OfLatentsBeginsWithTheirMean) {
   const Model model = random_model(true);
-  const Edit edit = edit_of(model, 0.01);
+  const Edit edit = edit_of(model);
   const EditStart start = start_of(model, edit);
   EXPECT_EQ(start.x0.sizes(), (at::IntArrayRef{1, 4, 8, 8}));
   EXPECT_FALSE(start.known.defined());
   const Tensor decoded = to_uint8(model.autoencoder->decode(start.x0 / model.latent_scale))[0].permute({1, 2, 0});
-  const double near = difference(draw(model, edit), decoded),
-               far = difference(draw(model, edit_of(model, 0.9)), decoded);
+  const double near = difference(draw(model, edit, 0.01), decoded), far = difference(draw(model, edit, 0.9), decoded);
   EXPECT_LT(near, 15);  // the random decoder enlarges the little noise
   EXPECT_GT(far, 2 * near);
 }
 
 TEST(Inpainting, LeavesTheRestAsItIsWithEverySampler) {
   const Model model = random_model(false);
-  Edit edit = edit_of(model, 1);
+  Edit edit = edit_of(model);
   edit.repaint = at::zeros({16, 16}, at::kBool);
   edit.repaint.narrow(0, 3, 7).narrow(1, 5, 9).fill_(true);
   for (const auto& sampler : samplers()) {
-    const Tensor same = draw(model, edit, std::string(sampler.name)) == edit.image;
+    const Tensor same = draw(model, edit, 1, std::string(sampler.name)) == edit.image;
     EXPECT_TRUE(same.masked_select(~edit.repaint.unsqueeze(2)).all().item<bool>()) << sampler.name;
     EXPECT_LT(same.masked_select(edit.repaint.unsqueeze(2)).to(at::kFloat).mean().item<double>(), 0.2) << sampler.name;
   }
@@ -135,7 +134,7 @@ TEST(Inpainting, LeavesTheRestAsItIsWithEverySampler) {
 
 TEST(Inpainting, KeepsLatentsOfWhichNoPixelIsRepainted) {
   const Model model = random_model(true);
-  Edit edit = edit_of(model, 1);
+  Edit edit = edit_of(model);
   edit.repaint = at::zeros({32, 32}, at::kBool);
   edit.repaint[9][14] = true;
   const EditStart start = start_of(model, edit);
@@ -147,7 +146,7 @@ TEST(Inpainting, KeepsLatentsOfWhichNoPixelIsRepainted) {
 TEST(Interpolation, BetweenSeedsEndsAtBoth) {
   const Model model = random_model(false);
   const auto draw = [&](const Request& request) {
-    return generate(model, {request}, {.sampler = {.kind = "dpm-solver++2m", .steps = 2}}).front().image;
+    return generate(model, {request}, {.settings = {.sampler = {.kind = "dpm-solver++2m", .steps = 2}}}).front().image;
   };
   const auto between = [&](double mix) {
     Request way = request(1);

@@ -10,7 +10,7 @@
 namespace uvic {
 namespace {
 
-const GenerateOptions kHow{.sampler = {.kind = "dpm-solver++2m", .steps = 2}, .batch = 2};
+const GenerateOptions kHow{.settings = {.sampler = {.kind = "dpm-solver++2m", .steps = 2}}, .batch = 2};
 
 Request request(uint64_t seed) {
   Request request;
@@ -38,7 +38,7 @@ TEST(Generate, HandsOutABatchBeforeItAsksForTheNext) {
   }));
   EXPECT_EQ(events, "ask 0 ask 1 got 0 got 1 ask 2 ask 3 got 2 got 3 ask 4 got 4 ");
   const auto together = generate(model, {request(0), request(1), request(2), request(3), request(4)},
-                                 {.sampler = kHow.sampler, .batch = 16});
+                                 {.settings = kHow.settings, .batch = 16});
   ASSERT_EQ(together.size(), 5u);
   for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(at::equal(images[i], together[i].image)) << i;
 }
@@ -77,7 +77,9 @@ TEST(Generate, NoPictureOfBrokenWeights) {
   at::NoGradGuard no_grad;
   model.net.parameters().front().second.fill_(std::numeric_limits<float>::infinity());
   for (const auto& sampler : samplers())
-    EXPECT_THROW(generate(model, {request(1)}, {.sampler = {.kind = std::string(sampler.name), .steps = 3}}), NotFinite)
+    EXPECT_THROW(
+        generate(model, {request(1)}, {.settings = {.sampler = {.kind = std::string(sampler.name), .steps = 3}}}),
+        NotFinite)
         << sampler.name;
 }
 

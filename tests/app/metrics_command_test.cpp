@@ -1,6 +1,7 @@
 // uvic fid with several metrics, kept features, --doctor and --explain.
 #include <cmath>
 
+#include "app/model/identify.h"
 #include "app/score/explain.h"
 #include "app/score/image_source.h"
 #include "core/formats/npz.h"
@@ -167,8 +168,8 @@ TEST_F(FidCommandTest, DamagedFeaturesAreNamed) {
 TEST_F(FidCommandTest, AnArrayOfImagesIsAsGoodAsFiles) {
   const std::vector<Tensor> images = shapes(5, 32);
   write_npz(folder_ / "set.npz", {{"arr_0", at::stack(images)}, {"arr_1", at::arange(5)}});
-  EXPECT_TRUE(is_image_array(folder_ / "set.npz"));
-  const auto seen = read_images(array_images(folder_ / "set.npz"), {1, 4});
+  EXPECT_EQ(identify(folder_ / "set.npz"), PathKind::kImageArray);
+  const auto seen = read_images(*array_images(folder_ / "set.npz"), {1, 4});
   ASSERT_EQ(seen.size(), 2);
   for (const auto& [i, image] : seen) EXPECT_TRUE(image.equal(images[i].permute({2, 0, 1})));
   write_npz(folder_ / "grey.npz", {{"arr_0", at::zeros({5, 8, 8}, at::kByte)}});

@@ -10,9 +10,9 @@ namespace {
 Recipe example() {
   Recipe r;
   r.prompt = "a red circle above a blue square";
-  r.sampler = "dpm-solver++2m";
-  r.steps = 20;
-  r.cfg_scale = 2.5;
+  r.settings.sampler.kind = "dpm-solver++2m";
+  r.settings.sampler.steps = 20;
+  r.settings.cfg_scale = 2.5;
   r.seed = 18446744073709551615u;
   r.width = 48;
   r.height = 32;
@@ -32,16 +32,16 @@ TEST(Recipe, IsTheTextOfTheWebUi) {
 TEST(Recipe, EveryFieldComesBack) {
   Recipe r = example();
   r.negative = "blurry, green";
-  r.eta = 0.1;
-  r.cfg_scale = 1.0 / 3;
-  r.clip_x0 = true;
-  r.precision = "bf16";
-  r.tile = 32;
-  r.latent_scale = 0.2301;
+  r.settings.sampler.eta = 0.1;
+  r.settings.cfg_scale = 1.0 / 3;
+  r.settings.sampler.clip_x0 = true;
+  r.settings.precision = "bf16";
+  r.settings.tile = 32;
+  r.settings.latent_scale = 0.2301;
   r.to_prompt = "a blue square, Mix: 1";
   r.to_seed = 7;
   r.mix = 0.25;
-  r.strength = 0.6;
+  r.settings.strength = 0.6;
   r.image_hash = "abcdef0123";
   r.mask_hash = "3210fedcba";
   r.label = 0;
@@ -97,9 +97,9 @@ TEST(Recipe, ForeignRecipesAreReadAndTheirOtherFieldsIgnored) {
       "cat.png");
   EXPECT_EQ(r.prompt, "portrait of a cat\nin two lines");
   EXPECT_EQ(r.negative, "lowres, bad");
-  EXPECT_EQ(r.sampler, "DPM++ 2M Karras");
-  EXPECT_EQ(r.steps, 30);
-  EXPECT_EQ(r.cfg_scale, 7);
+  EXPECT_EQ(r.settings.sampler.kind, "DPM++ 2M Karras");
+  EXPECT_EQ(r.settings.sampler.steps, 30);
+  EXPECT_EQ(r.settings.cfg_scale, 7);
   EXPECT_EQ(r.seed, 965432u);
   EXPECT_EQ(r.width, 512);
   EXPECT_EQ(r.height, 768);
@@ -125,7 +125,8 @@ TEST(Recipe, DamagedOnesAreRefused) {
   expect_mentions(error("x\nSteps: 3, Seed: -1, Size: 8x8"), {"bad.png", "Seed", "-1"});
   expect_mentions(error("x\nSteps: 3, Seed: 1"), {"bad.png", "Size"});
   expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, Decoder tile: 1"), {"bad.png", "Decoder tile 1"});
-  expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, Latent scale: -1"), {"bad.png", "Latent scale -1"});
+  expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, Latent scale: -1"),
+                  {"bad.png", "Latent scale is -1", "0 or more"});
   expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8"), {"bad.png", "Size"});
   expect_mentions(error("x\nSteps: 3, Seed: 1, Size: 8x8, CFG scale: high"), {"bad.png", "CFG scale", "high"});
 }

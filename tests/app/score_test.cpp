@@ -37,36 +37,30 @@ TEST_F(FidCommandTest, FilesOfAllSizesCountButGridsAndCorruptOnesDoNot) {
   folder_.put("mixed/broken.jpg", "no picture");
   folder_.put("mixed/notes.txt", "no picture either");
 
-  const ImageSource source = file_images(FileTree(path));
-  EXPECT_EQ(source.size, 7);
+  const auto source = file_images(FileTree(path));
+  EXPECT_EQ(source->size(), 7);
   std::map<std::vector<int64_t>, int64_t> sizes;
-  int64_t done = 0;
   std::vector<std::string> damaged;
-  source.read(
-      source.size, {},
-      [&](std::span<const PendingImage> pictures) {
-        for (const PendingImage& picture : pictures) {
-          try {
-            ++sizes[picture.pixels().sizes().vec()];
-          } catch (const Error& error) {
-            damaged.push_back(error.what());
-          }
-        }
-      },
-      [&](int64_t now) { done = now; });
+  const auto reader = source->open(source->size());
+  while (const auto images = reader->next({}))
+    for (const SourceImage& image : *images) {
+      try {
+        ++sizes[decode(image).sizes().vec()];
+      } catch (const Error& error) {
+        damaged.push_back(error.what());
+      }
+    }
   ASSERT_EQ(damaged.size(), 1);
   expect_mentions(damaged[0], {"broken.jpg"});
-  EXPECT_EQ(done, 7);
+  EXPECT_EQ(reader->done(), 7);
   EXPECT_EQ(sizes, (std::map<std::vector<int64_t>, int64_t>{{{3, 32, 32}, 4}, {{3, 40, 48}, 2}}));
 
   // Only those that are wanted, by what they are made from.
   std::vector<int64_t> seen;
-  source.read(
-      4, [](int64_t index, std::string_view content) { return index != 1 && image_format(content) == "png"; },
-      [&](std::span<const PendingImage> pictures) {
-        for (const PendingImage& picture : pictures) seen.push_back(picture.index);
-      },
-      [](int64_t) {});
+  const auto some = source->open(4);
+  while (const auto images = some->next(
+             [](int64_t index, std::string_view content) { return index != 1 && image_format(content) == "png"; }))
+    for (const SourceImage& image : *images) seen.push_back(image.index);
   EXPECT_EQ(seen, (std::vector<int64_t>{0, 2, 3}));
 }
 

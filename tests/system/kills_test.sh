@@ -3,7 +3,6 @@
 # records and sample grid bit-equal to a run that was never stopped.
 # usage: kills_test.sh UVIC [N] [SEED] [SIGNALS]
 source "$(dirname "$0")/begin.sh"
-export OMP_WAIT_POLICY=passive  # threads that wait for each other leave the processor to whoever else runs
 kills=${2:-2} RANDOM=${3:-1}
 read -ra signals <<< "${4:-KILL TERM INT HUP}"
 

@@ -1,0 +1,79 @@
+#include "app/score/side.h"
+
+#include <nlohmann/json.hpp>
+
+#include "app/cli/settings_json.h"
+
+namespace uvic {
+
+int64_t Side::dims() const {
+  return set ? set->moments.mu.size(0) : as<FeaturesSide>()->stored.features.size(1);
+}
+
+std::shared_ptr<const Dataset> Side::data() const {
+  const DataSide* of_data = as<DataSide>();
+  return of_data ? of_data->data : nullptr;
+}
+
+void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task) {
+  if (side.set) return;
+  const FeaturesSide* kept = side.as<FeaturesSide>();
+  if (!kept) {
+    FeatureCollector collector(keep);
+    run_network(network_of(*net), *side.images, side.count, task,
+                [&](const Activations& batch, std::span<const int64_t> indices) {
+                  collector.add(batch);
+                  side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
+                });
+    side.set = collector.finish();
+    return;
+  }
+  constexpr int64_t kRows = 1024;
+  FeatureCollector collector({.features = false, .logits = false, .spatial = keep.spatial});  // the rest is in the file
+  for (int64_t begin = 0; begin < side.count; begin += kRows) {
+    const int64_t rows = std::min(kRows, side.count - begin);
+    collector.add({kept->stored.features.narrow(0, begin, rows),
+                   {},
+                   keep.spatial ? kept->stored.spatial.narrow(0, begin, rows) : Tensor()});
+  }
+  side.set = collector.finish();
+  side.set->activations = kept->stored;
+}
+
+std::string note(const Side& side, const std::string& name) {
+  const auto found = side.notes.find(name);
+  return found == side.notes.end() ? "" : found->second;
+}
+
+// What files in folders and archives are is not known, nor statistics that uvic did not write.
+std::optional<std::string> known_protocol(const Side& side) {
+  const bool known = side.as<ModelSide>() || side.as<DataSide>() || !note(side, "features").empty();
+  return known ? std::optional(note(side, "protocol")) : std::nullopt;
+}
+
+std::string describe(const Side& side) {
+  const int64_t n = side.set->moments.n;
+  std::string text = fmt::format("{} ({}", side.text, n > 0 ? fmt::format("{} images", n) : "statistics");
+  if (const ModelSide* drawn = side.as<ModelSide>())
+    text += fmt::format(", {} {} steps, guidance {}", drawn->how.settings.sampler.kind,
+                        drawn->how.settings.sampler.steps, drawn->how.settings.cfg_scale);
+  return text + ")";
+}
+
+nlohmann::ordered_json to_json(const MetricValue& value) {
+  nlohmann::ordered_json json{{"value", value.value}};
+  if (!value.spread_of.empty()) json.update({{"spread", value.spread}, {"spread_of", value.spread_of}});
+  return json;
+}
+
+nlohmann::json to_json(const Side& side) {
+  nlohmann::json json{{"source", side.text}, {"images", side.set->moments.n}};
+  if (const ModelSide* drawn = side.as<ModelSide>()) {
+    json["model_hash"] = drawn->model->hash;
+    json["guidance"] = drawn->how.settings.cfg_scale;
+    add_settings(json, drawn->how.settings);
+  }
+  return json;
+}
+
+}  // namespace uvic
