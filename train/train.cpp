@@ -5,6 +5,7 @@
 
 #include "core/autocast.h"
 #include "core/error.h"
+#include "core/precision.h"
 #include "core/random.h"
 #include "train/muon.h"
 
@@ -15,11 +16,6 @@ constexpr Entry<LrDecay> kLrDecays[] = {
     {"constant", [](double) { return 1.0; }, "no decay"},
     {"cosine", [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); },
      "half a cosine, towards 0 at the end"},
-};
-
-constexpr Entry<at::ScalarType> kPrecisions[] = {
-    {"fp32", at::kFloat, "single precision throughout"},
-    {"bf16", at::kBFloat16, "matrix products in bfloat16, weights and updates in float32"},
 };
 
 constexpr Entry<MakeOptimizer> kOptimizers[] = {
@@ -55,9 +51,6 @@ std::span<const Entry<LrDecay>> lr_decays() {
 }
 std::span<const Entry<MakeOptimizer>> optimizers() {
   return kOptimizers;
-}
-std::span<const Entry<at::ScalarType>> precisions() {
-  return kPrecisions;
 }
 
 TrainState::TrainState(const NamedTensors& parameters, const TrainConfig& config)

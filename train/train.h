@@ -34,8 +34,6 @@ std::span<const Entry<LrDecay>> lr_decays();
 // adamw | muon
 using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& parameters, const TrainConfig& config);
 std::span<const Entry<MakeOptimizer>> optimizers();
-// fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)
-std::span<const Entry<at::ScalarType>> precisions();
 
 // What in the config is probably a mistake, a sentence each: a warm-up or an average longer than the run.
 std::vector<std::string> doubts(const TrainConfig& config);

@@ -3,6 +3,7 @@
 #include "app/draw/pipeline.h"
 #include "app/training/training_loss.h"
 #include "bench/timing.h"
+#include "core/precision.h"
 #include "core/random.h"
 
 namespace uvic {

@@ -5,6 +5,7 @@
 #include "app/cli/checks.h"
 #include "app/cli/toml.h"
 #include "core/error.h"
+#include "core/precision.h"
 #include "eval/features.h"
 #include "transformer/attention.h"
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/precision.h"
 #include "core/random.h"
 
 namespace uvic {
