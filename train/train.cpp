@@ -110,7 +110,7 @@ void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const T
     state.optimizer->step(lr);
     ++state.step;
     state.ema.update(state.parameters, state.step);
-    if (!on_step({state.step, mean_loss, norm, lr})) return;
+    on_step({state.step, mean_loss, norm, lr});
   }
 }
 

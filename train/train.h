@@ -48,8 +48,8 @@ struct StepStats {
   int64_t step;  // steps done: 1 after the first
   double loss, grad_norm, lr;
 };
-// After every step. Return false to stop.
-using OnStep = std::function<bool(const StepStats&)>;
+// After every step. What it throws, Interrupted say, leaves train() between two steps.
+using OnStep = std::function<void(const StepStats&)>;
 
 // What a run's training state consists of.
 struct TrainState {

@@ -41,7 +41,7 @@ class Trainee {
   void step() {
     ++config_.steps;
     train(
-        *state_, loss_, [this](int64_t) { return batch_; }, config_, at::kCPU, [](const StepStats&) { return true; });
+        *state_, loss_, [this](int64_t) { return batch_; }, config_, at::kCPU, [](const StepStats&) {});
   }
 
  private:

@@ -84,7 +84,7 @@ class Run {
       attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
   }
 
-  int train() {
+  void train() {
     constexpr const char* kOrigin = "the run's checkpoint";
     std::optional<Checkpoint>& checkpoint = start_.checkpoint;
     if (checkpoint) load_into(net_.parameters(), checkpoint->model.tensors, kOrigin);
@@ -105,7 +105,9 @@ class Run {
     try {
       uvic::train(*state_, make_loss(net_, *ema_model_.schedule, config_.objective, ema_model_.device),
                   make_batches(config_, data_), config_.train, ema_model_.device.type(),
-                  [this](const StepStats& stats) { return after_step(stats); });
+                  [this](const StepStats& stats) { after_step(stats); });
+    } catch (const Interrupted&) {
+      // The finished step is saved below.
     } catch (const Error& error) {
       if (begun_) note(error);
       if (saved_step_ == 0) throw;
@@ -113,9 +115,10 @@ class Run {
     }
     if (!begun_) begin();  // no step was left to do
     if (state_->step > saved_step_) save(false);
-    log(fmt::format("{} at step {}: {}", state_->step < config_.train.steps ? "interrupted" : "finished", state_->step,
+    const bool finished = state_->step >= config_.train.steps;
+    log(fmt::format("{} at step {}: {}", finished ? "finished" : "interrupted", state_->step,
                     folder_.latest().string()));
-    return state_->step < config_.train.steps ? kExitInterrupted : 0;
+    if (!finished) throw Interrupted();
   }
 
  private:
@@ -134,7 +137,7 @@ class Run {
     if (saved_step_ > 0) folder_.append_log(resumed());
   }
 
-  bool after_step(const StepStats& stats) {
+  void after_step(const StepStats& stats) {
     if (!begun_) begin();
     const auto due = [&](int64_t every) {
       return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
@@ -144,12 +147,16 @@ class Run {
     progress_->update(stats.step, fmt::format("loss {:.4f}", loss_sum_ / static_cast<double>(window_)));
     std::map<std::string, double> row;
     if (due(config_.output.log_every)) row = log_row(stats);
-    if (due(config_.output.sample_every)) draw_grid(stats.step);
     bool is_best = false;
-    if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
+    try {
+      if (due(config_.output.sample_every)) draw_grid(stats.step);
+      if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
+    } catch (const Interrupted&) {
+      // There is no such grid or score; the step itself is recorded and saved all the same.
+    }
     if (!row.empty()) folder_.record(stats.step, row);
     if (due(config_.output.save_every) || is_best) save(is_best);
-    return !interrupted();
+    stop_if_interrupted();
   }
 
   std::map<std::string, double> log_row(const StepStats& stats) {
@@ -189,14 +196,16 @@ class Run {
       requests.push_back(request);
     }
     std::vector<Tensor> images;
+    const auto go_on = [](int64_t) {
+      stop_if_interrupted();
+      return true;
+    };
     const GenerateOptions options{.sampler = config_.sample.sampler, .cfg_scale = config_.sample.cfg_scale};
     try {
-      for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t) { return !interrupted(); }))
-        images.push_back(drawing.image);
+      for (Drawing& drawing : generate(ema_model_, requests, options, go_on)) images.push_back(drawing.image);
     } catch (const NotFinite& error) {
       return warn(fmt::format("no sample grid at step {}: {}", step, error.what()));
     }
-    if (images.empty()) return;
     const bool captioned = config_.model.context_tokens > 0;
     if (!captioned) captions.clear();
     const Tensor grid = make_grid(images, captions, {.columns = side, .min_tile = captioned ? 96 : 0});
@@ -340,7 +349,6 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
           stop_if_interrupted();
           if (stats.step > 1) seconds += seconds_since(begin) / kProbeSteps;
           begin = std::chrono::steady_clock::now();
-          return true;
         });
   const int64_t peak = peak_memory(device);
   const int64_t count = count_parameters(state.parameters);
@@ -369,8 +377,8 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
 }
 
-int run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
-  return Run(config, data, device, std::move(start)).train();
+void run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
+  Run(config, data, device, std::move(start)).train();
 }
 
 }  // namespace uvic

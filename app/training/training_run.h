@@ -42,8 +42,8 @@ struct Start {
 
 constexpr const char* kDeviceFile = "device.txt";  // where a run was trained last: it may go on anywhere
 
-// Trains. A resumed run's folder stays as it is until a step has succeeded. Returns the exit code: 0, or
-// kExitInterrupted after a signal, the finished step saved.
-int run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start);
+// Trains. A resumed run's folder stays as it is until a step has succeeded. Interrupted after a signal, the finished
+// step saved.
+void run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start);
 
 }  // namespace uvic

@@ -76,7 +76,6 @@ void train_case(const Case& reference, Report& report) {
   train(state, loss, batch_at, config, at::kCPU, [&](const StepStats& stats) {
     losses.push_back(stats.loss);
     rates.push_back(stats.lr);
-    return true;
   });
 
   const auto& tolerance = reference.entry.at("tolerance");

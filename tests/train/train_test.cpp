@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/precision.h"
 #include "core/random.h"
 
@@ -16,6 +17,8 @@ Batch batch_at(int64_t k) {
   at::Generator generator = make_generator(7, Stream::kOrder, static_cast<uint64_t>(k));
   return {at::randn({4, 3}, generator, at::kFloat), {}};
 }
+
+void go_on(const StepStats&) {}
 
 struct Toy {
   Tensor w = at::full({3}, 0.5).requires_grad_();
@@ -44,17 +47,20 @@ TrainConfig config() {
 TEST(Train, ResumedEqualsUninterrupted) {
   const Toy whole;
   TrainState straight(whole.parameters(), config());
-  train(straight, whole.loss(), batch_at, config(), at::kCPU, [](const StepStats&) { return true; });
+  train(straight, whole.loss(), batch_at, config(), at::kCPU, go_on);
 
   const Toy part;
   TrainState first(part.parameters(), config());
-  train(first, part.loss(), batch_at, config(), at::kCPU, [](const StepStats& stats) { return stats.step < 4; });
+  const auto stop = [](const StepStats& stats) {
+    if (stats.step == 4) throw Interrupted();
+  };
+  EXPECT_THROW(train(first, part.loss(), batch_at, config(), at::kCPU, stop), Interrupted);
   EXPECT_EQ(first.step, 4);
   TrainState second(part.parameters(), config());
   second.optimizer->load_state(first.optimizer->state(), "state");
   load_into(second.ema.parameters(), to_map(first.ema.parameters()), "ema");
   second.step = first.step;
-  train(second, part.loss(), batch_at, config(), at::kCPU, [](const StepStats&) { return true; });
+  train(second, part.loss(), batch_at, config(), at::kCPU, go_on);
 
   EXPECT_EQ(second.step, 10);
   EXPECT_TRUE(at::equal(whole.w, part.w));
@@ -72,9 +78,9 @@ TEST(Train, AccumulationEqualsOneLargeBatch) {
   joint.accumulate = 1;
   const Toy a, b;
   TrainState first(a.parameters(), split), second(b.parameters(), joint);
-  train(first, loss(a.w), batch_at, split, at::kCPU, [](const StepStats&) { return true; });
+  train(first, loss(a.w), batch_at, split, at::kCPU, go_on);
   const BatchAt both = [](int64_t k) { return Batch{at::cat({batch_at(2 * k).x, batch_at(2 * k + 1).x}), {}}; };
-  train(second, loss(b.w), both, joint, at::kCPU, [](const StepStats&) { return true; });
+  train(second, loss(b.w), both, joint, at::kCPU, go_on);
   EXPECT_TRUE(at::allclose(a.w, b.w, 1e-5, 1e-6));
 }
 
@@ -87,10 +93,7 @@ TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
   const Toy toy;
   TrainState state(toy.parameters(), clipped);
   double reported = 0;
-  train(state, toy.loss(), batch_at, clipped, at::kCPU, [&](const StepStats& stats) {
-    reported = stats.grad_norm;
-    return true;
-  });
+  train(state, toy.loss(), batch_at, clipped, at::kCPU, [&](const StepStats& stats) { reported = stats.grad_norm; });
   EXPECT_GT(reported, 1e-3);  // the norm before clipping
   EXPECT_NEAR(state.optimizer->state().at("exp_avg.w").norm().item<double>(), 1e-3, 1e-6);
 }
@@ -151,10 +154,7 @@ TEST(Train, NonFiniteLossStopsWithTheStepNamedAndTheStateKept) {
     return state.step == 5 ? value * std::numeric_limits<float>::quiet_NaN() : value;
   };
   try {
-    train(state, loss, batch_at, config(), at::kCPU, [&](const StepStats&) {
-      before = toy.w.detach().clone();
-      return true;
-    });
+    train(state, loss, batch_at, config(), at::kCPU, [&](const StepStats&) { before = toy.w.detach().clone(); });
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("step 6"), std::string::npos) << error.what();
@@ -176,7 +176,7 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
       seen = product.scalar_type();
       return product.to(at::kFloat).square().mean();
     };
-    train(state, loss, batch_at, c, at::kCPU, [](const StepStats&) { return true; });
+    train(state, loss, batch_at, c, at::kCPU, go_on);
     EXPECT_EQ(seen, precision.value) << precision.name;
     EXPECT_EQ(w.grad().scalar_type(), at::kFloat);
   }
