@@ -11,6 +11,14 @@
 
 namespace uvic {
 
+struct Batch {
+  Tensor x;  // [B, C, H, W] float32: pixels in [-1, 1], or latents
+  Condition condition;
+};
+
+// Batch number k of a training run: a pure function of k.
+using BatchAt = std::function<Batch(int64_t k)>;
+
 struct StreamConfig {
   uint64_t seed = 0;
   int64_t batch = 64;

@@ -82,20 +82,19 @@ double learning_rate(const TrainConfig& config, int64_t step) {
   return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
 }
 
-void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const TrainConfig& config,
-           at::DeviceType device, const OnStep& on_step) {
+void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
+           const OnStep& on_step) {
   const at::ScalarType precision = find(precisions(), config.precision, "precision").value;
   while (state.step < config.steps) {
     double mean_loss = 0;
     zero_gradients(state.parameters);
     for (int64_t i = 0; i < config.accumulate; ++i) {
       const int64_t micro = state.step * config.accumulate + i;
-      const Batch batch = batch_at(micro);
       at::Generator generator = make_generator(config.seed, Stream::kNoise, static_cast<uint64_t>(micro));
       Tensor value;
       {
         Autocast autocast(device, precision);
-        value = loss(batch, generator) / static_cast<double>(config.accumulate);
+        value = loss(micro, generator) / static_cast<double>(config.accumulate);
       }
       value.backward();
       mean_loss += value.item<double>();

@@ -41,8 +41,8 @@ std::vector<std::string> doubts(const TrainConfig& config);
 // Rate of step k = 0, 1, ...
 double learning_rate(const TrainConfig& config, int64_t step);
 
-// Scalar loss of a batch; `generator` is the step's own.
-using Loss = std::function<Tensor(const Batch& batch, at::Generator& generator)>;
+// Scalar loss of a micro-batch, which it fetches itself; `generator` is the micro-batch's own.
+using StepLoss = std::function<Tensor(int64_t micro_batch, at::Generator& generator)>;
 
 struct StepStats {
   int64_t step;  // steps done: 1 after the first
@@ -61,10 +61,11 @@ struct TrainState {
   TrainState(const NamedTensors& parameters, const TrainConfig& config);
 };
 
-// Steps state.step .. config.steps-1. Batch, noise and dropout of micro-batch m = step accumulate + i depend on (seed,
-// m) alone, so a run resumed from a saved state equals one that was never stopped, bit for bit. Error, naming the step
-// and leaving the state as it was before that step, if the loss or the gradient norm is not finite.
-void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const TrainConfig& config,
-           at::DeviceType device, const OnStep& on_step);
+// Steps state.step .. config.steps-1. The generator of micro-batch m = step accumulate + i depends on (seed, m) alone;
+// if its loss depends on nothing else but the weights, a run resumed from a saved state equals one that was never
+// stopped, bit for bit. Error, naming the step and leaving the state as it was before that step, if the loss or the
+// gradient norm is not finite.
+void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
+           const OnStep& on_step);
 
 }  // namespace uvic

@@ -103,9 +103,10 @@ class Run {
     progress_ = &progress;
     window_begin_ = std::chrono::steady_clock::now();
     try {
-      uvic::train(*state_, make_loss(net_, *ema_model_.schedule, config_.objective, ema_model_.device),
-                  make_batches(config_, data_), config_.train, ema_model_.device.type(),
-                  [this](const StepStats& stats) { after_step(stats); });
+      uvic::train(
+          *state_,
+          make_loss(make_batches(config_, data_), net_, *ema_model_.schedule, config_.objective, ema_model_.device),
+          config_.train, ema_model_.device.type(), [this](const StepStats& stats) { after_step(stats); });
     } catch (const Interrupted&) {
       // The finished step is saved below.
     } catch (const Error& error) {
@@ -344,7 +345,7 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   TrainState state(net.parameters(), probe);
   double seconds = 0;
   auto begin = std::chrono::steady_clock::now();
-  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), probe, device.type(),
+  train(state, make_loss(make_batches(config, data), net, *schedule, config.objective, device), probe, device.type(),
         [&](const StepStats& stats) {
           stop_if_interrupted();
           if (stats.step > 1) seconds += seconds_since(begin) / kProbeSteps;
