@@ -82,6 +82,12 @@ double learning_rate(const TrainConfig& config, int64_t step) {
   return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
 }
 
+std::optional<int64_t> next_micro_batch(const TrainConfig& config, int64_t micro_batch) {
+  const int64_t next = micro_batch + 1;
+  if (next / config.accumulate >= config.steps) return std::nullopt;
+  return next;
+}
+
 void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
            const OnStep& on_step) {
   const at::ScalarType precision = find(precisions(), config.precision, "precision").value;

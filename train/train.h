@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,9 @@ double learning_rate(const TrainConfig& config, int64_t step);
 
 // Scalar loss of a micro-batch, which it fetches itself; `generator` is the micro-batch's own.
 using StepLoss = std::function<Tensor(int64_t micro_batch, at::Generator& generator)>;
+
+// The micro-batch that train() asks for after this one; nothing after the last.
+std::optional<int64_t> next_micro_batch(const TrainConfig& config, int64_t micro_batch);
 
 struct StepStats {
   int64_t step;  // steps done: 1 after the first

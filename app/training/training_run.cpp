@@ -42,15 +42,17 @@ std::string first_caption(const Dataset& data, int64_t image) {
 }
 
 BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
+  const NextStep next = std::bind_front(next_micro_batch, config.train);
   const StreamConfig stream{.seed = config.train.seed,
                             .batch = config.train.batch,
                             .flip = config.data.flip,
                             .drop_condition = config.data.drop_condition,
                             .num_classes = config.model.classes,
                             .context_tokens = config.model.context_tokens};
-  if (data.states) return prefetch(make_caption_stream(data.images, data.states, stream));
+  if (data.states) return prefetch(make_caption_stream(data.images, data.states, stream), next);
   return prefetch(data.latents ? make_latent_stream(data.latents, stream, config.data.latent_scale)
-                               : make_stream(data.images, data.vocabulary, stream));
+                               : make_stream(data.images, data.vocabulary, stream),
+                  next);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {

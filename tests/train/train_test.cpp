@@ -84,6 +84,22 @@ TEST(Train, AccumulationEqualsOneLargeBatch) {
   EXPECT_TRUE(at::allclose(a.w, b.w, 1e-5, 1e-6));
 }
 
+TEST(Train, AsksForMicroBatchesInTheOrderItTells) {
+  TrainConfig c = config();
+  c.steps = 3;
+  const Toy toy;
+  std::vector<int64_t> asked, told{0};
+  const StepLoss loss = [&](int64_t micro_batch, at::Generator& generator) {
+    asked.push_back(micro_batch);
+    return toy.loss()(micro_batch, generator);
+  };
+  TrainState state(toy.parameters(), c);
+  train(state, loss, c, at::kCPU, go_on);
+  while (const auto next = next_micro_batch(c, told.back())) told.push_back(*next);
+  EXPECT_EQ(asked, told);
+  EXPECT_EQ(asked.size(), 6u);
+}
+
 TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
   TrainConfig clipped = config();
   clipped.steps = 1;
