@@ -7,6 +7,7 @@
 #include "app/cli/json_lines.h"
 #include "app/commands.h"
 #include "app/training/resume.h"
+#include "app/training/training_plan.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -37,7 +38,7 @@ struct TrainCommand {
     if (resumed) {
       if (!dry_run) folder->lock();
       if (folder->has_checkpoint()) checkpoint = folder->load_latest();
-      if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data);
+      if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
     }
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     const std::string resolved = print_run_config(config);
