@@ -8,7 +8,7 @@ namespace uvic {
 // Set by the chosen command, returned by main.
 using ExitCode = int;
 
-void add_train_command(CLI::App& app, ExitCode& exit_code);
+void add_train_command(CLI::App& app);
 void add_sample_command(CLI::App& app, ExitCode& exit_code);
 void add_fid_command(CLI::App& app);
 void add_stats_command(CLI::App& app);

@@ -55,7 +55,7 @@ int run(int argc, char** argv) {
   });
 
   uvic::ExitCode exit_code = 0;
-  uvic::add_train_command(app, exit_code);
+  uvic::add_train_command(app);
   uvic::add_sample_command(app, exit_code);
   uvic::add_data_command(app, exit_code);
   uvic::add_encode_command(app, exit_code);

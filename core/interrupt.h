@@ -10,7 +10,8 @@ void watch_interrupts();
 bool interrupted();
 void interrupt();  // as the first signal does
 
-// Ends work that has nothing to save; main turns it into the exit code. Not an Error: nobody made a mistake.
+// Ends the work, thrown where the flag is seen. Who has something to save catches it, saves, and throws it again; main
+// turns it into the exit code. Not an Error: nobody made a mistake.
 struct Interrupted {};
 void stop_if_interrupted();  // throws Interrupted
 

@@ -1,8 +1,7 @@
-// The names of LibTorch that all of uvic uses, and the batch that flows from a data set to a loss.
+// The names of LibTorch that all of uvic uses, and what a network's images are drawn from.
 #pragma once
 
 #include <cmath>
-#include <functional>
 
 #include "core/aten.h"
 
@@ -29,13 +28,5 @@ inline Condition to(const Condition& condition, at::Device device) {
   if (condition.context.defined()) moved.context = condition.context.to(device);
   return moved;
 }
-
-struct Batch {
-  Tensor x;  // [B, C, H, W] float32 in [-1, 1]
-  Condition condition;
-};
-
-// Batch number k of a training run: a pure function of k.
-using BatchAt = std::function<Batch(int64_t k)>;
 
 }  // namespace uvic

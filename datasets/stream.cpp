@@ -92,8 +92,10 @@ class TrainingStream {
 // OpenMP workers for every thread that calls it.
 class Prefetcher {
  public:
-  explicit Prefetcher(BatchAt batch_at)
-      : batch_at_(std::move(batch_at)), worker_([this](const std::stop_token& stop) { work(stop); }) {}
+  Prefetcher(BatchAt batch_at, NextStep next)
+      : batch_at_(std::move(batch_at)),
+        next_(std::move(next)),
+        worker_([this](const std::stop_token& stop) { work(stop); }) {}
 
   Batch at(int64_t step) {
     std::unique_lock lock(mutex_);
@@ -106,7 +108,7 @@ class Prefetcher {
     Batch batch = std::exchange(batch_, {});
     step_.reset();
     if (error) std::rethrow_exception(error);
-    post(step + 1);
+    if (const auto next = next_(step)) post(*next);
     return batch;
   }
 
@@ -139,6 +141,7 @@ class Prefetcher {
   }
 
   BatchAt batch_at_;
+  NextStep next_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::condition_variable done_;
@@ -156,8 +159,8 @@ BatchAt make_stream(std::shared_ptr<const Dataset> data, std::optional<Vocabular
   return TrainingStream(std::move(data), std::move(vocabulary), config);
 }
 
-BatchAt prefetch(BatchAt batch_at) {
-  auto prefetcher = std::make_shared<Prefetcher>(std::move(batch_at));
+BatchAt prefetch(BatchAt batch_at, NextStep next) {
+  auto prefetcher = std::make_shared<Prefetcher>(std::move(batch_at), std::move(next));
   return [prefetcher](int64_t step) { return prefetcher->at(step); };
 }
 

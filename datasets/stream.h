@@ -11,6 +11,14 @@
 
 namespace uvic {
 
+struct Batch {
+  Tensor x;  // [B, C, H, W] float32: pixels in [-1, 1], or latents
+  Condition condition;
+};
+
+// Batch number k of a training run: a pure function of k.
+using BatchAt = std::function<Batch(int64_t k)>;
+
 struct StreamConfig {
   uint64_t seed = 0;
   int64_t batch = 64;
@@ -26,8 +34,11 @@ struct StreamConfig {
 BatchAt make_stream(std::shared_ptr<const Dataset> data, std::optional<Vocabulary> vocabulary,
                     const StreamConfig& config);
 
-// The same function, computing step k+1 on a background thread while step k is used; any other step may be asked for,
+// The step that will be asked for after this one; nothing after the last.
+using NextStep = std::function<std::optional<int64_t>(int64_t step)>;
+
+// The same function, computing the next step on a background thread while one is used; any other step may be asked for,
 // at the price of waiting. An exception surfaces at the call for its step. One caller at a time.
-BatchAt prefetch(BatchAt batch_at);
+BatchAt prefetch(BatchAt batch_at, NextStep next);
 
 }  // namespace uvic

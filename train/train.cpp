@@ -5,6 +5,7 @@
 
 #include "core/autocast.h"
 #include "core/error.h"
+#include "core/precision.h"
 #include "core/random.h"
 #include "train/muon.h"
 
@@ -15,11 +16,6 @@ constexpr Entry<LrDecay> kLrDecays[] = {
     {"constant", [](double) { return 1.0; }, "no decay"},
     {"cosine", [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); },
      "half a cosine, towards 0 at the end"},
-};
-
-constexpr Entry<at::ScalarType> kPrecisions[] = {
-    {"fp32", at::kFloat, "single precision throughout"},
-    {"bf16", at::kBFloat16, "matrix products in bfloat16, weights and updates in float32"},
 };
 
 constexpr Entry<MakeOptimizer> kOptimizers[] = {
@@ -56,9 +52,6 @@ std::span<const Entry<LrDecay>> lr_decays() {
 std::span<const Entry<MakeOptimizer>> optimizers() {
   return kOptimizers;
 }
-std::span<const Entry<at::ScalarType>> precisions() {
-  return kPrecisions;
-}
 
 TrainState::TrainState(const NamedTensors& parameters, const TrainConfig& config)
     : parameters(parameters),
@@ -89,20 +82,25 @@ double learning_rate(const TrainConfig& config, int64_t step) {
   return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
 }
 
-void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const TrainConfig& config,
-           at::DeviceType device, const OnStep& on_step) {
+std::optional<int64_t> next_micro_batch(const TrainConfig& config, int64_t micro_batch) {
+  const int64_t next = micro_batch + 1;
+  if (next / config.accumulate >= config.steps) return std::nullopt;
+  return next;
+}
+
+void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
+           const OnStep& on_step) {
   const at::ScalarType precision = find(precisions(), config.precision, "precision").value;
   while (state.step < config.steps) {
     double mean_loss = 0;
     zero_gradients(state.parameters);
     for (int64_t i = 0; i < config.accumulate; ++i) {
       const int64_t micro = state.step * config.accumulate + i;
-      const Batch batch = batch_at(micro);
       at::Generator generator = make_generator(config.seed, Stream::kNoise, static_cast<uint64_t>(micro));
       Tensor value;
       {
         Autocast autocast(device, precision);
-        value = loss(batch, generator) / static_cast<double>(config.accumulate);
+        value = loss(micro, generator) / static_cast<double>(config.accumulate);
       }
       value.backward();
       mean_loss += value.item<double>();
@@ -117,7 +115,7 @@ void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const T
     state.optimizer->step(lr);
     ++state.step;
     state.ema.update(state.parameters, state.step);
-    if (!on_step({state.step, mean_loss, norm, lr})) return;
+    on_step({state.step, mean_loss, norm, lr});
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,8 +35,6 @@ std::span<const Entry<LrDecay>> lr_decays();
 // adamw | muon
 using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& parameters, const TrainConfig& config);
 std::span<const Entry<MakeOptimizer>> optimizers();
-// fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)
-std::span<const Entry<at::ScalarType>> precisions();
 
 // What in the config is probably a mistake, a sentence each: a warm-up or an average longer than the run.
 std::vector<std::string> doubts(const TrainConfig& config);
@@ -43,15 +42,18 @@ std::vector<std::string> doubts(const TrainConfig& config);
 // Rate of step k = 0, 1, ...
 double learning_rate(const TrainConfig& config, int64_t step);
 
-// Scalar loss of a batch; `generator` is the step's own.
-using Loss = std::function<Tensor(const Batch& batch, at::Generator& generator)>;
+// Scalar loss of a micro-batch, which it fetches itself; `generator` is the micro-batch's own.
+using StepLoss = std::function<Tensor(int64_t micro_batch, at::Generator& generator)>;
+
+// The micro-batch that train() asks for after this one; nothing after the last.
+std::optional<int64_t> next_micro_batch(const TrainConfig& config, int64_t micro_batch);
 
 struct StepStats {
   int64_t step;  // steps done: 1 after the first
   double loss, grad_norm, lr;
 };
-// After every step. Return false to stop.
-using OnStep = std::function<bool(const StepStats&)>;
+// After every step. What it throws, Interrupted say, leaves train() between two steps.
+using OnStep = std::function<void(const StepStats&)>;
 
 // What a run's training state consists of.
 struct TrainState {
@@ -63,10 +65,11 @@ struct TrainState {
   TrainState(const NamedTensors& parameters, const TrainConfig& config);
 };
 
-// Steps state.step .. config.steps-1. Batch, noise and dropout of micro-batch m = step accumulate + i depend on (seed,
-// m) alone, so a run resumed from a saved state equals one that was never stopped, bit for bit. Error, naming the step
-// and leaving the state as it was before that step, if the loss or the gradient norm is not finite.
-void train(TrainState& state, const Loss& loss, const BatchAt& batch_at, const TrainConfig& config,
-           at::DeviceType device, const OnStep& on_step);
+// Steps state.step .. config.steps-1. The generator of micro-batch m = step accumulate + i depends on (seed, m) alone;
+// if its loss depends on nothing else but the weights, a run resumed from a saved state equals one that was never
+// stopped, bit for bit. Error, naming the step and leaving the state as it was before that step, if the loss or the
+// gradient norm is not finite.
+void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
+           const OnStep& on_step);
 
 }  // namespace uvic

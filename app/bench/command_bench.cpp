@@ -8,8 +8,8 @@
 #include "app/model/model.h"
 #include "bench/attention_bench.h"
 #include "core/error.h"
+#include "core/precision.h"
 #include "core/progress.h"
-#include "train/train.h"
 #include "transformer/attention.h"
 
 namespace uvic {

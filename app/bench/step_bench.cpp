@@ -3,6 +3,7 @@
 #include "app/draw/pipeline.h"
 #include "app/training/training_loss.h"
 #include "bench/timing.h"
+#include "core/precision.h"
 #include "core/random.h"
 
 namespace uvic {
@@ -34,13 +35,12 @@ class Trainee {
       batch_.condition.context = at::randn({batch, config.context_tokens, config.context_dim}, generator, at::kFloat);
     net_.set_requires_grad(true);
     state_ = std::make_unique<TrainState>(net_.parameters(), config_);
-    loss_ = make_loss(net_, *schedule_, {}, at::kCPU);
+    loss_ = make_loss([this](int64_t) { return batch_; }, net_, *schedule_, {}, at::kCPU);
   }
 
   void step() {
     ++config_.steps;
-    train(
-        *state_, loss_, [this](int64_t) { return batch_; }, config_, at::kCPU, [](const StepStats&) { return true; });
+    train(*state_, loss_, config_, at::kCPU, [](const StepStats&) {});
   }
 
  private:
@@ -49,7 +49,7 @@ class Trainee {
   TrainConfig config_;
   Batch batch_;
   std::unique_ptr<TrainState> state_;
-  Loss loss_;
+  StepLoss loss_;
 };
 
 Model random_model(const UVitConfig& config, const std::string& precision) {

@@ -6,6 +6,7 @@
 #include "app/cli/setting_flags.h"
 #include "app/cli/toml.h"
 #include "core/error.h"
+#include "core/precision.h"
 #include "eval/features.h"
 #include "transformer/attention.h"
 

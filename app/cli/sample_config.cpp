@@ -1,6 +1,6 @@
 #include "app/cli/sample_config.h"
 
-#include "train/train.h"
+#include "core/precision.h"
 
 namespace uvic {
 namespace {

@@ -16,6 +16,7 @@
 #include "core/device.h"
 #include "core/files.h"
 #include "core/interrupt.h"
+#include "core/precision.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "encoders/tiled_decode.h"

@@ -1,5 +1,7 @@
 #include "app/draw/sample_plan.h"
 
+#include "core/precision.h"
+
 namespace uvic {
 
 Request SamplePlan::request(int64_t i) const {

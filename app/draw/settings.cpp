@@ -1,8 +1,8 @@
 #include "app/draw/settings.h"
 
 #include "core/error.h"
+#include "core/precision.h"
 #include "encoders/tiled_decode.h"
-#include "train/train.h"
 
 namespace uvic {
 

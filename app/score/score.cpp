@@ -126,8 +126,6 @@ std::optional<Score> ModelScorer::operator()(const Model& model, const SampleCon
     const Gaussian drawn =
         measure(*s.net, *model_images(model, *s.conditions, how), s.config.num, "drawing for the score");
     return Score{distance_label(s.net->name(), s.net->weights_sha256()), frechet_distance(drawn, *s.of_data)};
-  } catch (const Interrupted&) {
-    return std::nullopt;
   } catch (const NotFinite& error) {
     warn(fmt::format("no score at step {}: {}", model.card.step, error.what()));
     return std::nullopt;

@@ -47,7 +47,7 @@ class ModelScorer {
   // Error if the weights of the feature network are missing.
   ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data);
   ~ModelScorer();
-  // nullopt when interrupted, and, with a warning, when the model gives no pictures.
+  // nullopt, with a warning, when the model gives no pictures; Interrupted after Ctrl-C.
   std::optional<Score> operator()(const Model& model, const SampleConfig& sample);
 
  private:

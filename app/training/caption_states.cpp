@@ -10,6 +10,22 @@
 #include "encoders/fingerprint.h"
 
 namespace uvic {
+namespace {
+
+std::shared_ptr<const CaptionStates> read_captions(const Dataset& data, const RunConfig& config) {
+  const UVitConfig& model = config.model;
+  const std::string& folder = config.data.text_encoder;
+  const auto text = load_text_encoder(folder);
+  if (text->width() != model.context_dim)
+    fail("{} gives states of width {}, the model takes {}: set --model.context_dim {}", folder, text->width(),
+         model.context_dim, text->width());
+  if (model.context_tokens < 2 || model.context_tokens > text->most_tokens())
+    fail("{} reads 2 to {} tokens, the model takes {}: set --model.context_tokens", folder, text->most_tokens(),
+         model.context_tokens);
+  return std::make_shared<CaptionStates>(data, *text, model.context_tokens);
+}
+
+}  // namespace
 
 CaptionStates::CaptionStates(const Dataset& data, const TextEncoder& text, int64_t length)
     : encoder_(fingerprint(text)) {
@@ -45,19 +61,6 @@ Tensor CaptionStates::operator()(const std::string& caption) const {
   return states_[found->second];
 }
 
-std::shared_ptr<const CaptionStates> read_captions(const Dataset& data, const RunConfig& config) {
-  const UVitConfig& model = config.model;
-  const std::string& folder = config.data.text_encoder;
-  const auto text = load_text_encoder(folder);
-  if (text->width() != model.context_dim)
-    fail("{} gives states of width {}, the model takes {}: set --model.context_dim {}", folder, text->width(),
-         model.context_dim, text->width());
-  if (model.context_tokens < 2 || model.context_tokens > text->most_tokens())
-    fail("{} reads 2 to {} tokens, the model takes {}: set --model.context_tokens", folder, text->most_tokens(),
-         model.context_tokens);
-  return std::make_shared<CaptionStates>(data, *text, model.context_tokens);
-}
-
 BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr<const CaptionStates> states,
                             StreamConfig config) {
   config.context_tokens = 0;  // of words
@@ -73,6 +76,15 @@ BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr
     batch.condition.context = at::stack(contexts).to(at::kFloat);
     return batch;
   };
+}
+
+TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data) {
+  fit_captioned_pictures(config);
+  config.model.vocabulary = 0;
+  const auto states = read_captions(*data, config);
+  return {.batch_at = make_caption_stream(data, states, stream_config(config)),
+          .request = caption_requests(data),
+          .text_encoder = states->encoder()};
 }
 
 }  // namespace uvic

@@ -5,8 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "app/cli/run_config.h"
-#include "datasets/stream.h"
+#include "app/training/training_source.h"
 #include "encoders/text_encoder.h"
 
 namespace uvic {
@@ -27,12 +26,11 @@ class CaptionStates {
   Tensor states_;  // [captions, length, D]
 };
 
-// The captions of the data as the model's text encoder, data.text_encoder, reads them. Error if it does not fit the
-// model.
-std::shared_ptr<const CaptionStates> read_captions(const Dataset& data, const RunConfig& config);
-
 // make_stream with states [B, N, D] float32 for captions; those of "" where there is no caption, or it is dropped.
 BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr<const CaptionStates> states,
                             StreamConfig config);
+
+// The row "states": data.text_encoder reads the captions. Error if it does not fit the model.
+TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data);
 
 }  // namespace uvic

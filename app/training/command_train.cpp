@@ -7,6 +7,7 @@
 #include "app/cli/json_lines.h"
 #include "app/commands.h"
 #include "app/training/resume.h"
+#include "app/training/training_plan.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -20,7 +21,7 @@ struct TrainCommand {
   std::string parent = "runs", resume, device;
   bool dry_run = false;
 
-  int run(const std::string& command_line) {
+  void run(const std::string& command_line) {
     std::optional<RunFolder> folder;
     if (!resume.empty()) folder = resume == "latest" ? RunFolder::open_latest(parent) : RunFolder::open(resume);
     if (!folder && source.empty())
@@ -37,7 +38,7 @@ struct TrainCommand {
     if (resumed) {
       if (!dry_run) folder->lock();
       if (folder->has_checkpoint()) checkpoint = folder->load_latest();
-      if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data);
+      if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
     }
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     const std::string resolved = print_run_config(config);
@@ -48,14 +49,14 @@ struct TrainCommand {
     std::fflush(stdout);
     if (dry_run) {
       plan_training(config, data, where);
-      return 0;
+      return;
     }
     if (!resumed) {
       folder = RunFolder::create(parent, config.output.name);
       folder->lock();
     }
     log_line(fmt::format("run folder {}", folder->path().string()));
-    return run_training(config, data, where, {*folder, resumed, std::move(checkpoint), command_line});
+    run_training(config, data, where, {*folder, resumed, std::move(checkpoint), command_line});
   }
 };
 
@@ -73,7 +74,7 @@ std::string command_line(const CLI::App& app) {
 
 }  // namespace
 
-void add_train_command(CLI::App& app, ExitCode& exit_code) {
+void add_train_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("train", "train a model");
   auto command = std::make_shared<TrainCommand>();
   command->source.add_options(*sub);
@@ -83,7 +84,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
       ->check(device_name());
   sub->add_flag("--dry-run", command->dry_run, "print the config, memory, time and disk it would take; write nothing");
   command->options = std::make_unique<RunOptions>(*sub, command->config);
-  sub->callback([command, sub, &exit_code] { exit_code = command->run(command_line(*sub)); });
+  sub->callback([command, sub] { command->run(command_line(*sub)); });
 }
 
 }  // namespace uvic

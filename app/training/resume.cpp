@@ -72,7 +72,7 @@ at::Device device_of_run(const RunFolder& run) {
 }
 
 void expect_same_meaning(const RunFolder& run, const Checkpoint& checkpoint, const RunConfig& config,
-                         const TrainingData& data) {
+                         const TrainingSource& source) {
   const std::string origin = fmt::format("checkpoint-{} of {}", checkpoint.step, run.path().string());
   const auto card = ModelCard::from_metadata(checkpoint.model.metadata, origin);
   if (!card) return;
@@ -83,11 +83,11 @@ void expect_same_meaning(const RunFolder& run, const Checkpoint& checkpoint, con
         origin, change->key, change->before, change->after);
   // Classes and words come from the data again, and their numbers must mean what they meant.
   const auto text = [](const std::optional<Vocabulary>& words) { return words ? words->to_text() : ""; };
-  if (config.model.classes > 0 && card->classes != data.images->classes())
+  if (config.model.classes > 0 && card->classes != source.classes)
     fail("the classes of {} are not those this run was trained on: their names differ", config.data.spec);
-  if (text(card->vocabulary) != text(data.vocabulary))
+  if (text(card->vocabulary) != text(source.vocabulary))
     fail("the captions of {} are not those this run was trained on: their words differ", config.data.spec);
-  if (card->text_encoder != (data.states ? data.states->encoder() : ""))
+  if (card->text_encoder != source.text_encoder)
     fail("'{}' is not the text encoder this run was trained with, {}: give the folder of that with --data.text_encoder",
          config.data.text_encoder, card->config.data.text_encoder);
 }

@@ -17,6 +17,6 @@ at::Device device_of_run(const RunFolder& run);
 // Error if the checkpoint's weights would get another meaning: by a key of the config, by other classes or words of the
 // data, or by another text encoder.
 void expect_same_meaning(const RunFolder& run, const Checkpoint& checkpoint, const RunConfig& config,
-                         const TrainingData& data);
+                         const TrainingSource& source);
 
 }  // namespace uvic

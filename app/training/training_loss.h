@@ -1,6 +1,7 @@
-// Network, schedule and objective joined into the loss that the training loop takes.
+// Batches, network, schedule and objective joined into the loss that the training loop takes.
 #pragma once
 
+#include "datasets/stream.h"
 #include "diffusion/objective.h"
 #include "diffusion/schedule.h"
 #include "train/train.h"
@@ -8,8 +9,9 @@
 
 namespace uvic {
 
-// Mean diffusion loss of a batch; times, then noise, come from the step's generator, drawn on the CPU. `net` and
+// Mean diffusion loss of a micro-batch; times, then noise, come from its generator, drawn on the CPU. `net` and
 // `schedule` must outlive it.
-Loss make_loss(const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective, at::Device device);
+StepLoss make_loss(BatchAt batch_at, const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective,
+                   at::Device device);
 
 }  // namespace uvic

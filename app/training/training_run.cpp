@@ -1,57 +1,19 @@
 #include "app/training/training_run.h"
 
 #include <chrono>
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <memory>
 
-#include "app/cli/json_lines.h"
 #include "app/cli/options.h"
-#include "app/cli/prompts.h"
-#include "app/draw/pipeline.h"
 #include "app/model/model.h"
-#include "app/training/latent_stream.h"
-#include "app/training/training_latents.h"
+#include "app/training/sample_grid.h"
 #include "app/training/training_loss.h"
-#include "core/files.h"
-#include "core/formats/safetensors.h"
 #include "core/image/image.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
-#include "core/text.h"
-#include "datasets/stream.h"
 #include "train/train.h"
 
 namespace uvic {
 namespace {
-
-Vocabulary build_vocabulary(const Dataset& data, int64_t max_size, int64_t context_tokens) {
-  std::vector<std::string> captions;
-  for (int64_t i = 0; i < data.size(); ++i)
-    for (std::string& caption : data.captions(i)) captions.push_back(std::move(caption));
-  if (captions.empty()) fail("data.condition is text, but the data has no captions: {}", data.description());
-  const auto is_long = [&](const std::string& caption) { return Vocabulary::count_words(caption) > context_tokens; };
-  if (const int64_t cut = std::ranges::count_if(captions, is_long); cut > 0)
-    warn(fmt::format("{} of {} captions are longer than {} words: their ends are left out (model.context_tokens)", cut,
-                     captions.size(), context_tokens));
-  return Vocabulary::build(captions, max_size);
-}
-
-std::string first_caption(const Dataset& data, int64_t image) {
-  const std::vector<std::string> captions = data.captions(image);
-  return captions.empty() ? "" : captions.front();
-}
-
-BatchAt make_batches(const RunConfig& config, const TrainingData& data) {
-  const StreamConfig stream{.seed = config.train.seed,
-                            .batch = config.train.batch,
-                            .flip = config.data.flip,
-                            .drop_condition = config.data.drop_condition,
-                            .num_classes = config.model.classes,
-                            .context_tokens = config.model.context_tokens};
-  if (data.states) return prefetch(make_caption_stream(data.images, data.states, stream));
-  return prefetch(data.latents ? make_latent_stream(data.latents, stream, config.data.latent_scale)
-                               : make_stream(data.images, data.vocabulary, stream));
-}
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -71,20 +33,18 @@ class Run {
                    .hash = "",
                    .card = {.config = config,
                             .step = 0,
-                            .classes = data.images->classes(),
-                            .vocabulary = data.vocabulary,
-                            .text_encoder = data.states ? data.states->encoder() : ""},
+                            .classes = data.source.classes,
+                            .vocabulary = data.source.vocabulary,
+                            .text_encoder = data.source.text_encoder},
                    .net = UVit(config.model),
                    .schedule = make_schedule(config.schedule),
                    .device = device} {
     net_.to(device, at::kFloat);
     ema_model_.net.to(device, at::kFloat);
-    if (config_.model.classes == 0) ema_model_.card.classes.clear();
-    if (data_.latents || data_.states)
-      attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
+    attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
   }
 
-  int train() {
+  void train() {
     constexpr const char* kOrigin = "the run's checkpoint";
     std::optional<Checkpoint>& checkpoint = start_.checkpoint;
     if (checkpoint) load_into(net_.parameters(), checkpoint->model.tensors, kOrigin);
@@ -103,9 +63,11 @@ class Run {
     progress_ = &progress;
     window_begin_ = std::chrono::steady_clock::now();
     try {
-      uvic::train(*state_, make_loss(net_, *ema_model_.schedule, config_.objective, ema_model_.device),
-                  make_batches(config_, data_), config_.train, ema_model_.device.type(),
-                  [this](const StepStats& stats) { return after_step(stats); });
+      const BatchAt batch_at = prefetch(data_.source.batch_at, std::bind_front(next_micro_batch, config_.train));
+      uvic::train(*state_, make_loss(batch_at, net_, *ema_model_.schedule, config_.objective, ema_model_.device),
+                  config_.train, ema_model_.device.type(), [this](const StepStats& stats) { after_step(stats); });
+    } catch (const Interrupted&) {
+      // The finished step is saved below.
     } catch (const Error& error) {
       if (begun_) note(error);
       if (saved_step_ == 0) throw;
@@ -113,9 +75,10 @@ class Run {
     }
     if (!begun_) begin();  // no step was left to do
     if (state_->step > saved_step_) save(false);
-    log(fmt::format("{} at step {}: {}", state_->step < config_.train.steps ? "interrupted" : "finished", state_->step,
+    const bool finished = state_->step >= config_.train.steps;
+    log(fmt::format("{} at step {}: {}", finished ? "finished" : "interrupted", state_->step,
                     folder_.latest().string()));
-    return state_->step < config_.train.steps ? kExitInterrupted : 0;
+    if (!finished) throw Interrupted();
   }
 
  private:
@@ -134,7 +97,7 @@ class Run {
     if (saved_step_ > 0) folder_.append_log(resumed());
   }
 
-  bool after_step(const StepStats& stats) {
+  void after_step(const StepStats& stats) {
     if (!begun_) begin();
     const auto due = [&](int64_t every) {
       return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
@@ -144,12 +107,16 @@ class Run {
     progress_->update(stats.step, fmt::format("loss {:.4f}", loss_sum_ / static_cast<double>(window_)));
     std::map<std::string, double> row;
     if (due(config_.output.log_every)) row = log_row(stats);
-    if (due(config_.output.sample_every)) draw_grid(stats.step);
     bool is_best = false;
-    if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
+    try {
+      if (due(config_.output.sample_every)) draw_grid(stats.step);
+      if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
+    } catch (const Interrupted&) {
+      // There is no such grid or score; the step itself is recorded and saved all the same.
+    }
     if (!row.empty()) folder_.record(stats.step, row);
     if (due(config_.output.save_every) || is_best) save(is_best);
-    return !interrupted();
+    stop_if_interrupted();
   }
 
   std::map<std::string, double> log_row(const StepStats& stats) {
@@ -169,38 +136,16 @@ class Run {
     ema_model_.card.step = step;
   }
 
-  // The same seeds and conditions every time, so that grids of different steps can be compared.
   void draw_grid(int64_t step) {
-    if (data_.latents && !ema_model_.autoencoder) return;
+    const bool is_latent = config_.data.latent_scale > 0;
+    if (is_latent && !ema_model_.autoencoder) return;
     update_ema_model(step);
-    const int64_t side = config_.output.grid;
-    std::vector<Request> requests;
-    std::vector<std::string> captions;
-    for (int64_t i = 0; i < side * side; ++i) {
-      Request request{.seed = static_cast<uint64_t>(i), .prompt = "", .negative = "", .label = {}};
-      if (config_.model.classes > 0) request.label = i % side % config_.model.classes;
-      if (!data_.prompts.empty())
-        request.prompt = data_.prompts[static_cast<size_t>(i) % data_.prompts.size()];
-      else if (data_.latents && config_.model.context_tokens > 0)
-        request_caption(*data_.latents, i, request);
-      else if (data_.vocabulary || data_.states)
-        request.prompt = first_caption(*data_.images, i % data_.images->size());
-      captions.push_back(request.prompt);
-      requests.push_back(request);
-    }
-    std::vector<Tensor> images;
-    const GenerateOptions options{.settings = config_.sample};
     try {
-      for (Drawing& drawing : generate(ema_model_, requests, options, [](int64_t) { return !interrupted(); }))
-        images.push_back(drawing.image);
+      const Tensor grid = draw_sample_grid(ema_model_, data_.source);
+      folder_.record_image(step, "samples", encode_png(grid), grid.size(0), grid.size(1));
     } catch (const NotFinite& error) {
-      return warn(fmt::format("no sample grid at step {}: {}", step, error.what()));
+      warn(fmt::format("no sample grid at step {}: {}", step, error.what()));
     }
-    if (images.empty()) return;
-    const bool captioned = config_.model.context_tokens > 0;
-    if (!captioned) captions.clear();
-    const Tensor grid = make_grid(images, captions, {.columns = side, .min_tile = captioned ? 96 : 0});
-    folder_.record_image(step, "samples", encode_png(grid), grid.size(0), grid.size(1));
   }
 
   bool score(int64_t step, std::map<std::string, double>& row) {
@@ -264,113 +209,10 @@ class Run {
   Progress* progress_ = nullptr;
 };
 
-// Objectives and samplers that do not go with the schedule would stop the run later: one pixel shows it now.
-void try_diffusion(const RunConfig& config) {
-  const auto schedule = make_schedule(config.schedule);
-  const Tensor pixel = at::zeros({1, 1, 1, 1});
-  const Network network = [](const Tensor& x, const Tensor&) { return x; };
-  diffusion_loss(network, *schedule, config.objective, pixel, at::ones({1}), pixel);
-  const Denoiser nothing = [](const Tensor& x, double) { return at::zeros_like(x); };
-  const Sampler sampler = find(samplers(), config.sample.sampler.kind, "sampler").value;
-  sampler(nothing, *schedule, pixel, config.sample.sampler, [](const Tensor& x) { return x; });
-}
-
 }  // namespace
 
-TrainingData open_training_data(RunConfig& config) {
-  config.model = resolve(config.model);
-  try_diffusion(config);
-  Spec spec = Spec::parse(config.data.spec);
-  spec.options.try_emplace("size", std::to_string(config.model.image_size));
-  config.data.spec = spec.text();
-  TrainingData data{
-      .images = open_dataset(spec), .latents = {}, .vocabulary = {}, .states = {}, .prompts = {}, .scorer = nullptr};
-  data.latents = std::dynamic_pointer_cast<const LatentDataset>(data.images);
-  if (data.images->image_size() != config.model.image_size)
-    fail("the images of {} are {} pixels wide, the model takes {}: set ?size= or --model.image_size", config.data.spec,
-         data.images->image_size(), config.model.image_size);
-
-  if (data.latents)
-    fit_latents(config, *data.latents);
-  else
-    fit_pictures(config);
-  const std::string& condition = config.data.condition;
-  if (!config.output.prompts.empty()) {
-    if (condition != "text") fail("output.prompts: the model reads no text, since data.condition is {}", condition);
-    data.prompts = read_prompts(config.output.prompts);
-  }
-  config.model.classes = condition == "class" ? static_cast<int64_t>(data.images->classes().size()) : 0;
-  if (condition == "class" && config.model.classes == 0)
-    fail("data.condition is class, but the data has no classes: {}", data.images->description());
-  if (condition == "text" && data.latents) {
-    config.model.vocabulary = 0;  // the states are there
-  } else if (condition == "text") {
-    if (config.model.context_tokens == 0)
-      fail("data.condition is text, but model.context_tokens is 0: give the longest prompt in words");
-    if (config.data.text_encoder.empty())
-      data.vocabulary = build_vocabulary(*data.images, config.data.max_vocabulary, config.model.context_tokens);
-    else
-      data.states = read_captions(*data.images, config);
-    config.model.vocabulary = data.vocabulary ? data.vocabulary->size() : 0;
-  } else {
-    config.model.context_tokens = config.model.vocabulary = 0;
-  }
-  if (config.output.name.empty())
-    config.output.name =
-        fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
-  if (config.eval.every > 0)
-    data.scorer = std::make_shared<ModelScorer>(
-        config.eval, config.eval.against.empty() ? data.images : open_dataset(config.eval.against));
-  return data;
-}
-
-void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {
-  UVit net(config.model, config.train.seed);
-  net.to(device, at::kFloat);
-  net.set_requires_grad(true);
-  const auto schedule = make_schedule(config.schedule);
-  constexpr int kProbeSteps = 3;
-  TrainConfig probe = config.train;
-  probe.steps = 1 + kProbeSteps;  // the first one warms up
-  TrainState state(net.parameters(), probe);
-  double seconds = 0;
-  auto begin = std::chrono::steady_clock::now();
-  train(state, make_loss(net, *schedule, config.objective, device), make_batches(config, data), probe, device.type(),
-        [&](const StepStats& stats) {
-          stop_if_interrupted();
-          if (stats.step > 1) seconds += seconds_since(begin) / kProbeSteps;
-          begin = std::chrono::steady_clock::now();
-          return true;
-        });
-  const int64_t peak = peak_memory(device);
-  const int64_t count = count_parameters(state.parameters);
-  const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
-  const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
-  if (as_json())
-    return print_json({{"data", data.images->description()},
-                       {"parameters", count},
-                       {"tokens", sequence_length(config.model)},
-                       {"device", device.str()},
-                       {"memory_peak", peak},
-                       {"memory_state", state_bytes},
-                       {"step_s", seconds},
-                       {"steps", config.train.steps},
-                       {"total_s", total},
-                       {"disk", disk}});
-  constexpr double kMega = 1 << 20;
-  fmt::print("data            {}\n", visible(data.images->description()));
-  fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
-  fmt::print(
-      "memory          {:.0f} MiB on {} at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and "
-      "EMA\n",
-      static_cast<double>(peak) / kMega, device.str(), static_cast<double>(state_bytes) / kMega);
-  fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
-             format_duration(total), config.train.steps);
-  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
-}
-
-int run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
-  return Run(config, data, device, std::move(start)).train();
+void run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
+  Run(config, data, device, std::move(start)).train();
 }
 
 }  // namespace uvic

@@ -64,10 +64,12 @@ TEST_F(CaptionStream, SaysWhatDoesNotFit) {
   RunConfig config;
   config.data.text_encoder = folder_.string();
   config.model.context_dim = 8;
-  expect_mentions(error_of([&] { read_captions(*data_, config); }), {"width 16", "takes 8", "--model.context_dim 16"});
+  config.model.context_tokens = kLength;
+  expect_mentions(error_of([&] { source_of_states(config, data_); }),
+                  {"width 16", "takes 8", "--model.context_dim 16"});
   config.model.context_dim = 16;
   config.model.context_tokens = 29;
-  expect_mentions(error_of([&] { read_captions(*data_, config); }), {"2 to 28 tokens", "takes 29"});
+  expect_mentions(error_of([&] { source_of_states(config, data_); }), {"2 to 28 tokens", "takes 29"});
 }
 
 }  // namespace

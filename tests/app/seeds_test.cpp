@@ -12,6 +12,7 @@ using Seeds = std::vector<uint64_t>;
 TEST(ParseSeeds, NumbersAndRanges) {
   EXPECT_EQ(parse_seeds("0-3,7"), (Seeds{0, 1, 2, 3, 7}));
   EXPECT_EQ(parse_seeds("5-5"), (Seeds{5}));
+  EXPECT_EQ(parse_seeds("9,2-3,2"), (Seeds{9, 2, 3, 2}));  // in the order given, twice if given twice
   EXPECT_EQ(parse_seeds("0-999999").size(), 1'000'000u);
 }
 
@@ -28,9 +29,12 @@ TEST(ParseSeeds, UpToTheLargestOfAll) {
 
 TEST(ParseColumns, HoldsWhatIsDrawn) {
   EXPECT_EQ(parse_columns("2x3", 6), 3);
+  EXPECT_EQ(parse_columns("10000x4", 6), 4);  // room for more
   EXPECT_EQ(parse_columns("auto", 6), 0);
+  EXPECT_EQ(parse_columns("", 6), 0);
   expect_mentions(error_of([] { parse_columns("2x3", 7); }), {"2x3", "6 images", "7 are drawn"});
-  for (const char* none : {"18446744073709551615x2", "10001x1", "2x", "x2", "-1x2"})
+  for (const char* none :
+       {"18446744073709551615x2", "10001x1", "1x10001", "0x1", "1x0", "2x", "x2", "-1x2", "2 x3", "6"})
     expect_mentions(error_of([&] { parse_columns(none, 1); }), {none, "ROWSxCOLUMNS"});
 }
 

@@ -206,21 +206,64 @@ TEST(Stream, MissingConditionsAreErrors) {
   expect_mentions(error(std::make_shared<Numbered>(), ten), {"10 classes but the data has 5"});
 }
 
+std::optional<int64_t> one_further(int64_t step) {
+  return step + 1;
+}
+
 TEST(Prefetch, GivesTheSameBatchesInAnyOrder) {
-  const auto plain = stream(config()), fetched = prefetch(stream(config()));
-  for (const int64_t step : {0, 1, 2, 7, 7, 6, 8, 9, 0}) expect_equal(plain(step), fetched(step));
+  const auto third = [](int64_t step) -> std::optional<int64_t> { return step + 3; };
+  const auto none = [](int64_t) -> std::optional<int64_t> { return std::nullopt; };
+  const auto plain = stream(config());
+  for (const NextStep& next : {NextStep(one_further), NextStep(third), NextStep(none)}) {
+    const auto fetched = prefetch(stream(config()), next);
+    for (const int64_t step : {0, 1, 2, 7, 7, 6, 8, 9, 0, 3, 6}) expect_equal(plain(step), fetched(step));
+  }
+}
+
+TEST(Prefetch, ComputesWhatFollowsAndNothingAfterTheLast) {
+  std::vector<int64_t> computed;
+  {
+    const auto fetched = prefetch(
+        [&](int64_t step) {
+          computed.push_back(step);
+          return Batch{at::full({1}, step), {}};
+        },
+        [](int64_t step) { return step + 3 < 10 ? std::optional(step + 3) : std::nullopt; });
+    for (const int64_t step : {1, 4, 7}) EXPECT_EQ(fetched(step).x.item<int64_t>(), step);
+  }
+  EXPECT_EQ(computed, (std::vector<int64_t>{1, 4, 7}));
+}
+
+TEST(Prefetch, AJumpGoesOnFromThere) {
+  std::latch next(1);
+  std::vector<int64_t> computed;
+  {
+    const auto fetched = prefetch(
+        [&](int64_t step) {
+          computed.push_back(step);
+          if (step == 103) next.count_down();
+          return Batch{at::full({1}, step), {}};
+        },
+        [](int64_t step) { return std::optional(step + 3); });
+    for (const int64_t step : {1, 100}) EXPECT_EQ(fetched(step).x.item<int64_t>(), step);
+    next.wait();  // would hang if 101 were taken to follow
+    EXPECT_EQ(fetched(103).x.item<int64_t>(), 103);
+  }
+  EXPECT_EQ((std::vector<int64_t>(computed.begin(), computed.begin() + 4)), (std::vector<int64_t>{1, 4, 100, 103}));
 }
 
 TEST(Prefetch, ComputesTheNextStepInTheBackground) {
   std::latch next(1);
   std::thread::id worker;
-  const auto fetched = prefetch([&](int64_t step) {
-    if (step == 1) {
-      worker = std::this_thread::get_id();
-      next.count_down();
-    }
-    return Batch{at::full({1}, step), {}};
-  });
+  const auto fetched = prefetch(
+      [&](int64_t step) {
+        if (step == 1) {
+          worker = std::this_thread::get_id();
+          next.count_down();
+        }
+        return Batch{at::full({1}, step), {}};
+      },
+      one_further);
   fetched(0);
   next.wait();  // would hang if step 1 waited for its call
   EXPECT_EQ(fetched(1).x.item<int64_t>(), 1);
@@ -228,10 +271,12 @@ TEST(Prefetch, ComputesTheNextStepInTheBackground) {
 }
 
 TEST(Prefetch, ExceptionsSurfaceAtTheirStepAndEndNothing) {
-  const auto fetched = prefetch([](int64_t step) {
-    if (step == 2) fail("step {} is broken", step);
-    return Batch{at::full({1}, step), {}};
-  });
+  const auto fetched = prefetch(
+      [](int64_t step) {
+        if (step == 2) fail("step {} is broken", step);
+        return Batch{at::full({1}, step), {}};
+      },
+      one_further);
   EXPECT_EQ(fetched(0).x.item<int64_t>(), 0);
   EXPECT_EQ(fetched(1).x.item<int64_t>(), 1);  // the guess, step 2, fails meanwhile
   EXPECT_EQ(fetched(3).x.item<int64_t>(), 3);
@@ -242,20 +287,22 @@ TEST(Prefetch, ExceptionsSurfaceAtTheirStepAndEndNothing) {
 TEST(Prefetch, EndsItsThreadWhileItComputes) {
   std::atomic<int> running = 0;
   {
-    const auto fetched = prefetch([&](int64_t step) {
-      ++running;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      --running;
-      return Batch{at::full({1}, step), {}};
-    });
+    const auto fetched = prefetch(
+        [&](int64_t step) {
+          ++running;
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          --running;
+          return Batch{at::full({1}, step), {}};
+        },
+        one_further);
     fetched(0);
   }
   EXPECT_EQ(running, 0);
-  prefetch([](int64_t) { return Batch{}; });  // never called
+  prefetch([](int64_t) { return Batch{}; }, one_further);  // never called
 }
 
 TEST(Prefetch, BatchesNeedNoGradientUnderAnyMode) {
-  const auto fetched = prefetch(stream(config()));
+  const auto fetched = prefetch(stream(config()), one_further);
   at::NoGradGuard guard;
   EXPECT_FALSE(fetched(0).x.requires_grad());
   expect_equal(stream(config())(1), fetched(1));

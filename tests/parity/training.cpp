@@ -59,24 +59,20 @@ void train_case(const Case& reference, Report& report) {
 
   const UVit net = network(reference);
   const auto schedule = make_schedule({.kind = "vp"});
-  int64_t step = 0;
-  const Loss loss = [&](const Batch& batch, at::Generator&) {
-    return diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, batch.condition); }, *schedule,
-                          {}, batch.x, reference.at("in.t")[step].to(at::kDouble), reference.at("in.noise")[step])
+  const Condition all = condition_of(reference);
+  const StepLoss loss = [&](int64_t step, at::Generator&) {
+    const auto at_step = [&](const Tensor& rows) { return rows.defined() ? rows[step] : Tensor(); };
+    const Condition condition{at_step(all.label), at_step(all.context)};
+    return diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, condition); }, *schedule, {},
+                          reference.at("in.x0")[step], reference.at("in.t")[step].to(at::kDouble),
+                          reference.at("in.noise")[step])
         .mean();
   };
   std::vector<double> losses, rates;
   TrainState state(net.parameters(), config);
-  const Condition all = condition_of(reference);
-  const auto at_step = [&](const Tensor& rows) { return rows.defined() ? rows[step] : Tensor(); };
-  const auto batch_at = [&](int64_t k) {
-    step = k;
-    return Batch{at_step(reference.at("in.x0")), {at_step(all.label), at_step(all.context)}};
-  };
-  train(state, loss, batch_at, config, at::kCPU, [&](const StepStats& stats) {
+  train(state, loss, config, at::kCPU, [&](const StepStats& stats) {
     losses.push_back(stats.loss);
     rates.push_back(stats.lr);
-    return true;
   });
 
   const auto& tolerance = reference.entry.at("tolerance");

@@ -19,6 +19,14 @@ say 'a hang-up'
 "$uvic" --quiet "${endless[@]}" --out hangup > out & pid=$!
 await_row hangup $pid && kill -HUP $pid && await_end $pid && saved hangup
 
+say 'a signal while a grid is drawn'
+"$uvic" --quiet "${endless[@]}" --output.log_every 1 --output.sample_every 3 --output.grid 32 --sample.steps 3000 --out drawing > out & pid=$!
+await_row drawing $pid && sleep 2 && kill -TERM $pid && await_end $pid && saved drawing
+# The step whose grid there is not is recorded and saved as any other.
+rows=$(wc -l < "$(run_of drawing)/stats.jsonl")
+[ "$rows" -gt 0 ] && [ "$(readlink "$(run_of drawing)/latest")" = "checkpoint-$rows" ] && [ ! -e "$(run_of drawing)/samples" ] ||
+  die "$rows rows, $(ls "$(run_of drawing)")"
+
 say 'a hang-up under nohup'
 nohup "$uvic" --quiet "${endless[@]}" --out kept > out 2> err & pid=$!
 await_row kept $pid && kill -HUP $pid && rows=$(wc -l < "$(run_of kept)/stats.jsonl")

@@ -5,23 +5,27 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/interrupt.h"
+#include "core/precision.h"
 #include "core/random.h"
 
 namespace uvic {
 namespace {
 
-// y = w x with noisy targets: batches and noise depend on the step alone, as in a real run.
-Batch batch_at(int64_t k) {
-  at::Generator generator = make_generator(7, Stream::kOrder, static_cast<uint64_t>(k));
-  return {at::randn({4, 3}, generator, at::kFloat), {}};
+// y = w x with noisy targets: inputs and noise depend on the micro-batch alone, as in a real run.
+Tensor inputs(int64_t micro_batch) {
+  at::Generator generator = make_generator(7, Stream::kOrder, static_cast<uint64_t>(micro_batch));
+  return at::randn({4, 3}, generator, at::kFloat);
 }
+
+void go_on(const StepStats&) {}
 
 struct Toy {
   Tensor w = at::full({3}, 0.5).requires_grad_();
   NamedTensors parameters() const { return {{"w", w}}; }
-  Loss loss() const {
-    return [w = w](const Batch& batch, at::Generator& generator) {
-      return (at::matmul(batch.x, w) - 1 - 0.1 * at::randn({4}, generator, at::kFloat)).square().mean();
+  StepLoss loss() const {
+    return [w = w](int64_t micro_batch, at::Generator& generator) {
+      return (at::matmul(inputs(micro_batch), w) - 1 - 0.1 * at::randn({4}, generator, at::kFloat)).square().mean();
     };
   }
 };
@@ -43,17 +47,20 @@ TrainConfig config() {
 TEST(Train, ResumedEqualsUninterrupted) {
   const Toy whole;
   TrainState straight(whole.parameters(), config());
-  train(straight, whole.loss(), batch_at, config(), at::kCPU, [](const StepStats&) { return true; });
+  train(straight, whole.loss(), config(), at::kCPU, go_on);
 
   const Toy part;
   TrainState first(part.parameters(), config());
-  train(first, part.loss(), batch_at, config(), at::kCPU, [](const StepStats& stats) { return stats.step < 4; });
+  const auto stop = [](const StepStats& stats) {
+    if (stats.step == 4) throw Interrupted();
+  };
+  EXPECT_THROW(train(first, part.loss(), config(), at::kCPU, stop), Interrupted);
   EXPECT_EQ(first.step, 4);
   TrainState second(part.parameters(), config());
   second.optimizer->load_state(first.optimizer->state(), "state");
   load_into(second.ema.parameters(), to_map(first.ema.parameters()), "ema");
   second.step = first.step;
-  train(second, part.loss(), batch_at, config(), at::kCPU, [](const StepStats&) { return true; });
+  train(second, part.loss(), config(), at::kCPU, go_on);
 
   EXPECT_EQ(second.step, 10);
   EXPECT_TRUE(at::equal(whole.w, part.w));
@@ -63,18 +70,34 @@ TEST(Train, ResumedEqualsUninterrupted) {
 
 TEST(Train, AccumulationEqualsOneLargeBatch) {
   // Without noise in the loss, two micro-batches of a step have the gradient of their union.
-  const auto loss = [](const Tensor& w) {
-    return [w](const Batch& batch, at::Generator&) { return (at::matmul(batch.x, w) - 1).square().mean(); };
+  const auto loss = [](const Tensor& w, const std::function<Tensor(int64_t)>& x_of) {
+    return [w, x_of](int64_t m, at::Generator&) { return (at::matmul(x_of(m), w) - 1).square().mean(); };
   };
   TrainConfig split = config(), joint = config();
   split.steps = joint.steps = 3;
   joint.accumulate = 1;
   const Toy a, b;
   TrainState first(a.parameters(), split), second(b.parameters(), joint);
-  train(first, loss(a.w), batch_at, split, at::kCPU, [](const StepStats&) { return true; });
-  const BatchAt both = [](int64_t k) { return Batch{at::cat({batch_at(2 * k).x, batch_at(2 * k + 1).x}), {}}; };
-  train(second, loss(b.w), both, joint, at::kCPU, [](const StepStats&) { return true; });
+  train(first, loss(a.w, inputs), split, at::kCPU, go_on);
+  const auto both = [](int64_t m) { return at::cat({inputs(2 * m), inputs(2 * m + 1)}); };
+  train(second, loss(b.w, both), joint, at::kCPU, go_on);
   EXPECT_TRUE(at::allclose(a.w, b.w, 1e-5, 1e-6));
+}
+
+TEST(Train, AsksForMicroBatchesInTheOrderItTells) {
+  TrainConfig c = config();
+  c.steps = 3;
+  const Toy toy;
+  std::vector<int64_t> asked, told{0};
+  const StepLoss loss = [&](int64_t micro_batch, at::Generator& generator) {
+    asked.push_back(micro_batch);
+    return toy.loss()(micro_batch, generator);
+  };
+  TrainState state(toy.parameters(), c);
+  train(state, loss, c, at::kCPU, go_on);
+  while (const auto next = next_micro_batch(c, told.back())) told.push_back(*next);
+  EXPECT_EQ(asked, told);
+  EXPECT_EQ(asked.size(), 6u);
 }
 
 TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
@@ -86,10 +109,7 @@ TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
   const Toy toy;
   TrainState state(toy.parameters(), clipped);
   double reported = 0;
-  train(state, toy.loss(), batch_at, clipped, at::kCPU, [&](const StepStats& stats) {
-    reported = stats.grad_norm;
-    return true;
-  });
+  train(state, toy.loss(), clipped, at::kCPU, [&](const StepStats& stats) { reported = stats.grad_norm; });
   EXPECT_GT(reported, 1e-3);  // the norm before clipping
   EXPECT_NEAR(state.optimizer->state().at("exp_avg.w").norm().item<double>(), 1e-3, 1e-6);
 }
@@ -145,15 +165,12 @@ TEST(Train, NonFiniteLossStopsWithTheStepNamedAndTheStateKept) {
   const Toy toy;
   TrainState state(toy.parameters(), config());
   Tensor before;
-  const Loss loss = [&](const Batch& batch, at::Generator& generator) {
-    const Tensor value = toy.loss()(batch, generator);
+  const StepLoss loss = [&](int64_t micro_batch, at::Generator& generator) {
+    const Tensor value = toy.loss()(micro_batch, generator);
     return state.step == 5 ? value * std::numeric_limits<float>::quiet_NaN() : value;
   };
   try {
-    train(state, loss, batch_at, config(), at::kCPU, [&](const StepStats&) {
-      before = toy.w.detach().clone();
-      return true;
-    });
+    train(state, loss, config(), at::kCPU, [&](const StepStats&) { before = toy.w.detach().clone(); });
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("step 6"), std::string::npos) << error.what();
@@ -170,12 +187,12 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
     const Tensor w = at::ones({3, 3}).requires_grad_();
     TrainState state({{"w", w}}, c);
     at::ScalarType seen = at::kByte;
-    const Loss loss = [&](const Batch& batch, at::Generator&) {
-      const Tensor product = at::matmul(batch.x, w);
+    const StepLoss loss = [&](int64_t micro_batch, at::Generator&) {
+      const Tensor product = at::matmul(inputs(micro_batch), w);
       seen = product.scalar_type();
       return product.to(at::kFloat).square().mean();
     };
-    train(state, loss, batch_at, c, at::kCPU, [](const StepStats&) { return true; });
+    train(state, loss, c, at::kCPU, go_on);
     EXPECT_EQ(seen, precision.value) << precision.name;
     EXPECT_EQ(w.grad().scalar_type(), at::kFloat);
   }

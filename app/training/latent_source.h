@@ -1,10 +1,8 @@
-// The training stream of latents: batch k as a pure function of (seed, k), as datasets/stream.h has it for pixels.
+// Training on latents, with states of captions or alone.
 #pragma once
 
-#include <memory>
-
+#include "app/training/training_source.h"
 #include "datasets/latents.h"
-#include "datasets/stream.h"
 
 namespace uvic {
 
@@ -13,5 +11,9 @@ namespace uvic {
 // float32, that of the empty prompt for images without a caption and dropped ones. config.context_tokens 0: no context.
 // Neither classes nor flips: the latent of a mirrored picture is not the mirrored latent.
 BatchAt make_latent_stream(std::shared_ptr<const LatentDataset> data, const StreamConfig& config, double scale);
+
+// The row "latents". Fills their scale if the data tells it. Error if model and latents do not fit, for options that
+// need pixels, and for a grid's autoencoder or text encoder that is not the latents' own.
+TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data);
 
 }  // namespace uvic

@@ -1,7 +1,9 @@
-#include "app/training/training_latents.h"
+#include "app/training/latent_source.h"
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "core/random.h"
+#include "datasets/stream_draws.h"
 #include "encoders/fingerprint.h"
 
 namespace uvic {
@@ -55,8 +57,6 @@ void check_text(const OutputConfig& config, const LatentDataset& data) {
     fail("output.text {} is not the text encoder that {} was made with", config.text, data.description());
 }
 
-}  // namespace
-
 void fit_latents(RunConfig& config, const LatentDataset& data) {
   if (config.model.channels != data.channels())
     fail("the latents of {} have {} channels, the model takes {}: set --model.channels {}", config.data.spec,
@@ -72,26 +72,55 @@ void fit_latents(RunConfig& config, const LatentDataset& data) {
   if (config.data.condition == "text") expect_fit(config.model, data);
   check_autoencoder(config, data);
   check_text(config.output, data);
+  config.model.classes = config.model.vocabulary = 0;  // the states are there
+  if (config.data.condition == "none") config.model.context_tokens = 0;
 }
 
-void fit_pictures(const RunConfig& config) {
-  if (config.model.channels != 3) fail("model.channels = {}: images have 3 channels", config.model.channels);
-  if (config.data.latent_scale > 0)
-    fail("data.latent_scale = {}: {} holds pictures, not latents; `uvic encode` makes latents of them",
-         config.data.latent_scale, config.data.spec);
-  if (!config.output.autoencoder.empty())
-    fail("output.autoencoder: {} holds pictures, which need none", config.data.spec);
-  if (!config.output.text.empty())
-    fail("output.text is for latents: a model of pictures learns words, or reads them through data.text_encoder");
+// Caption 0 of image i, cyclically, in words and states.
+std::function<Request(int64_t i)> state_requests(std::shared_ptr<const LatentDataset> data) {
+  return [data = std::move(data)](int64_t i) {
+    const int64_t index = i % data->size();
+    Request request;
+    request.context = request.negative_context = data->null_context();
+    if (data->caption_count(index) == 0) return request;
+    request.context = data->context(index, 0);
+    if (const auto captions = data->captions(index); !captions.empty()) request.prompt = captions.front();
+    return request;
+  };
 }
 
-void request_caption(const LatentDataset& data, int64_t place, Request& request) {
-  const int64_t index = place % data.size();
-  request.negative_context = data.null_context();
-  request.context = data.null_context();
-  if (data.caption_count(index) == 0) return;
-  request.context = data.context(index, 0);
-  if (const auto captions = data.captions(index); !captions.empty()) request.prompt = captions.front();
+}  // namespace
+
+BatchAt make_latent_stream(std::shared_ptr<const LatentDataset> data, const StreamConfig& config, double scale) {
+  TORCH_CHECK(!config.flip && config.num_classes == 0, "latents can be neither flipped nor classified");
+  return [data = std::move(data), config, scale](int64_t step) {
+    std::vector<Tensor> latents, contexts;
+    for (const auto& [item, index] : items_of_step(config, data->size(), step)) {
+      const Tensor moments = data->moments(index).unsqueeze(0);
+      at::Generator generator = make_generator(config.seed, Stream::kLatent, item);
+      const Tensor eps = at::randn(moments.chunk(2, 1)[0].sizes(), generator, at::kFloat);
+      latents.push_back(sample_latent(moments, eps) * scale);
+      if (config.context_tokens == 0) continue;
+      const int64_t captions = data->caption_count(index);
+      contexts.push_back(captions == 0 || is_dropped(config, item)
+                             ? data->null_context()
+                             : data->context(index, draw_caption(config, item, captions)));
+    }
+    Batch batch;
+    batch.x = at::cat(latents);
+    if (!contexts.empty()) batch.condition.context = at::stack(contexts);
+    return batch;
+  };
+}
+
+TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data) {
+  const auto latents = std::dynamic_pointer_cast<const LatentDataset>(data);
+  TORCH_CHECK(latents, "no latents: ", data->description());
+  fit_latents(config, *latents);
+  TrainingSource source{.batch_at = make_latent_stream(latents, stream_config(config), config.data.latent_scale),
+                        .request = [](int64_t) { return Request(); }};
+  if (config.model.context_tokens > 0) source.request = state_requests(latents);
+  return source;
 }
 
 }  // namespace uvic

@@ -1,4 +1,4 @@
-#include "app/training/latent_stream.h"
+#include "app/training/latent_source.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,62 @@
+#include "app/training/training_plan.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/json_lines.h"
+#include "app/training/training_loss.h"
+#include "core/device.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "train/train.h"
+
+namespace uvic {
+
+void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {
+  UVit net(config.model, config.train.seed);
+  net.to(device, at::kFloat);
+  net.set_requires_grad(true);
+  const auto schedule = make_schedule(config.schedule);
+  constexpr int kProbeSteps = 3;
+  TrainConfig probe = config.train;
+  probe.steps = 1 + kProbeSteps;  // the first one warms up
+  TrainState state(net.parameters(), probe);
+  double seconds = 0;
+  auto begin = std::chrono::steady_clock::now();
+  const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe));
+  train(state, make_loss(batch_at, net, *schedule, config.objective, device), probe, device.type(),
+        [&](const StepStats& stats) {
+          stop_if_interrupted();
+          const auto now = std::chrono::steady_clock::now();
+          if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
+          begin = std::chrono::steady_clock::now();
+        });
+  const int64_t peak = peak_memory(device);
+  const int64_t count = count_parameters(state.parameters);
+  const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
+  const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
+  if (as_json())
+    return print_json({{"data", data.description},
+                       {"parameters", count},
+                       {"tokens", sequence_length(config.model)},
+                       {"device", device.str()},
+                       {"memory_peak", peak},
+                       {"memory_state", state_bytes},
+                       {"step_s", seconds},
+                       {"steps", config.train.steps},
+                       {"total_s", total},
+                       {"disk", disk}});
+  constexpr double kMega = 1 << 20;
+  fmt::print("data            {}\n", visible(data.description));
+  fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
+  fmt::print(
+      "memory          {:.0f} MiB on {} at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and "
+      "EMA\n",
+      static_cast<double>(peak) / kMega, device.str(), static_cast<double>(state_bytes) / kMega);
+  fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
+             format_duration(total), config.train.steps);
+  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
+}
+
+}  // namespace uvic
