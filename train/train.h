@@ -32,7 +32,7 @@ struct TrainConfig {
 using LrDecay = double (*)(double progress);  // progress of training in [0, 1] -> factor
 std::span<const Entry<LrDecay>> lr_decays();
 // adamw | muon
-using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& parameters, const TrainConfig& config);
+using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const Parameters& parameters, const TrainConfig& config);
 std::span<const Entry<MakeOptimizer>> optimizers();
 // fp32 | bf16 (autocast: matrix products in bfloat16, weights and their updates in float32)
 std::span<const Entry<at::ScalarType>> precisions();
@@ -55,12 +55,12 @@ using OnStep = std::function<bool(const StepStats&)>;
 
 // What a run's training state consists of.
 struct TrainState {
-  NamedTensors parameters;
+  Parameters parameters;
   std::unique_ptr<Optimizer> optimizer;
   Ema ema;
   int64_t step = 0;
 
-  TrainState(const NamedTensors& parameters, const TrainConfig& config);
+  TrainState(const Parameters& parameters, const TrainConfig& config);
 };
 
 // Steps state.step .. config.steps-1. Batch, noise and dropout of micro-batch m = step accumulate + i depend on (seed,

@@ -92,7 +92,7 @@ void uvit_case(const Case& reference, Report& report) {
     const Tensor y = net.forward(reference.at("in.x"), reference.at("in.t"), condition, observe);
     report.relmax("y", y, reference.at("out.y"), tolerance.at("y_relmax"));
     (y * reference.at("in.w")).sum().backward();
-    for (const auto& [name, parameter] : net.parameters()) {
+    for (const auto& [name, parameter, role] : net.parameters()) {
       const Tensor& gradient = parameter.grad();
       const double want_norm = reference.at("out.gradnorm." + name).item<double>();
       const double scale = want_norm * l2(parameter);

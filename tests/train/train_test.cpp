@@ -18,7 +18,7 @@ Batch batch_at(int64_t k) {
 
 struct Toy {
   Tensor w = at::full({3}, 0.5).requires_grad_();
-  NamedTensors parameters() const { return {{"w", w}}; }
+  Parameters parameters() const { return {{"w", w, Role::kMatrix}}; }
   Loss loss() const {
     return [w = w](const Batch& batch, at::Generator& generator) {
       return (at::matmul(batch.x, w) - 1 - 0.1 * at::randn({4}, generator, at::kFloat)).square().mean();
@@ -57,8 +57,8 @@ TEST(Train, ResumedEqualsUninterrupted) {
 
   EXPECT_EQ(second.step, 10);
   EXPECT_TRUE(at::equal(whole.w, part.w));
-  EXPECT_TRUE(at::equal(straight.ema.parameters()[0].second, second.ema.parameters()[0].second));
-  EXPECT_FALSE(at::equal(whole.w, second.ema.parameters()[0].second));
+  EXPECT_TRUE(at::equal(straight.ema.parameters()[0].tensor, second.ema.parameters()[0].tensor));
+  EXPECT_FALSE(at::equal(whole.w, second.ema.parameters()[0].tensor));
 }
 
 TEST(Train, AccumulationEqualsOneLargeBatch) {
@@ -168,7 +168,7 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
   for (const auto& precision : precisions()) {
     c.precision = std::string(precision.name);
     const Tensor w = at::ones({3, 3}).requires_grad_();
-    TrainState state({{"w", w}}, c);
+    TrainState state({{"w", w, Role::kMatrix}}, c);
     at::ScalarType seen = at::kByte;
     const Loss loss = [&](const Batch& batch, at::Generator&) {
       const Tensor product = at::matmul(batch.x, w);
