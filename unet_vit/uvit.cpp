@@ -32,8 +32,6 @@ namespace {
 
 Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
   const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
-  const AttentionKind& kind = find(attention_kinds(), attention, "attention kind").value;
-  const bool fused = find(kernel_kinds(), config.kernels, "kind of kernels").value;
   Block block{.skip_linear = {},
               .norm1 = make_layer_norm(dim),
               .norm2 = make_layer_norm(dim),
@@ -42,8 +40,8 @@ Block make_block(const UVitConfig& config, bool skip, const std::string& attenti
               .fc1 = make_linear(dim, hidden),
               .fc2 = make_linear(hidden, dim),
               .heads = config.heads,
-              .attend = fused ? kind.fused : kind.reference,
-              .fused = fused};
+              .kind = &find(attention_kinds(), attention, "attention kind").value,
+              .fused = find(kernel_kinds(), config.kernels, "kind of kernels").value};
   if (skip) block.skip_linear = make_linear(2 * dim, dim);
   return block;
 }

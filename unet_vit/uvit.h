@@ -59,7 +59,7 @@ class UVit {
 // [B] -> [B, dim]: cos then sin of time * 10000^(-i / (dim / 2)); an odd dim ends with a zero column. Float32 always.
 Tensor timestep_embedding(const Tensor& time, int64_t dim);
 
-// [B, L, patch patch C] (channel fastest) <-> [B, C, H, W], square images.
+// [B, L, patch patch C] (channel fastest) -> [B, C, H, W], square images.
 Tensor unpatchify(const Tensor& tokens, int64_t patch, int64_t channels);
 
 }  // namespace uvic

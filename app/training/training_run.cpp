@@ -1,5 +1,7 @@
 #include "app/training/training_run.h"
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -20,6 +22,7 @@
 #include "core/text.h"
 #include "datasets/stream.h"
 #include "train/train.h"
+#include "transformer/attention.h"
 
 namespace uvic {
 namespace {
@@ -275,6 +278,14 @@ void try_diffusion(const RunConfig& config) {
   sampler(nothing, *schedule, pixel, config.sample.sampler, [](const Tensor& x) { return x; });
 }
 
+// "uvic" for a U-ViC.
+std::string network_in_names(const UVitConfig& model) {
+  std::string name = find(attention_kinds(), model.attention, "attention kind").value.network;
+  std::erase(name, '-');
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name;
+}
+
 }  // namespace
 
 TrainingData open_training_data(RunConfig& config) {
@@ -316,8 +327,7 @@ TrainingData open_training_data(RunConfig& config) {
     config.model.context_tokens = config.model.vocabulary = 0;
   }
   if (config.output.name.empty())
-    config.output.name =
-        fmt::format("{}-{}-{}", spec.kind, config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
+    config.output.name = fmt::format("{}-{}-{}", spec.kind, network_in_names(config.model), config.model.size);
   if (config.eval.every > 0)
     data.scorer = std::make_shared<ModelScorer>(
         config.eval, config.eval.against.empty() ? data.images : open_dataset(config.eval.against));
