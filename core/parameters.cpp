@@ -8,14 +8,6 @@
 
 namespace uvic {
 
-TensorMap to_map(const NamedTensors& tensors) {
-  return {tensors.begin(), tensors.end()};
-}
-
-bool is_block_matrix(const std::string& name, const Tensor& parameter) {
-  return parameter.dim() == 2 && name.find("block") != std::string::npos;
-}
-
 namespace {
 
 constexpr const char* kGiveOptions = "Give the model options (--model.*) it was trained with";
@@ -29,12 +21,18 @@ std::string some(const std::vector<std::string>& names) {
   return text;
 }
 
-}  // namespace
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-void expect_fit(const NamedTensors& target, const TensorMap& source, const std::string& origin,
-                std::string_view remedy) {
+NamedTensors named(const Parameters& parameters) {
+  NamedTensors list;
+  for (const Parameter& p : parameters) list.emplace_back(p.name, p.tensor);
+  return list;
+}
+
+void expect_same(const NamedTensors& target, const TensorMap& source, const std::string& origin,
+                 std::string_view remedy) {
   std::vector<std::string> missing, unexpected, misshapen;
-  TensorMap known = to_map(target);
+  const TensorMap known(target.begin(), target.end());
   for (const auto& [name, tensor] : target) {
     const auto found = source.find(name);
     if (found == source.end())
@@ -55,10 +53,30 @@ void expect_fit(const NamedTensors& target, const TensorMap& source, const std::
   fail("{} does not fit the model{}. {}", origin, what, remedy);
 }
 
-void load_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
-  expect_fit(target, source, origin, kGiveOptions);
+void copy_into(const NamedTensors& target, const TensorMap& source, const std::string& origin) {
+  expect_same(target, source, origin, kGiveOptions);
   at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : target) Tensor(tensor).copy_(source.at(name));
+}
+
+}  // namespace
+
+TensorMap to_map(const Parameters& parameters) {
+  TensorMap map;
+  for (const Parameter& p : parameters) map.emplace(p.name, p.tensor);
+  return map;
+}
+
+void expect_fit(const Parameters& target, const TensorMap& source, const std::string& origin, std::string_view remedy) {
+  expect_same(named(target), source, origin, remedy);
+}
+
+void load_into(const Parameters& target, const TensorMap& source, const std::string& origin) {
+  copy_into(named(target), source, origin);
+}
+
+void load_into(const TensorMap& target, const TensorMap& source, const std::string& origin) {
+  copy_into({target.begin(), target.end()}, source, origin);
 }
 
 void expect_enough(int64_t parameters, const TensorMap& weights, const std::string& origin) {
@@ -71,9 +89,9 @@ void expect_enough(int64_t parameters, const TensorMap& weights, const std::stri
          bytes, kGiveOptions);
 }
 
-int64_t count_parameters(const NamedTensors& tensors) {
+int64_t count_parameters(const Parameters& parameters) {
   int64_t count = 0;
-  for (const auto& entry : tensors) count += entry.second.numel();
+  for (const Parameter& p : parameters) count += p.tensor.numel();
   return count;
 }
 

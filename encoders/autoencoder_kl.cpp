@@ -7,8 +7,6 @@
 
 namespace uvic {
 
-using frozen::shape;
-
 Tensor AutoencoderKl::ResBlock::operator()(const Tensor& x) const {
   const Tensor h = conv1(at::silu(norm1(x)));
   return (shortcut ? (*shortcut)(x) : x) + conv2(at::silu(norm2(h)));
@@ -72,34 +70,33 @@ Tensor sample_latent(const Tensor& moments, const Tensor& noise) {
 }
 
 frozen::GroupNorm AutoencoderKl::make_norm(int64_t channels) const {
-  return {shape({channels}), shape({channels}), config_.groups};
+  return frozen::group_norm(channels, config_.groups, 1e-6);
 }
 
 namespace {
 
-frozen::Conv make_conv(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1) {
-  // With a stride the padding is apart.
-  return {shape({out, in, kernel, kernel}), shape({out}), stride, stride == 1 ? kernel / 2 : 0};
+frozen::Conv conv_layer(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1) {
+  return frozen::conv(in, out, kernel, stride, stride == 1 ? kernel / 2 : 0);  // with a stride the padding is apart
 }
 
 }  // namespace
 
 AutoencoderKl::ResBlock AutoencoderKl::make_block(int64_t in, int64_t out) const {
-  ResBlock block{make_norm(in), make_norm(out), make_conv(in, out), make_conv(out, out), {}};
-  if (in != out) block.shortcut = make_conv(in, out, 1);
+  ResBlock block{make_norm(in), make_norm(out), conv_layer(in, out), conv_layer(out, out), {}};
+  if (in != out) block.shortcut = conv_layer(in, out, 1);
   return block;
 }
 
 AutoencoderKl::Attention AutoencoderKl::make_attention(int64_t channels) const {
-  const auto linear = [&] { return frozen::Linear{shape({channels, channels}), shape({channels})}; };
+  const auto linear = [&] { return frozen::linear(channels, channels); };
   return {make_norm(channels), linear(), linear(), linear(), linear()};
 }
 
 // What both halves share: `in` and `out` channels at the ends, the middle at the lowest resolution.
 AutoencoderKl::Half AutoencoderKl::make_half(int64_t in, int64_t out) const {
   const int64_t low = config_.channels.back();
-  return {.conv_in = make_conv(in, low),
-          .conv_out = make_conv(low, out),
+  return {.conv_in = conv_layer(in, low),
+          .conv_out = conv_layer(low, out),
           .mid_block1 = make_block(low, low),
           .mid_block2 = make_block(low, low),
           .mid_attention = make_attention(low),
@@ -113,7 +110,7 @@ AutoencoderKl::AutoencoderKl(AutoencoderConfig config) : config_(std::move(confi
   const size_t lowest = c.channels.size() - 1;
 
   encoder_ = make_half(c.in_channels, encoded);
-  encoder_.conv_in = make_conv(c.in_channels, c.stem);
+  encoder_.conv_in = conv_layer(c.in_channels, c.stem);
   int64_t width = c.stem;
   for (size_t i = 0; i <= lowest; ++i) {
     Level& level = encoder_.levels[i];
@@ -122,7 +119,7 @@ AutoencoderKl::AutoencoderKl(AutoencoderConfig config) : config_(std::move(confi
       width = c.channels[i];
       if (c.attention[i]) level.attention.push_back(make_attention(width));
     }
-    if (i < lowest) level.resample = make_conv(width, width, 3, 2);
+    if (i < lowest) level.resample = conv_layer(width, width, 3, 2);
   }
 
   decoder_ = make_half(c.z_channels, c.out_channels);
@@ -133,20 +130,17 @@ AutoencoderKl::AutoencoderKl(AutoencoderConfig config) : config_(std::move(confi
       width = c.channels[i];
       if (c.attention[i]) level.attention.push_back(make_attention(width));
     }
-    if (i > 0) level.resample = make_conv(width, width);
+    if (i > 0) level.resample = conv_layer(width, width);
   }
   decoder_.norm_out = make_norm(width);
-  decoder_.conv_out = make_conv(width, c.out_channels);
+  decoder_.conv_out = conv_layer(width, c.out_channels);
 
-  quant_conv_ = make_conv(encoded, c.double_z ? 2 * c.embed_dim : c.embed_dim, 1);
-  post_quant_conv_ = make_conv(c.embed_dim, c.z_channels, 1);
+  quant_conv_ = conv_layer(encoded, c.double_z ? 2 * c.embed_dim : c.embed_dim, 1);
+  post_quant_conv_ = conv_layer(c.embed_dim, c.z_channels, 1);
 }
 
-void AutoencoderKl::visit(const AutoencoderNames& names, const frozen::Visit& visit) {
-  const auto layer = [&](const std::string& name, auto& l) {
-    visit(name + ".weight", l.weight);
-    visit(name + ".bias", l.bias);
-  };
+void AutoencoderKl::visit(const AutoencoderNames& names, const EachParameter& each) {
+  const auto layer = [&](const std::string& name, auto& layer) { visit_layer(name, layer, each); };
   const auto block = [&](const std::string& name, ResBlock& b) {
     layer(name + ".norm1", b.norm1);
     layer(name + ".conv1", b.conv1);
@@ -207,24 +201,24 @@ AutoencoderKl::AutoencoderKl(TensorMap weights, const std::string& origin, int64
   const AutoencoderNames& names = names_of(weights, origin);
   const auto for_attention = [&](const auto& change) {
     if (!names.conv_attention) return;
-    visit(names, [&](const std::string& name, Tensor& p) {
+    visit(names, [&](const std::string& name, Tensor& p, Role) {
       for (const std::string_view matrix : {names.q, names.k, names.v, names.out})
         if (name.ends_with(fmt::format(".{}.weight", matrix))) p = change(p);
     });
   };
   for_attention([](const Tensor& p) { return p.unsqueeze(-1).unsqueeze(-1); });
-  frozen::adopt([&](const frozen::Visit& each) { visit(names, each); }, weights, origin,
+  frozen::adopt([&](const EachParameter& each) { visit(names, each); }, weights, origin,
                 "Give the weights of an AutoencoderKL");
   for_attention([](const Tensor& p) { return p.flatten(1); });
 }
 
-NamedTensors AutoencoderKl::parameters() const {
+Parameters AutoencoderKl::parameters() const {
   return frozen::list(
-      [this](const frozen::Visit& each) { const_cast<AutoencoderKl*>(this)->visit(diffusers_names(), each); });
+      [this](const EachParameter& each) { const_cast<AutoencoderKl*>(this)->visit(diffusers_names(), each); });
 }
 
 void AutoencoderKl::to(at::Device device) {
-  frozen::move([this](const frozen::Visit& each) { visit(diffusers_names(), each); }, device);
+  frozen::move([this](const EachParameter& each) { visit(diffusers_names(), each); }, device);
 }
 
 }  // namespace uvic

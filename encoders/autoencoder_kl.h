@@ -11,7 +11,7 @@
 #include "encoders/autoencoder_config.h"
 #include "encoders/autoencoder_names.h"
 #include "encoders/frozen_weights.h"
-#include "encoders/layers.h"
+#include "transformer/frozen.h"
 
 namespace uvic {
 
@@ -33,7 +33,7 @@ class AutoencoderKl {
 
   int64_t factor() const { return int64_t{1} << (config_.channels.size() - 1); }
   const AutoencoderConfig& config() const { return config_; }
-  NamedTensors parameters() const;  // under the names of diffusers, whatever they were called in the file
+  Parameters parameters() const;  // under the names of diffusers, whatever they were called in the file
   void to(at::Device device);
 
  private:
@@ -67,7 +67,7 @@ class AutoencoderKl {
   ResBlock make_block(int64_t in, int64_t out) const;
   Attention make_attention(int64_t channels) const;
   Half make_half(int64_t in, int64_t out) const;
-  void visit(const AutoencoderNames& names, const frozen::Visit& visit);
+  void visit(const AutoencoderNames& names, const EachParameter& each);
 
   AutoencoderConfig config_;
   Half encoder_, decoder_;

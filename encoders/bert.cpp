@@ -1,6 +1,7 @@
 #include "encoders/bert.h"
 
 #include "core/error.h"
+#include "encoders/attend.h"
 #include "encoders/transformer_config.h"
 
 namespace uvic {
@@ -41,9 +42,8 @@ nlohmann::json to_json(const BertConfig& config) {
 }
 
 Bert::Bert(const BertConfig& config) : config_(config) {
-  using frozen::shape;
+  using frozen::linear, frozen::shape;
   const int64_t dim = config.hidden_size, hidden = config.intermediate_size;
-  using frozen::linear;
   const auto norm = [&] { return frozen::layer_norm(dim, config.layer_norm_eps); };
   tokens_ = shape({config.vocab_size, dim});
   positions_ = shape({config.max_position_embeddings, dim});
@@ -55,39 +55,35 @@ Bert::Bert(const BertConfig& config) : config_(config) {
 }
 
 Bert::Bert(const BertConfig& config, const TensorMap& weights, const std::string& origin) : Bert(config) {
-  frozen::adopt([this](const frozen::Visit& each) { visit(each); }, encoder_alone(weights), origin,
+  frozen::adopt([this](const EachParameter& each) { visit(each); }, encoder_alone(weights), origin,
                 "Give the text model's weights together with its own config.json");
 }
 
-void Bert::visit(const frozen::Visit& visit) {
-  const auto both = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight);
-    visit(name + ".bias", layer.bias);
-  };
-  visit("embeddings.word_embeddings.weight", tokens_);
-  visit("embeddings.position_embeddings.weight", positions_);
-  visit("embeddings.token_type_embeddings.weight", types_);
-  both("embeddings.LayerNorm", norm_);
+void Bert::visit(const EachParameter& each) {
+  each("embeddings.word_embeddings.weight", tokens_, Role::kEmbedding);
+  each("embeddings.position_embeddings.weight", positions_, Role::kToken);
+  each("embeddings.token_type_embeddings.weight", types_, Role::kEmbedding);
+  visit_layer("embeddings.LayerNorm", norm_, each);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const std::string name = fmt::format("encoder.layer.{}.", i);
     Layer& layer = layers_[i];
-    both(name + "attention.self.query", layer.q);
-    both(name + "attention.self.key", layer.k);
-    both(name + "attention.self.value", layer.v);
-    both(name + "attention.output.dense", layer.out);
-    both(name + "attention.output.LayerNorm", layer.norm1);
-    both(name + "intermediate.dense", layer.up);
-    both(name + "output.dense", layer.down);
-    both(name + "output.LayerNorm", layer.norm2);
+    visit_layer(name + "attention.self.query", layer.q, each, Role::kBlockMatrix);
+    visit_layer(name + "attention.self.key", layer.k, each, Role::kBlockMatrix);
+    visit_layer(name + "attention.self.value", layer.v, each, Role::kBlockMatrix);
+    visit_layer(name + "attention.output.dense", layer.out, each, Role::kBlockMatrix);
+    visit_layer(name + "attention.output.LayerNorm", layer.norm1, each);
+    visit_layer(name + "intermediate.dense", layer.up, each, Role::kBlockMatrix);
+    visit_layer(name + "output.dense", layer.down, each, Role::kBlockMatrix);
+    visit_layer(name + "output.LayerNorm", layer.norm2, each);
   }
 }
 
-NamedTensors Bert::parameters() const {
-  return frozen::list([this](const frozen::Visit& each) { const_cast<Bert*>(this)->visit(each); });
+Parameters Bert::parameters() const {
+  return frozen::list([this](const EachParameter& each) { const_cast<Bert*>(this)->visit(each); });
 }
 
 void Bert::to(at::Device device) {
-  frozen::move([this](const frozen::Visit& each) { visit(each); }, device);
+  frozen::move([this](const EachParameter& each) { visit(each); }, device);
 }
 
 Tensor Bert::operator()(const Tensor& ids) const {

@@ -7,7 +7,7 @@
 
 #include "core/parameters.h"
 #include "encoders/frozen_weights.h"
-#include "encoders/layers.h"
+#include "transformer/frozen.h"
 
 namespace uvic {
 
@@ -39,7 +39,7 @@ class Bert {
   Tensor operator()(const Tensor& ids) const;
 
   const BertConfig& config() const { return config_; }
-  NamedTensors parameters() const;
+  Parameters parameters() const;
   at::Device device() const { return tokens_.device(); }
   void to(at::Device device);
 
@@ -48,7 +48,7 @@ class Bert {
     frozen::Linear q, k, v, out, up, down;
     frozen::LayerNorm norm1, norm2;
   };
-  void visit(const frozen::Visit& visit);
+  void visit(const EachParameter& each);
 
   BertConfig config_;
   Tensor tokens_, positions_, types_;

@@ -36,8 +36,8 @@ Clip::Clip(const ClipConfig& config)
     : config_(config),
       text_(config.text),
       vision_(config.vision),
-      text_projection_(frozen::shape({config.projection_dim, config.text.hidden_size})),
-      visual_projection_(frozen::shape({config.projection_dim, config.vision.hidden_size})) {}
+      text_projection_(frozen::linear(config.text.hidden_size, config.projection_dim, /*bias=*/false)),
+      visual_projection_(frozen::linear(config.vision.hidden_size, config.projection_dim, /*bias=*/false)) {}
 
 Clip::Clip(const ClipConfig& config, const TensorMap& weights, const std::string& origin) : Clip(config) {
   if (!has_vision(weights)) fail("{} has no vision_model: expected {}, not its text half", origin, kExpected);
@@ -47,32 +47,30 @@ Clip::Clip(const ClipConfig& config, const TensorMap& weights, const std::string
   for (const auto& weight : weights)
     if (weight.first.starts_with("text_projection.") || weight.first.starts_with("visual_projection."))
       projections.insert(weight);
-  frozen::adopt([this](const frozen::Visit& each) { visit_projections(each); }, projections, origin,
+  frozen::adopt([this](const EachParameter& each) { visit_projections(each); }, projections, origin,
                 "Give the weights of a whole CLIP together with its own config.json");
 }
 
-void Clip::visit_projections(const frozen::Visit& visit) {
-  visit("text_projection.weight", text_projection_);
-  visit("visual_projection.weight", visual_projection_);
+void Clip::visit_projections(const EachParameter& each) {
+  visit_layer("text_projection", text_projection_, each);
+  visit_layer("visual_projection", visual_projection_, each);
 }
 
-NamedTensors Clip::parameters() const {
-  NamedTensors all = frozen::list([this](const frozen::Visit& e) { const_cast<Clip*>(this)->visit_projections(e); });
-  for (const NamedTensors& half : {text_.parameters(), vision_.parameters()})
+Parameters Clip::parameters() const {
+  Parameters all = frozen::list([this](const EachParameter& e) { const_cast<Clip*>(this)->visit_projections(e); });
+  for (const Parameters& half : {text_.parameters(), vision_.parameters()})
     all.insert(all.end(), half.begin(), half.end());
   return all;
 }
 
 Tensor Clip::of_images(const Tensor& pixels) const {
-  const Tensor states = vision_(pixels);
-  return at::linear(states, frozen::like(visual_projection_, states));
+  return visual_projection_(vision_(pixels));
 }
 
 Tensor Clip::of_text(const Tokens& tokens) const {
   const auto end = std::ranges::find(tokens.ids, tokens.ids.at(tokens.used - 1));
   const std::vector<int64_t> read(tokens.ids.begin(), end + 1);
-  const Tensor state = text_(at::tensor(read, at::kLong).unsqueeze(0)).select(1, -1);
-  return at::linear(state, frozen::like(text_projection_, state));
+  return text_projection_(text_(at::tensor(read, at::kLong).unsqueeze(0)).select(1, -1));
 }
 
 ClipModel load_clip_model(const fs::path& folder) {

@@ -33,15 +33,15 @@ class Clip {
   Tensor of_text(const Tokens& tokens) const;
 
   const ClipConfig& config() const { return config_; }
-  NamedTensors parameters() const;
+  Parameters parameters() const;
 
  private:
-  void visit_projections(const frozen::Visit& visit);
+  void visit_projections(const EachParameter& each);
 
   ClipConfig config_;
   ClipText text_;
   ClipVision vision_;
-  Tensor text_projection_, visual_projection_;  // [projection_dim, hidden_size]
+  frozen::Linear text_projection_, visual_projection_;  // without a bias
 };
 
 struct ClipModel {

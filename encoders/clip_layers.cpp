@@ -1,6 +1,7 @@
 #include "encoders/clip_layers.h"
 
 #include "core/error.h"
+#include "encoders/attend.h"
 
 namespace uvic {
 namespace {
@@ -33,21 +34,18 @@ std::string read_activation(const nlohmann::json& config, const std::string& usu
   return name;
 }
 
-void ClipLayers::visit(const std::string& prefix, const frozen::Visit& visit) {
+void ClipLayers::visit(const std::string& prefix, const EachParameter& each) {
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const auto both = [&](const char* name, auto& part) {
-      visit(fmt::format("{}encoder.layers.{}.{}.weight", prefix, i, name), part.weight);
-      visit(fmt::format("{}encoder.layers.{}.{}.bias", prefix, i, name), part.bias);
-    };
+    const std::string name = fmt::format("{}encoder.layers.{}.", prefix, i);
     Layer& layer = layers_[i];
-    both("layer_norm1", layer.norm1);
-    both("self_attn.q_proj", layer.q);
-    both("self_attn.k_proj", layer.k);
-    both("self_attn.v_proj", layer.v);
-    both("self_attn.out_proj", layer.out);
-    both("layer_norm2", layer.norm2);
-    both("mlp.fc1", layer.fc1);
-    both("mlp.fc2", layer.fc2);
+    visit_layer(name + "layer_norm1", layer.norm1, each);
+    visit_layer(name + "self_attn.q_proj", layer.q, each, Role::kBlockMatrix);
+    visit_layer(name + "self_attn.k_proj", layer.k, each, Role::kBlockMatrix);
+    visit_layer(name + "self_attn.v_proj", layer.v, each, Role::kBlockMatrix);
+    visit_layer(name + "self_attn.out_proj", layer.out, each, Role::kBlockMatrix);
+    visit_layer(name + "layer_norm2", layer.norm2, each);
+    visit_layer(name + "mlp.fc1", layer.fc1, each, Role::kBlockMatrix);
+    visit_layer(name + "mlp.fc2", layer.fc2, each, Role::kBlockMatrix);
   }
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/registry.h"
 #include "encoders/frozen_weights.h"
-#include "encoders/layers.h"
+#include "transformer/frozen.h"
 
 namespace uvic {
 
@@ -35,7 +35,7 @@ class ClipLayers {
 
   // [B, N, D] float32 -> the same. Causal: no token sees a later one.
   Tensor operator()(Tensor x, bool causal) const;
-  void visit(const std::string& prefix, const frozen::Visit& visit);  // prefix + "encoder.layers.0..."
+  void visit(const std::string& prefix, const EachParameter& each);  // prefix + "encoder.layers.0..."
 
  private:
   struct Layer {

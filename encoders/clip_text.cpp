@@ -50,25 +50,24 @@ ClipText::ClipText(const ClipTextConfig& config)
 
 ClipText::ClipText(const ClipTextConfig& config, const TensorMap& weights, const std::string& origin)
     : ClipText(config) {
-  frozen::adopt([this](const frozen::Visit& each) { visit(each); }, text_half(weights), origin,
+  frozen::adopt([this](const EachParameter& each) { visit(each); }, text_half(weights), origin,
                 "Give the text model's weights together with its own config.json");
 }
 
-void ClipText::visit(const frozen::Visit& visit) {
+void ClipText::visit(const EachParameter& each) {
   const std::string prefix(kPrefix);
-  visit(prefix + "embeddings.token_embedding.weight", tokens_);
-  visit(prefix + "embeddings.position_embedding.weight", positions_);
-  layers_.visit(prefix, visit);
-  visit(prefix + "final_layer_norm.weight", final_norm_.weight);
-  visit(prefix + "final_layer_norm.bias", final_norm_.bias);
+  each(prefix + "embeddings.token_embedding.weight", tokens_, Role::kEmbedding);
+  each(prefix + "embeddings.position_embedding.weight", positions_, Role::kToken);
+  layers_.visit(prefix, each);
+  visit_layer(prefix + "final_layer_norm", final_norm_, each);
 }
 
-NamedTensors ClipText::parameters() const {
-  return frozen::list([this](const frozen::Visit& each) { const_cast<ClipText*>(this)->visit(each); });
+Parameters ClipText::parameters() const {
+  return frozen::list([this](const EachParameter& each) { const_cast<ClipText*>(this)->visit(each); });
 }
 
 void ClipText::to(at::Device device) {
-  frozen::move([this](const frozen::Visit& each) { visit(each); }, device);
+  frozen::move([this](const EachParameter& each) { visit(each); }, device);
 }
 
 Tensor ClipText::operator()(const Tensor& ids) const {

@@ -40,12 +40,12 @@ class ClipText {
   Tensor operator()(const Tensor& ids) const;
 
   const ClipTextConfig& config() const { return config_; }
-  NamedTensors parameters() const;  // with "text_model." in front
+  Parameters parameters() const;  // with "text_model." in front
   at::Device device() const { return tokens_.device(); }
   void to(at::Device device);
 
  private:
-  void visit(const frozen::Visit& visit);
+  void visit(const EachParameter& each);
 
   ClipTextConfig config_;
   Tensor tokens_, positions_;  // [vocab_size, D], [max_position_embeddings, D]

@@ -41,8 +41,10 @@ ClipVisionConfig parse_clip_vision_config(const nlohmann::json& config, const st
 
 ClipVision::ClipVision(const ClipVisionConfig& config)
     : config_(config),
+      patches_{{.weight = frozen::shape({config.hidden_size, 3, config.patch_size, config.patch_size}),
+                .bias = {},
+                .stride = {config.patch_size, config.patch_size}}},
       class_token_(frozen::shape({config.hidden_size})),
-      patches_(frozen::shape({config.hidden_size, 3, config.patch_size, config.patch_size})),
       positions_(frozen::shape({places(config), config.hidden_size})),
       first_norm_(frozen::layer_norm(config.hidden_size, config.layer_norm_eps)),
       last_norm_(first_norm_),
@@ -50,32 +52,30 @@ ClipVision::ClipVision(const ClipVisionConfig& config)
 
 ClipVision::ClipVision(const ClipVisionConfig& config, const TensorMap& weights, const std::string& origin)
     : ClipVision(config) {
-  frozen::adopt([this](const frozen::Visit& each) { visit(each); }, image_half(weights), origin,
+  frozen::adopt([this](const EachParameter& each) { visit(each); }, image_half(weights), origin,
                 "Give the weights of a whole CLIP together with its own config.json");
 }
 
-void ClipVision::visit(const frozen::Visit& visit) {
+void ClipVision::visit(const EachParameter& each) {
   const std::string prefix(kPrefix);
-  visit(prefix + "embeddings.class_embedding", class_token_);
-  visit(prefix + "embeddings.patch_embedding.weight", patches_);
-  visit(prefix + "embeddings.position_embedding.weight", positions_);
-  visit(prefix + "pre_layrnorm.weight", first_norm_.weight);  // spelled so in all files
-  visit(prefix + "pre_layrnorm.bias", first_norm_.bias);
-  layers_.visit(prefix, visit);
-  visit(prefix + "post_layernorm.weight", last_norm_.weight);
-  visit(prefix + "post_layernorm.bias", last_norm_.bias);
+  each(prefix + "embeddings.class_embedding", class_token_, Role::kToken);
+  visit_layer(prefix + "embeddings.patch_embedding", patches_, each);
+  each(prefix + "embeddings.position_embedding.weight", positions_, Role::kToken);
+  visit_layer(prefix + "pre_layrnorm", first_norm_, each);  // spelled so in all files
+  layers_.visit(prefix, each);
+  visit_layer(prefix + "post_layernorm", last_norm_, each);
 }
 
-NamedTensors ClipVision::parameters() const {
-  return frozen::list([this](const frozen::Visit& each) { const_cast<ClipVision*>(this)->visit(each); });
+Parameters ClipVision::parameters() const {
+  return frozen::list([this](const EachParameter& each) { const_cast<ClipVision*>(this)->visit(each); });
 }
 
 Tensor ClipVision::operator()(const Tensor& pixels) const {
   using frozen::like;
-  const int64_t size = config_.image_size, patch = config_.patch_size;
+  const int64_t size = config_.image_size;
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(1) == 3 && pixels.size(2) == size && pixels.size(3) == size,
               "pixels of shape ", pixels.sizes());
-  const Tensor patches = at::conv2d(pixels, like(patches_, pixels), {}, patch).flatten(2).transpose(1, 2);
+  const Tensor patches = patches_(pixels).flatten(2).transpose(1, 2);
   const Tensor token = like(class_token_, pixels).expand({pixels.size(0), 1, -1});
   const Tensor x = first_norm_(at::cat({token, patches}, 1) + like(positions_, pixels));
   return last_norm_(layers_(x, /*causal=*/false).select(1, 0));

@@ -36,13 +36,14 @@ class ClipVision {
   Tensor operator()(const Tensor& pixels) const;
 
   const ClipVisionConfig& config() const { return config_; }
-  NamedTensors parameters() const;
+  Parameters parameters() const;
 
  private:
-  void visit(const frozen::Visit& visit);
+  void visit(const EachParameter& each);
 
   ClipVisionConfig config_;
-  Tensor class_token_, patches_, positions_;  // [D], [D, 3, P, P], [1 + (image_size / P)^2, D]
+  frozen::Conv patches_;            // without a bias
+  Tensor class_token_, positions_;  // [D], [1 + (image_size / patch_size)^2, D]
   frozen::LayerNorm first_norm_, last_norm_;
   ClipLayers layers_;
 };

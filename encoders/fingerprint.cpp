@@ -7,7 +7,7 @@
 namespace uvic {
 namespace {
 
-std::string describe(const NamedTensors& parameters) {
+std::string describe(const Parameters& parameters) {
   std::string lines;
   for (const auto& [name, parameter] : to_map(parameters)) {
     const Tensor dense = parameter.cpu().contiguous();

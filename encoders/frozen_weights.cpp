@@ -11,21 +11,21 @@ void expect_finite(const std::string& name, const Tensor& tensor, const std::str
 
 }  // namespace
 
-NamedTensors list(const VisitAll& parameters) {
-  NamedTensors all;
-  parameters([&](const std::string& name, Tensor& parameter) { all.emplace_back(name, parameter); });
+Parameters list(const VisitAll& parameters) {
+  Parameters all;
+  parameters([&](const std::string& name, Tensor& tensor, Role role) { all.push_back({name, tensor, role}); });
   return all;
 }
 
 void move(const VisitAll& parameters, at::Device device) {
-  parameters([&](const std::string&, Tensor& parameter) { parameter = parameter.to(device); });
+  parameters([&](const std::string&, Tensor& tensor, Role) { tensor = tensor.to(device); });
 }
 
 void adopt(const VisitAll& parameters, const TensorMap& source, const std::string& origin, std::string_view remedy) {
   expect_fit(list(parameters), source, origin, remedy);
-  parameters([&](const std::string& name, Tensor& parameter) {
-    parameter = source.at(name);
-    expect_finite(name, parameter, origin);
+  parameters([&](const std::string& name, Tensor& tensor, Role) {
+    tensor = source.at(name);
+    expect_finite(name, tensor, origin);
   });
 }
 

@@ -11,10 +11,9 @@
 
 namespace uvic::frozen {
 
-using Visit = std::function<void(const std::string& name, Tensor& parameter)>;
-using VisitAll = std::function<void(const Visit& visit)>;  // calls `visit` for every parameter of a network
+using VisitAll = std::function<void(const EachParameter& each)>;  // calls `each` for every parameter of a network
 
-NamedTensors list(const VisitAll& parameters);
+Parameters list(const VisitAll& parameters);
 void move(const VisitAll& parameters, at::Device device);
 
 // Each parameter becomes the tensor of its name, which stays where it is. Error unless names and shapes agree both ways

@@ -24,7 +24,7 @@ class TextEncoder {
 
   virtual int64_t most_tokens() const = 0;
   virtual int64_t width() const = 0;
-  virtual NamedTensors parameters() const = 0;
+  virtual Parameters parameters() const = 0;
   virtual void to(at::Device device) = 0;
 
   virtual std::string settings() const = 0;  // config and vocabulary: what decides the states beside the weights

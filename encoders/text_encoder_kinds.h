@@ -16,7 +16,7 @@ class NetworkTextEncoder : public TextEncoder {
 
   int64_t most_tokens() const override { return net_.config().max_position_embeddings; }
   int64_t width() const override { return net_.config().hidden_size; }
-  NamedTensors parameters() const override { return net_.parameters(); }
+  Parameters parameters() const override { return net_.parameters(); }
   void to(at::Device device) override { net_.to(device); }
 
  protected:

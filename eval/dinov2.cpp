@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/image/image.h"
-#include "eval/conv.h"
 #include "eval/imagenet.h"
+#include "eval/weights_reader.h"
 
 namespace uvic {
 namespace {
@@ -86,25 +86,28 @@ DinoV2::DinoV2(TensorMap weights, const std::string& file) {
   const int64_t hidden = gated_ ? weights[gate].size(0) / 2 : weights.contains(plain) ? weights[plain].size(0) : 0;
 
   WeightsReader reader(std::move(weights), file);
-  const auto affine = [&](const std::string& name, std::vector<int64_t> shape) {
-    return Affine{reader.take(name + ".weight", shape), reader.take(name + ".bias", {shape.front()})};
+  const auto linear = [&](const std::string& name, int64_t in, int64_t out) {
+    return reader.take_linear(name, in, out);
   };
+  const auto norm = [&](const std::string& name) { return reader.take_layer_norm(name, dim, kEpsilon); };
   class_token_ = reader.take("cls_token", {1, 1, dim});
   positions_ = positions_at_224(reader.take("pos_embed", {1, 1 + places, dim}), grid);
   reader.take("mask_token", {1, dim});  // of the training only
-  patches_ = affine("patch_embed.proj", {dim, 3, kPatch, kPatch});
+  patches_ = {.weight = reader.take("patch_embed.proj.weight", {dim, 3, kPatch, kPatch}),
+              .bias = reader.take("patch_embed.proj.bias", {dim}),
+              .stride = {kPatch, kPatch}};
   for (int64_t i = 0; i < depth; ++i) {
     const std::string block = fmt::format("blocks.{}.", i);
-    blocks_.push_back({.norm1 = affine(block + "norm1", {dim}),
-                       .qkv = affine(block + "attn.qkv", {3 * dim, dim}),
-                       .out = affine(block + "attn.proj", {dim, dim}),
-                       .norm2 = affine(block + "norm2", {dim}),
-                       .up = affine(block + (gated_ ? "mlp.w12" : "mlp.fc1"), {gated_ ? 2 * hidden : hidden, dim}),
-                       .down = affine(block + (gated_ ? "mlp.w3" : "mlp.fc2"), {dim, hidden}),
+    blocks_.push_back({.norm1 = norm(block + "norm1"),
+                       .qkv = linear(block + "attn.qkv", dim, 3 * dim),
+                       .out = linear(block + "attn.proj", dim, dim),
+                       .norm2 = norm(block + "norm2"),
+                       .up = linear(block + (gated_ ? "mlp.w12" : "mlp.fc1"), dim, gated_ ? 2 * hidden : hidden),
+                       .down = linear(block + (gated_ ? "mlp.w3" : "mlp.fc2"), hidden, dim),
                        .scale1 = reader.take(block + "ls1.gamma", {dim}),
                        .scale2 = reader.take(block + "ls2.gamma", {dim})});
   }
-  norm_ = affine("norm", {dim});
+  norm_ = norm("norm");
   reader.finish();
 }
 
@@ -114,32 +117,27 @@ Tensor DinoV2::resize(const Tensor& images) {
 }
 
 Tensor DinoV2::attention(const Block& block, const Tensor& x) const {
-  const Tensor heads =
-      at::linear(x, block.qkv.weight, block.qkv.bias).unflatten(2, {3, -1, kHead});  // [B, N, 3, H, 64]
+  const Tensor heads = block.qkv(x).unflatten(2, {3, -1, kHead});  // [B, N, 3, H, 64]
   const auto part = [&](int64_t i) { return heads.select(2, i).transpose(1, 2); };
   const Tensor mixed = at::scaled_dot_product_attention(part(0), part(1), part(2));
-  return at::linear(mixed.transpose(1, 2).flatten(2), block.out.weight, block.out.bias);
+  return block.out(mixed.transpose(1, 2).flatten(2));
 }
 
 Tensor DinoV2::features(const Tensor& resized) const {
-  const auto norm = [&](const Affine& affine, const Tensor& x) {
-    return at::layer_norm(x, {dims()}, affine.weight, affine.bias, kEpsilon);
-  };
-  const Tensor patches =
-      at::conv2d(resized, patches_.weight, patches_.bias, {kPatch, kPatch}).flatten(2).transpose(1, 2);
+  const Tensor patches = patches_(resized).flatten(2).transpose(1, 2);
   Tensor x = at::cat({class_token_.expand({resized.size(0), 1, dims()}), patches}, 1) + positions_;
   for (const Block& block : blocks_) {
-    x = x + block.scale1 * attention(block, norm(block.norm1, x));
-    Tensor h = at::linear(norm(block.norm2, x), block.up.weight, block.up.bias);
+    x = x + block.scale1 * attention(block, block.norm1(x));
+    Tensor h = block.up(block.norm2(x));
     if (gated_) {
       const auto halves = h.chunk(2, -1);
       h = at::silu(halves[0]) * halves[1];
     } else {
       h = at::gelu(h);
     }
-    x = x + block.scale2 * at::linear(h, block.down.weight, block.down.bias);
+    x = x + block.scale2 * block.down(h);
   }
-  return norm(norm_, x.select(1, 0));
+  return norm_(x.select(1, 0));
 }
 
 }  // namespace uvic

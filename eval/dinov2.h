@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/formats/safetensors.h"
-#include "core/tensor.h"
+#include "transformer/layers.h"
 
 namespace uvic {
 
@@ -26,16 +26,17 @@ class DinoV2 {
   int64_t dims() const { return class_token_.size(-1); }
 
  private:
-  struct Affine {
-    Tensor weight, bias;
-  };
   struct Block {
-    Affine norm1, qkv, out, norm2, up, down;
+    LayerNorm norm1;
+    Linear qkv, out;
+    LayerNorm norm2;
+    Linear up, down;
     Tensor scale1, scale2;  // [D], LayerScale
   };
   Tensor attention(const Block& block, const Tensor& x) const;
 
-  Affine patches_, norm_;
+  Conv patches_;
+  LayerNorm norm_;
   Tensor class_token_, positions_;  // [1, 1, D]; [1, 1 + 16 * 16, D], brought to the grid of 224 pixels
   std::vector<Block> blocks_;
   bool gated_ = false;  // SwiGLU (Shazeer, arXiv 2002.05202) instead of GELU, in ViT-g

@@ -54,8 +54,7 @@ EfficientNetLite0::EfficientNetLite0(TensorMap weights, const std::string& file)
     }
   }
   head_ = reader.take_conv("_conv_head", "_bn1", same(kFeatures, in, 1, 1, false));
-  fc_weight_ = reader.take("_fc.weight", {kClasses, kFeatures});
-  fc_bias_ = reader.take("_fc.bias", {kClasses});
+  fc_ = reader.take_linear("_fc", kFeatures, kClasses);
   reader.finish();
 }
 
@@ -81,7 +80,7 @@ Tensor EfficientNetLite0::features(const Tensor& resized) const {
 }
 
 Tensor EfficientNetLite0::logits(const Tensor& features) const {
-  return at::linear(features, fc_weight_, fc_bias_);
+  return fc_(features);
 }
 
 }  // namespace uvic

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/conv.h"
+#include "eval/weights_reader.h"
 
 namespace uvic {
 
@@ -30,7 +30,7 @@ class EfficientNetLite0 {
   };
   Conv stem_, head_;
   std::vector<Block> blocks_;
-  Tensor fc_weight_, fc_bias_;
+  Linear fc_;
 };
 
 }  // namespace uvic

@@ -69,8 +69,7 @@ Inception::Inception(TensorMap weights, const std::string& file) {
   stem("Conv2d_3b_1x1", {80, 64, {1, 1}});
   stem("Conv2d_4a_3x3", {192, 80, {3, 3}});
   build_mixed(reader);
-  fc_weight_ = reader.take("fc.weight", {kClasses, kFeatures});
-  fc_bias_ = reader.take("fc.bias", {kClasses});
+  fc_ = reader.take_linear("fc", kFeatures, kClasses);
   reader.finish();
 }
 
@@ -178,7 +177,7 @@ std::array<Tensor, 4> Inception::pools(const Tensor& input, Tensor* spatial) con
 }
 
 Tensor Inception::logits(const Tensor& pool, bool with_bias) const {
-  return with_bias ? at::linear(pool, fc_weight_, fc_bias_) : at::linear(pool, fc_weight_);
+  return with_bias ? fc_(pool) : at::linear(pool, fc_.weight);
 }
 
 }  // namespace uvic

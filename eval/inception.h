@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/conv.h"
+#include "eval/weights_reader.h"
 
 namespace uvic {
 
@@ -40,7 +40,7 @@ class Inception {
 
   std::vector<Conv> stem_;    // Conv2d_1a_3x3 ... Conv2d_4a_3x3
   std::vector<Block> mixed_;  // Mixed_5b ... Mixed_7c
-  Tensor fc_weight_, fc_bias_;
+  Linear fc_;
 };
 
 // TensorFlow's layer names, as in the TorchScript file inception-2015-12-05.pt, to those of pytorch-fid; other names

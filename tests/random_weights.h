@@ -9,10 +9,10 @@
 namespace uvic {
 
 // For parameters of these names and shapes, which need no storage.
-inline TensorMap random_weights(const NamedTensors& shapes, uint64_t seed, at::ScalarType dtype = at::kFloat) {
+inline TensorMap random_weights(const Parameters& shapes, uint64_t seed, at::ScalarType dtype = at::kFloat) {
   at::Generator generator = image_generator(seed);
   TensorMap weights;
-  for (const auto& [name, shape] : shapes) {
+  for (const auto& [name, shape, role] : shapes) {
     Tensor values = at::randn(shape.sizes(), generator, at::kFloat);
     if (shape.dim() >= 2)
       values /= std::sqrt(static_cast<double>(shape.numel() / shape.size(0)));

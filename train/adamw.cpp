@@ -2,8 +2,9 @@
 
 namespace uvic {
 
-AdamW::AdamW(NamedTensors parameters, const AdamWConfig& config) : parameters_(std::move(parameters)), config_(config) {
-  for (const auto& [name, p] : parameters_) {
+AdamW::AdamW(Parameters parameters, const AdamWConfig& config) : parameters_(std::move(parameters)), config_(config) {
+  for (const Parameter& parameter : parameters_) {
+    const Tensor& p = parameter.tensor;
     exp_avg_.push_back(at::zeros_like(p, p.options().requires_grad(false)));
     exp_avg_sq_.push_back(at::zeros_like(p, p.options().requires_grad(false)));
     steps_.push_back(at::zeros({}, p.options().dtype(at::kFloat).requires_grad(false)));
@@ -13,10 +14,10 @@ AdamW::AdamW(NamedTensors parameters, const AdamWConfig& config) : parameters_(s
 void AdamW::step(double lr) {
   at::NoGradGuard no_grad;
   std::vector<Tensor> parameters, gradients;
-  for (const auto& [name, p] : parameters_) {
-    TORCH_CHECK(p.grad().defined(), "parameter ", name, " has no gradient");
-    parameters.push_back(p);
-    gradients.push_back(p.grad());
+  for (const Parameter& p : parameters_) {
+    TORCH_CHECK(p.tensor.grad().defined(), "parameter ", p.name, " has no gradient");
+    parameters.push_back(p.tensor);
+    gradients.push_back(p.tensor.grad());
   }
   at::_foreach_add_(steps_, 1);
   at::_fused_adamw_(parameters, gradients, exp_avg_, exp_avg_sq_, /*max_exp_avg_sqs=*/{}, steps_, lr, config_.beta1,
@@ -26,21 +27,17 @@ void AdamW::step(double lr) {
 TensorMap AdamW::state() const {
   TensorMap state;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    state["exp_avg." + parameters_[i].first] = exp_avg_[i];
-    state["exp_avg_sq." + parameters_[i].first] = exp_avg_sq_[i];
+    state["exp_avg." + parameters_[i].name] = exp_avg_[i];
+    state["exp_avg_sq." + parameters_[i].name] = exp_avg_sq_[i];
   }
   state["step"] = steps_.front().to(at::kLong).reshape({1});
   return state;
 }
 
 void AdamW::load_state(const TensorMap& state, const std::string& origin) {
-  NamedTensors target;
-  for (const auto& [name, tensor] : this->state())
-    if (name != "step") target.emplace_back(name, tensor);
-  const Tensor step = at::zeros({1}, at::kLong);
-  target.emplace_back("step", step);
+  const TensorMap target = this->state();
   load_into(target, state, origin);
-  for (Tensor& each : steps_) each.fill_(step.item<int64_t>());
+  for (Tensor& each : steps_) each.fill_(target.at("step").item<int64_t>());
 }
 
 }  // namespace uvic

@@ -13,7 +13,7 @@ struct AdamWConfig {
 
 class AdamW final : public Optimizer {
  public:
-  AdamW(NamedTensors parameters, const AdamWConfig& config);
+  AdamW(Parameters parameters, const AdamWConfig& config);
 
   // One update from the parameters' gradients. PyTorch's rule: decay by lr weight_decay, then the bias-corrected step.
   void step(double lr) override;
@@ -23,7 +23,7 @@ class AdamW final : public Optimizer {
   void load_state(const TensorMap& state, const std::string& origin) override;
 
  private:
-  NamedTensors parameters_;
+  Parameters parameters_;
   AdamWConfig config_;
   std::vector<Tensor> exp_avg_, exp_avg_sq_, steps_;
 };

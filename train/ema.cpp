@@ -3,9 +3,9 @@
 namespace uvic {
 namespace {
 
-std::vector<Tensor> values(const NamedTensors& named) {
+std::vector<Tensor> values(const Parameters& parameters) {
   std::vector<Tensor> list;
-  for (const auto& entry : named) list.push_back(entry.second);
+  for (const Parameter& p : parameters) list.push_back(p.tensor);
   return list;
 }
 
@@ -17,11 +17,11 @@ double ema_decay(const EmaConfig& config, int64_t step) {
   return std::min(config.rate, (1 + k) / (10 + k));
 }
 
-Ema::Ema(const NamedTensors& parameters, const EmaConfig& config) : config_(config) {
-  for (const auto& [name, p] : parameters) average_.emplace_back(name, p.detach().clone());
+Ema::Ema(const Parameters& parameters, const EmaConfig& config) : config_(config) {
+  for (const auto& [name, tensor, role] : parameters) average_.push_back({name, tensor.detach().clone(), role});
 }
 
-void Ema::update(const NamedTensors& parameters, int64_t step) {
+void Ema::update(const Parameters& parameters, int64_t step) {
   at::NoGradGuard no_grad;
   at::_foreach_lerp_(values(average_), values(parameters), 1 - ema_decay(config_, step));
 }

@@ -15,13 +15,13 @@ double ema_decay(const EmaConfig& config, int64_t step);
 
 class Ema {
  public:
-  Ema(const NamedTensors& parameters, const EmaConfig& config);  // starts as a copy
+  Ema(const Parameters& parameters, const EmaConfig& config);  // starts as a copy
 
-  void update(const NamedTensors& parameters, int64_t step);  // average <- d average + (1 - d) parameters
-  const NamedTensors& parameters() const { return average_; }
+  void update(const Parameters& parameters, int64_t step);  // average <- d average + (1 - d) parameters
+  const Parameters& parameters() const { return average_; }
 
  private:
-  NamedTensors average_;
+  Parameters average_;
   EmaConfig config_;
 };
 

@@ -9,18 +9,18 @@ namespace {
 constexpr double kMomentum = 0.95;
 constexpr int kIterations = 5;
 
-bool is_matrix(const std::pair<std::string, Tensor>& parameter) {
-  return is_block_matrix(parameter.first, parameter.second);
+bool is_matrix(const Parameter& parameter) {
+  return parameter.role == Role::kBlockMatrix;
 }
 
-NamedTensors by_shape(const NamedTensors& parameters) {
-  NamedTensors list;
+Parameters by_shape(const Parameters& parameters) {
+  Parameters list;
   std::ranges::copy_if(parameters, std::back_inserter(list), is_matrix);
-  std::ranges::stable_sort(list, {}, [](const auto& entry) { return entry.second.sizes().vec(); });
+  std::ranges::stable_sort(list, {}, [](const Parameter& p) { return p.tensor.sizes().vec(); });
   return list;
 }
 
-NamedTensors others(NamedTensors parameters) {
+Parameters others(Parameters parameters) {
   std::erase_if(parameters, is_matrix);
   return parameters;
 }
@@ -40,21 +40,22 @@ Tensor orthogonalize(const Tensor& matrices) {
   return tall ? x.transpose(1, 2) : x;
 }
 
-Muon::Muon(const NamedTensors& parameters, const AdamWConfig& config, at::ScalarType precision)
+Muon::Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision)
     : matrices_(by_shape(parameters)),
       others_(others(parameters), config),
       weight_decay_(config.weight_decay),
       precision_(precision) {
-  for (const auto& [name, p] : matrices_) momentum_.push_back(at::zeros_like(p, p.options().requires_grad(false)));
+  for (const Parameter& p : matrices_)
+    momentum_.push_back(at::zeros_like(p.tensor, p.tensor.options().requires_grad(false)));
 }
 
 void Muon::step(double lr) {
   at::NoGradGuard no_grad;
   for (size_t begin = 0, end; begin < matrices_.size(); begin = end) {
     std::vector<Tensor> weights, gradients;
-    for (end = begin; end < matrices_.size() && matrices_[end].second.sizes() == matrices_[begin].second.sizes();
+    for (end = begin; end < matrices_.size() && matrices_[end].tensor.sizes() == matrices_[begin].tensor.sizes();
          ++end) {
-      const auto& [name, p] = matrices_[end];
+      const auto& [name, p, role] = matrices_[end];
       TORCH_CHECK(p.grad().defined(), "parameter ", name, " has no gradient");
       weights.push_back(p);
       gradients.push_back(p.grad());
@@ -71,15 +72,15 @@ void Muon::step(double lr) {
   others_.step(lr);
 }
 
-NamedTensors Muon::momenta() const {
-  NamedTensors named;
-  for (size_t i = 0; i < matrices_.size(); ++i) named.emplace_back("momentum." + matrices_[i].first, momentum_[i]);
+TensorMap Muon::momenta() const {
+  TensorMap named;
+  for (size_t i = 0; i < matrices_.size(); ++i) named["momentum." + matrices_[i].name] = momentum_[i];
   return named;
 }
 
 TensorMap Muon::state() const {
   TensorMap state = others_.state();
-  for (const auto& [name, momentum] : momenta()) state[name] = momentum;
+  state.merge(momenta());
   return state;
 }
 

@@ -10,12 +10,12 @@ namespace uvic {
 // degree 5 bring every singular value that is not tiny into about [0.7, 1.2]. Computed and returned in the dtype given.
 Tensor orthogonalize(const Tensor& matrices);
 
-// Muon for the weight matrices of the blocks, AdamW with `config` for everything
-// else. Steps are scaled by 0.2 sqrt(max(rows, cols)) (arXiv 2502.16982, eq. 4), about the size of AdamW's, so that one
-// learning rate and one weight decay serve both. `precision` is that of the iterations.
+// Muon for the weight matrices of the blocks (Role::kBlockMatrix), AdamW with `config` for everything else. Steps are
+// scaled by 0.2 sqrt(max(rows, cols)) (arXiv 2502.16982, eq. 4), about the size of AdamW's, so that one learning rate
+// and one weight decay serve both. `precision` is that of the iterations.
 class Muon final : public Optimizer {
  public:
-  Muon(const NamedTensors& parameters, const AdamWConfig& config, at::ScalarType precision);
+  Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision);
 
   void step(double lr) override;
 
@@ -24,9 +24,9 @@ class Muon final : public Optimizer {
   void load_state(const TensorMap& state, const std::string& origin) override;
 
  private:
-  NamedTensors momenta() const;
+  TensorMap momenta() const;
 
-  NamedTensors matrices_;  // those of one shape stand together
+  Parameters matrices_;  // those of one shape stand together
   std::vector<Tensor> momentum_;
   AdamW others_;
   double weight_decay_;

@@ -20,25 +20,25 @@ constexpr Entry<LrDecay> kLrDecays[] = {
 
 constexpr Entry<MakeOptimizer> kOptimizers[] = {
     {"adamw",
-     [](const NamedTensors& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
+     [](const Parameters& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
        return std::make_unique<AdamW>(parameters, config.adamw);
      },
      "AdamW for every parameter (U-ViT)"},
     {"muon",
-     [](const NamedTensors& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
+     [](const Parameters& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
        return std::make_unique<Muon>(parameters, config.adamw, find(precisions(), config.precision, "precision").value);
      },
      "orthogonalised momentum for the matrices of the blocks, AdamW for the rest: fewer steps"},
 };
 
-void zero_gradients(const NamedTensors& parameters) {
-  for (const auto& entry : parameters) Tensor(entry.second).mutable_grad().reset();
+void zero_gradients(const Parameters& parameters) {
+  for (const Parameter& p : parameters) Tensor(p.tensor).mutable_grad().reset();
 }
 
 // Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).
-double clip_gradients(const NamedTensors& parameters, double limit) {
+double clip_gradients(const Parameters& parameters, double limit) {
   std::vector<Tensor> gradients;
-  for (const auto& entry : parameters) gradients.push_back(entry.second.grad());
+  for (const Parameter& p : parameters) gradients.push_back(p.tensor.grad());
   const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
   if (limit > 0 && norm > limit) at::_foreach_mul_(gradients, limit / norm);
   return norm;
@@ -53,7 +53,7 @@ std::span<const Entry<MakeOptimizer>> optimizers() {
   return kOptimizers;
 }
 
-TrainState::TrainState(const NamedTensors& parameters, const TrainConfig& config)
+TrainState::TrainState(const Parameters& parameters, const TrainConfig& config)
     : parameters(parameters),
       optimizer(find(optimizers(), config.optimizer, "optimizer").value(parameters, config)),
       ema(parameters, config.ema) {}

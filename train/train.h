@@ -33,7 +33,7 @@ struct TrainConfig {
 using LrDecay = double (*)(double progress);  // progress of training in [0, 1] -> factor
 std::span<const Entry<LrDecay>> lr_decays();
 // adamw | muon
-using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const NamedTensors& parameters, const TrainConfig& config);
+using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const Parameters& parameters, const TrainConfig& config);
 std::span<const Entry<MakeOptimizer>> optimizers();
 
 // What in the config is probably a mistake, a sentence each: a warm-up or an average longer than the run.
@@ -57,12 +57,12 @@ using OnStep = std::function<void(const StepStats&)>;
 
 // What a run's training state consists of.
 struct TrainState {
-  NamedTensors parameters;
+  Parameters parameters;
   std::unique_ptr<Optimizer> optimizer;
   Ema ema;
   int64_t step = 0;
 
-  TrainState(const NamedTensors& parameters, const TrainConfig& config);
+  TrainState(const Parameters& parameters, const TrainConfig& config);
 };
 
 // Steps state.step .. config.steps-1. The generator of micro-batch m = step accumulate + i depends on (seed, m) alone;

@@ -15,8 +15,8 @@ struct Block {
   LayerNorm norm1, norm2;
   Linear qkv, proj, fc1, fc2;
   int64_t heads = 1;
-  Attend attend = nullptr;
-  bool fused = true;  // where possible, by the operations of kernels/block_ops.h
+  const AttentionKind* kind = nullptr;
+  bool fused = true;  // where possible, by the operations of kernels/block_ops.h and the kernels of attention
 
   Tensor operator()(const Tensor& x, const Tensor& skip) const;  // [B, L, D]
 

@@ -30,28 +30,18 @@ Tensor unpatchify(const Tensor& tokens, int64_t patch, int64_t channels) {
 
 namespace {
 
-Linear make_linear(int64_t in, int64_t out, bool bias = true) {
-  return {at::empty({out, in}), bias ? at::empty({out}) : Tensor()};
-}
-
-LayerNorm make_norm(int64_t dim) {
-  return {at::empty({dim}), at::empty({dim})};
-}
-
 Block make_block(const UVitConfig& config, bool skip, const std::string& attention) {
   const int64_t dim = config.dim, hidden = static_cast<int64_t>(static_cast<double>(dim) * config.mlp_ratio);
-  const AttentionKind& kind = find(attention_kinds(), attention, "attention kind").value;
-  const bool fused = find(kernel_kinds(), config.kernels, "kind of kernels").value;
   Block block{.skip_linear = {},
-              .norm1 = make_norm(dim),
-              .norm2 = make_norm(dim),
+              .norm1 = make_layer_norm(dim),
+              .norm2 = make_layer_norm(dim),
               .qkv = make_linear(dim, 3 * dim, config.qkv_bias),
               .proj = make_linear(dim, dim),
               .fc1 = make_linear(dim, hidden),
               .fc2 = make_linear(hidden, dim),
               .heads = config.heads,
-              .attend = fused ? kind.fused : kind.reference,
-              .fused = fused};
+              .kind = &find(attention_kinds(), attention, "attention kind").value,
+              .fused = find(kernel_kinds(), config.kernels, "kind of kernels").value};
   if (skip) block.skip_linear = make_linear(2 * dim, dim);
   return block;
 }
@@ -60,7 +50,7 @@ Block make_block(const UVitConfig& config, bool skip, const std::string& attenti
 
 UVit::UVit(const UVitConfig& config, uint64_t seed) : config_(resolve(config)) {
   const int64_t dim = config_.dim, patch = config_.patch, channels = config_.channels, half = config_.depth / 2;
-  patch_embed_ = {at::empty({dim, channels, patch, patch}), at::empty({dim})};
+  patch_embed_ = make_conv(channels, dim, patch, /*stride=*/patch);
   pos_embed_ = at::empty({1, sequence_length(config_), dim});
   if (config_.classes > 0) label_emb_ = at::empty({config_.classes + 1, dim});
   if (config_.vocabulary > 0) text_embed_ = at::empty({config_.vocabulary, config_.context_dim});
@@ -74,91 +64,86 @@ UVit::UVit(const UVitConfig& config, uint64_t seed) : config_(resolve(config)) {
   mid_block_ = make_block(config_, false, config_.attention);
   for (int64_t i = 0; i < half; ++i)
     out_blocks_.push_back(make_block(config_, config_.skip, i == half - 1 ? config_.end_attention : config_.attention));
-  norm_ = make_norm(dim);
+  norm_ = make_layer_norm(dim);
   decoder_pred_ = make_linear(dim, patch * patch * channels);
-  if (config_.conv) final_layer_ = Linear{at::empty({channels, channels, 3, 3}), at::empty({channels})};
+  if (config_.conv) final_layer_ = make_conv(channels, channels, 3, /*stride=*/1, /*padding=*/1);
   initialize(seed);
 }
 
-void UVit::visit(const Visit& visit) {
-  const auto linear = [&](const std::string& name, Linear& layer) {
-    visit(name + ".weight", layer.weight);
-    if (layer.bias.defined()) visit(name + ".bias", layer.bias);
-  };
-  const auto norm = [&](const std::string& name, LayerNorm& layer) {
-    visit(name + ".weight", layer.weight);
-    visit(name + ".bias", layer.bias);
+void UVit::visit(const EachParameter& each) {
+  const auto layer = [&](const std::string& name, auto& layer) { visit_layer(name, layer, each); };
+  const auto matrix = [&](const std::string& name, Linear& layer) {
+    visit_layer(name, layer, each, Role::kBlockMatrix);
   };
   const auto block = [&](const std::string& name, Block& b) {
-    norm(name + ".norm1", b.norm1);
-    linear(name + ".attn.qkv", b.qkv);
-    linear(name + ".attn.proj", b.proj);
-    norm(name + ".norm2", b.norm2);
-    linear(name + ".mlp.fc1", b.fc1);
-    linear(name + ".mlp.fc2", b.fc2);
-    if (b.skip_linear) linear(name + ".skip_linear", *b.skip_linear);
+    layer(name + ".norm1", b.norm1);
+    matrix(name + ".attn.qkv", b.qkv);
+    matrix(name + ".attn.proj", b.proj);
+    layer(name + ".norm2", b.norm2);
+    matrix(name + ".mlp.fc1", b.fc1);
+    matrix(name + ".mlp.fc2", b.fc2);
+    if (b.skip_linear) matrix(name + ".skip_linear", *b.skip_linear);
   };
-  visit("pos_embed", pos_embed_);
-  linear("patch_embed.proj", patch_embed_);
+  each("pos_embed", pos_embed_, Role::kToken);
+  layer("patch_embed.proj", patch_embed_);
   if (time_embed_0_) {
-    linear("time_embed.0", *time_embed_0_);
-    linear("time_embed.2", *time_embed_2_);
+    layer("time_embed.0", *time_embed_0_);
+    layer("time_embed.2", *time_embed_2_);
   }
-  if (label_emb_.defined()) visit("label_emb.weight", label_emb_);
-  if (text_embed_.defined()) visit("text_embed.weight", text_embed_);
-  if (context_embed_) linear("context_embed", *context_embed_);
+  if (label_emb_.defined()) each("label_emb.weight", label_emb_, Role::kEmbedding);
+  if (text_embed_.defined()) each("text_embed.weight", text_embed_, Role::kEmbedding);
+  if (context_embed_) layer("context_embed", *context_embed_);
   for (size_t i = 0; i < in_blocks_.size(); ++i) block(fmt::format("in_blocks.{}", i), in_blocks_[i]);
   block("mid_block", mid_block_);
   for (size_t i = 0; i < out_blocks_.size(); ++i) block(fmt::format("out_blocks.{}", i), out_blocks_[i]);
-  norm("norm", norm_);
-  linear("decoder_pred", decoder_pred_);
-  if (final_layer_) linear("final_layer", *final_layer_);
+  layer("norm", norm_);
+  layer("decoder_pred", decoder_pred_);
+  if (final_layer_) layer("final_layer", *final_layer_);
 }
 
 void UVit::initialize(uint64_t seed) {
   at::NoGradGuard no_grad;
   at::Generator generator = make_generator(seed, Stream::kInit);
-  Tensor convolution;  // its bias follows it and shares its bound
-  visit([&](const std::string& name, Tensor& p) {
-    const bool is_bias = name.ends_with(".bias");
-    if (name.find("norm") != std::string::npos) {
-      p.fill_(is_bias ? 0 : 1);
-    } else if (name.starts_with("patch_embed.") || name.starts_with("final_layer.")) {
-      if (!is_bias) convolution = p;
-      const double bound = 1 / std::sqrt(static_cast<double>(convolution[0].numel()));
+  double bound = 0;  // of a convolution; its bias, which follows the weight, has the same
+  visit([&](const std::string&, Tensor& p, Role role) {
+    if (role != Role::kBias) bound = role == Role::kConvolution ? 1 / std::sqrt(static_cast<double>(p[0].numel())) : 0;
+    if (bound > 0) {
       p.uniform_(-bound, bound, generator);
-    } else if (is_bias) {
+    } else if (role == Role::kNorm) {
+      p.fill_(1);
+    } else if (role == Role::kBias) {
       p.zero_();
     } else {
-      p.normal_(0, name == "label_emb.weight" || name == "text_embed.weight" ? 1 : 0.02, generator);
+      p.normal_(0, role == Role::kEmbedding ? 1 : 0.02, generator);
     }
   });
 }
 
-NamedTensors UVit::parameters() const {
-  NamedTensors list;
-  const_cast<UVit*>(this)->visit([&](const std::string& name, Tensor& p) { list.emplace_back(name, p); });
+Parameters UVit::parameters() const {
+  Parameters list;
+  const_cast<UVit*>(this)->visit([&](const std::string& name, Tensor& p, Role role) {
+    list.push_back({name, p, role});
+  });
   return list;
 }
 
 void UVit::to(at::Device device, at::ScalarType dtype) {
-  visit([&](const std::string&, Tensor& p) { p = p.detach().to(device, dtype); });
+  visit([&](const std::string&, Tensor& p, Role) { p = p.detach().to(device, dtype); });
 }
 
 void UVit::store_matrices(at::ScalarType dtype) {
-  visit([&](const std::string& name, Tensor& p) {
-    if (is_block_matrix(name, p)) p = p.detach().to(dtype);
+  visit([&](const std::string&, Tensor& p, Role role) {
+    if (role == Role::kBlockMatrix) p = p.detach().to(dtype);
   });
 }
 
 void UVit::set_requires_grad(bool on) {
-  visit([&](const std::string&, Tensor& p) { p.set_requires_grad(on); });
+  visit([&](const std::string&, Tensor& p, Role) { p.set_requires_grad(on); });
 }
 
 Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition,
                           const Observe& observe) const {
-  const Tensor patches =
-      at::conv2d(x, patch_embed_.weight, patch_embed_.bias, config_.patch).flatten(2).transpose(1, 2);
+  const Tensor patches = patch_embed_(x).flatten(2).transpose(1, 2);
   if (observe) observe("patch_embed", patches);
 
   Tensor time_token = timestep_embedding(time, config_.dim).to(pos_embed_.scalar_type());
@@ -212,7 +197,7 @@ Tensor UVit::forward(const Tensor& x, const Tensor& time, const Condition& condi
   if (observe) observe("final_norm", h);
   const Tensor tokens = decoder_pred_(h).slice(1, extra_tokens(config_));
   const Tensor image = unpatchify(tokens, config_.patch, config_.channels);
-  const Tensor prediction = final_layer_ ? at::conv2d(image, final_layer_->weight, final_layer_->bias, 1, 1) : image;
+  const Tensor prediction = final_layer_ ? (*final_layer_)(image) : image;
   return prediction.to(x.scalar_type());  // under Autocast it comes in the type of the products
 }
 

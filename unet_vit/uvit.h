@@ -30,37 +30,36 @@ class UVit {
   Tensor forward(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
 
   const UVitConfig& config() const { return config_; }
-  NamedTensors parameters() const;  // with the original's names and order
+  Parameters parameters() const;  // with the original's names and order
   void to(at::Device device, at::ScalarType dtype);
   // Keeps the matrices of the blocks in `dtype`, so that a forward pass under Autocast in it need not convert them.
   void store_matrices(at::ScalarType dtype);
   void set_requires_grad(bool on);
 
  private:
-  using Visit = std::function<void(const std::string& name, Tensor& parameter)>;
-  void visit(const Visit& visit);
+  void visit(const EachParameter& each);
   void initialize(uint64_t seed);
   Tensor embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
   Tensor run_block(const Block& block, const Tensor& x, const Tensor& skip) const;
 
   UVitConfig config_;
-  Linear patch_embed_;  // a convolution with kernel = stride = patch
-  Tensor pos_embed_;    // [1, L, D]
-  Tensor label_emb_;    // [classes + 1, D]
-  Tensor text_embed_;   // [vocabulary, context_dim]
+  Conv patch_embed_;   // kernel = stride = patch
+  Tensor pos_embed_;   // [1, L, D]
+  Tensor label_emb_;   // [classes + 1, D]
+  Tensor text_embed_;  // [vocabulary, context_dim]
   std::optional<Linear> context_embed_;
   std::optional<Linear> time_embed_0_, time_embed_2_;
   std::vector<Block> in_blocks_, out_blocks_;
   Block mid_block_;
   LayerNorm norm_;
   Linear decoder_pred_;
-  std::optional<Linear> final_layer_;  // a 3 x 3 convolution
+  std::optional<Conv> final_layer_;  // 3 x 3
 };
 
 // [B] -> [B, dim]: cos then sin of time * 10000^(-i / (dim / 2)); an odd dim ends with a zero column. Float32 always.
 Tensor timestep_embedding(const Tensor& time, int64_t dim);
 
-// [B, L, patch patch C] (channel fastest) <-> [B, C, H, W], square images.
+// [B, L, patch patch C] (channel fastest) -> [B, C, H, W], square images.
 Tensor unpatchify(const Tensor& tokens, int64_t patch, int64_t channels);
 
 }  // namespace uvic

@@ -12,6 +12,7 @@
 #include "core/pickle/pth.h"
 #include "core/pickle/pth_objects.h"
 #include "core/text.h"
+#include "transformer/attention.h"
 #include "unet_vit/infer_config.h"
 
 namespace uvic {
@@ -48,7 +49,10 @@ Fields describe_network(const UVitConfig& model) {
 
 Fields describe_inferred(const InferredConfig& inferred) {
   const UVitConfig& model = inferred.model;
-  Fields fields{{"network", model.size.empty() ? "U-ViT or U-ViC" : "U-ViT or U-ViC, size " + model.size}};
+  std::vector<std::string> networks;  // the weights do not tell
+  for (const auto& kind : attention_kinds()) networks.push_back(kind.value.network);
+  const std::string size = model.size.empty() ? "" : ", size " + model.size;
+  Fields fields{{"network", fmt::format("{}{}", fmt::join(networks, " or "), size)}};
   fields.update(describe_network(model));
   if (inferred.guessed && model.context_tokens == 0)
     fields["condition"] =
@@ -63,7 +67,7 @@ Fields describe_inferred(const InferredConfig& inferred) {
 
 Fields describe_config(const RunConfig& config) {
   const UVitConfig model = resolve(config.model);
-  const char* network = model.attention == "cog" ? "U-ViC" : "U-ViT";
+  const char* network = find(attention_kinds(), model.attention, "attention kind").value.network;
   Fields fields;
   const UVitSize row = find(uvit_sizes(), model.size, "model size").value;
   const bool is_of_size = row.depth == model.depth && row.dim == model.dim && row.heads == model.heads;

@@ -22,8 +22,8 @@ constexpr const char *kIndex = "model_index.json", *kTransformer = "transformer"
                      *kConfig = "config.json";
 constexpr const char *kDiffusionWeights = "diffusion_pytorch_model.safetensors", *kTextWeights = "model.safetensors";
 
-void write_weights(const fs::path& file, const NamedTensors& tensors) {
-  write_safetensors(file, {to_map(tensors), {{"format", "pt"}}});
+void write_weights(const fs::path& file, const Parameters& parameters) {
+  write_safetensors(file, {to_map(parameters), {{"format", "pt"}}});
 }
 
 void write_transformer(const fs::path& folder, const Model& model) {

@@ -98,10 +98,10 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
               .schedule = make_schedule(card->config.schedule),
               .device = device};
   load_into(model.net.parameters(), weights.tensors, file.string());
-  for (const auto& [name, tensor] : model.net.parameters())
-    if (!is_finite(tensor))
+  for (const Parameter& p : model.net.parameters())
+    if (!is_finite(p.tensor))
       fail("{}: {} holds a non-finite number: take another copy of the file, or another checkpoint", file.string(),
-           name);
+           p.name);
   model.net.to(device, at::kFloat);
   if (is_bundle(path)) attach_encoders(model, bundled_encoders(path));
   return model;

@@ -1,7 +1,11 @@
 #include "app/training/training_data.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "app/cli/prompts.h"
 #include "core/error.h"
+#include "transformer/attention.h"
 
 namespace uvic {
 namespace {
@@ -39,6 +43,14 @@ std::function<Request(int64_t i)> prompt_requests(const RunConfig& config) {
   };
 }
 
+// "uvic" for a U-ViC.
+std::string network_in_names(const UVitConfig& model) {
+  std::string name = find(attention_kinds(), model.attention, "attention kind").value.network;
+  std::erase(name, '-');
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name;
+}
+
 }  // namespace
 
 TrainingData open_training_data(RunConfig& config) {
@@ -51,8 +63,8 @@ TrainingData open_training_data(RunConfig& config) {
   TrainingData data{.description = images->description(), .source = open(config, images), .scorer = nullptr};
   if (prompts) data.source.request = std::move(prompts);
   if (config.output.name.empty())
-    config.output.name = fmt::format("{}-{}-{}", Spec::parse(config.data.spec).kind,
-                                     config.model.attention == "cog" ? "uvic" : "uvit", config.model.size);
+    config.output.name =
+        fmt::format("{}-{}-{}", Spec::parse(config.data.spec).kind, network_in_names(config.model), config.model.size);
   if (config.eval.every > 0)
     data.scorer = std::make_shared<ModelScorer>(
         config.eval, config.eval.against.empty() ? images : open_dataset(config.eval.against));

@@ -162,7 +162,7 @@ class Run {
 
   // What an update that overflowed leaves shows in the next loss only, when the last good checkpoint may be gone.
   void expect_finite() const {
-    for (const auto& [name, tensor] : state_->parameters)
+    for (const auto& [name, tensor, role] : state_->parameters)
       if (!is_finite(tensor))
         fail("step {}: the weights are not finite ({}). Lower train.lr, or set train.clip", state_->step, name);
   }

@@ -83,7 +83,7 @@ inline fs::path write_tiny_model(const TemporaryFolder& folder) {
   for (int64_t i = 0; i < data->size(); ++i) captions.push_back(data->captions(i).front());
   const ModelCard card{.config = config, .step = 3, .classes = {}, .vocabulary = Vocabulary::build(captions, 16)};
   TensorFile file{.tensors = {}, .metadata = card.to_metadata()};
-  for (const auto& [name, value] : UVit(config.model, 1).parameters()) file.tensors[name] = value;
+  file.tensors = to_map(UVit(config.model, 1).parameters());
   write_safetensors(folder / "tiny.safetensors", file);
   return folder / "tiny.safetensors";
 }

@@ -75,7 +75,7 @@ TEST(Generate, NamesTheSeedThatIsNotFiniteAndKeepsTheOthers) {
 TEST(Generate, NoPictureOfBrokenWeights) {
   Model model = random_model(false);
   at::NoGradGuard no_grad;
-  model.net.parameters().front().second.fill_(std::numeric_limits<float>::infinity());
+  model.net.parameters().front().tensor.fill_(std::numeric_limits<float>::infinity());
   for (const auto& sampler : samplers())
     EXPECT_THROW(
         generate(model, {request(1)}, {.settings = {.sampler = {.kind = std::string(sampler.name), .steps = 3}}}),

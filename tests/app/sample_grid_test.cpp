@@ -24,7 +24,8 @@ TEST(SampleGrid, HasThePicturesOfTheFirstSeedsInRows) {
   for (uint64_t seed = 0; seed < 4; ++seed) {
     Request request;
     request.seed = seed;
-    pictures.push_back(generate(of, std::vector{request}, {.sampler = of.card.config.sample.sampler})[0].image);
+    pictures.push_back(
+        generate(of, std::vector{request}, {.settings = {.sampler = of.card.config.sample.sampler}})[0].image);
   }
   const Tensor grid = draw_sample_grid(of, kPictures);
   EXPECT_TRUE(at::equal(grid, make_grid(pictures, {}, {.columns = 2})));

@@ -96,7 +96,7 @@ TEST(AutoencoderKl, IsTheSameUnderAllNames) {
     const AutoencoderKl same(other, "test", 2);
     EXPECT_TRUE(at::equal(same.encode(kImages), moments));
     EXPECT_TRUE(at::equal(same.decode(kLatents), decoded));
-    for (const auto& [name, tensor] : same.parameters()) EXPECT_TRUE(at::equal(tensor, weights.at(name))) << name;
+    for (const auto& [name, tensor, role] : same.parameters()) EXPECT_TRUE(at::equal(tensor, weights.at(name))) << name;
   }
 }
 

@@ -89,7 +89,7 @@ TEST(ClipText, ReadsEveryWayTheWeightsComeIn) {
   const ClipText in_half(tiny(), half, "test");
   EXPECT_LT(difference(in_half(kIds), want), 0.02);
   EXPECT_EQ(in_half(kIds).scalar_type(), at::kFloat);
-  for (const auto& [name, tensor] : in_half.parameters())
+  for (const auto& [name, tensor, role] : in_half.parameters())
     EXPECT_EQ(tensor.data_ptr(), half.at(name).data_ptr()) << name << " was copied";
 }
 

@@ -62,7 +62,9 @@ void cog_case(const Case& reference, Report& report) {
     const auto input = [&](const char* which) { return reference.at(fmt::format("in.{}.{}", name, which)).clone(); };
     const Tensor q = input("q").requires_grad_(), k = input("k").requires_grad_(), v = input("v").requires_grad_();
     const Tensor qkv = at::stack({q, k, v}).permute({1, 3, 0, 2, 4});  // [3, B, H, L, D] -> [B, L, 3, H, D]
-    const Tensor out = cog_attention(qkv, {.scale = sub.at("scale"), .causal = sub.at("causal")}).transpose(1, 2);
+    const AttendOptions options{.scale = sub.at("scale"), .keys = {.causal = sub.at("causal")}};
+    const AttentionKind& cog = find(attention_kinds(), "cog", "attention kind").value;
+    const Tensor out = fused_attention(cog, qkv, options).transpose(1, 2);
     out.backward(input("dO"));
     const double tolerance = sub.at("tol_relmax_grad");
     report.relmax(name + " O", out, reference.at("out." + name + ".O"), sub.at("tol_relmax_O"));
@@ -92,7 +94,7 @@ void uvit_case(const Case& reference, Report& report) {
     const Tensor y = net.forward(reference.at("in.x"), reference.at("in.t"), condition, observe);
     report.relmax("y", y, reference.at("out.y"), tolerance.at("y_relmax"));
     (y * reference.at("in.w")).sum().backward();
-    for (const auto& [name, parameter] : net.parameters()) {
+    for (const auto& [name, parameter, role] : net.parameters()) {
       const Tensor& gradient = parameter.grad();
       const double want_norm = reference.at("out.gradnorm." + name).item<double>();
       const double scale = want_norm * l2(parameter);

@@ -36,7 +36,7 @@ void loss_case(const Case& reference, Report& report) {
       report.add(name + " " + what, std::abs(got - want) / std::max(want, 1e-6), tolerance.at("gradnorm_rel"));
     };
     double squares = 0;
-    for (const auto& [parameter, tensor] : net.parameters()) {
+    for (const auto& [parameter, tensor, role] : net.parameters()) {
       const double norm = at::linalg_vector_norm(tensor.grad().to(at::kDouble)).item<double>();
       squares += norm * norm;
       compare_norm("gradnorm." + parameter, norm);
@@ -79,9 +79,9 @@ void train_case(const Case& reference, Report& report) {
   report.relmax("losses", at::tensor(losses, at::kDouble), reference.at("out.losses"), tolerance.at("losses_rel"));
   report.relmax("learning rates", at::tensor(rates, at::kDouble), reference.at("out.lrs_used"), 1e-12);
   const double absolute = tolerance.at("params_max_abs");
-  for (const auto& [name, tensor] : state.parameters)
+  for (const auto& [name, tensor, role] : state.parameters)
     report.absmax("final " + name, tensor, reference.at("out.final." + name), absolute);
-  for (const auto& [name, tensor] : state.ema.parameters())
+  for (const auto& [name, tensor, role] : state.ema.parameters())
     report.absmax("ema " + name, tensor, reference.at("out.ema." + name), absolute);
 }
 

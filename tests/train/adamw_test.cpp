@@ -16,7 +16,7 @@ Tensor parameter(std::vector<double> values) {
 TEST(AdamW, FollowsTheFormula) {
   const Tensor p = parameter({1.0, -2.0});
   const AdamWConfig config{.beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
-  AdamW optimizer({{"p", p}}, config);
+  AdamW optimizer({{"p", p, Role::kMatrix}}, config);
   double w = 1.0, m = 0, v = 0;
   const double lr = 0.01, gradients[] = {0.5, -0.25, 2.0};
   for (int step = 1; step <= 3; ++step) {
@@ -35,7 +35,7 @@ TEST(AdamW, FollowsTheFormula) {
 
 TEST(AdamW, RateZeroLeavesParametersButMovesTheMoments) {
   const Tensor p = parameter({3.0});
-  AdamW optimizer({{"p", p}}, {});
+  AdamW optimizer({{"p", p, Role::kMatrix}}, {});
   (p * 2).sum().backward();
   optimizer.step(0);
   EXPECT_EQ(p.item<double>(), 3.0);
@@ -52,12 +52,12 @@ TEST(AdamW, SavedStateGoesOnBitForBit) {
     }
   };
   const Tensor whole = parameter({1.0, 2.0}), part = parameter({1.0, 2.0});
-  AdamW straight({{"p", whole}}, {}), first({{"p", part}}, {});
+  AdamW straight({{"p", whole, Role::kMatrix}}, {}), first({{"p", part, Role::kMatrix}}, {});
   run(straight, whole, 0, 6);
   run(first, part, 0, 3);
   TensorMap state;
   for (const auto& [name, tensor] : first.state()) state[name] = tensor.clone();
-  AdamW second({{"p", part}}, {});
+  AdamW second({{"p", part, Role::kMatrix}}, {});
   second.load_state(state, "state");
   run(second, part, 3, 6);
   EXPECT_TRUE(at::equal(whole, part));
@@ -65,7 +65,7 @@ TEST(AdamW, SavedStateGoesOnBitForBit) {
 
 TEST(AdamW, RefusesAStateOfOtherParameters) {
   const Tensor p = parameter({1.0});
-  AdamW optimizer({{"p", p}}, {});
+  AdamW optimizer({{"p", p, Role::kMatrix}}, {});
   try {
     optimizer.load_state({{"exp_avg.q", at::zeros({1})}, {"step", at::ones({1}, at::kLong)}}, "optimizer.safetensors");
     FAIL() << "no error";

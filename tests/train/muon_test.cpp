@@ -45,8 +45,9 @@ TEST(Muon, BlockMatricesStepByTheOrthogonalMomentumAndTheRestByAdamW) {
                head = random({6, 4}, 2).requires_grad_(), same = head.detach().clone().requires_grad_();
   const AdamWConfig config{.weight_decay = 0.1};
   const double lr = 0.01;
-  Muon muon({{"mid_block.fc1.weight", w}, {"mid_block.fc1.bias", bias}, {"head.weight", head}}, config, at::kFloat);
-  AdamW adamw({{"head.weight", same}}, config);
+  Muon muon({{"w", w, Role::kBlockMatrix}, {"bias", bias, Role::kBias}, {"block.head", head, Role::kMatrix}}, config,
+            at::kFloat);
+  AdamW adamw({{"block.head", same, Role::kMatrix}}, config);
   Tensor expected = w.detach().clone(), momentum = at::zeros({6, 4});
   for (int64_t step = 0; step < 3; ++step) {
     const Tensor g = random({6, 4}, 10 + step);
@@ -66,19 +67,19 @@ TEST(Muon, BlockMatricesStepByTheOrthogonalMomentumAndTheRestByAdamW) {
 
 TEST(Muon, SavedStateGoesOnBitForBit) {
   const auto parameters = [] {
-    NamedTensors list;  // two of one shape with another between them
+    Parameters list;  // two of one shape with another between them
     for (int64_t i = 0; i < 3; ++i)
-      list.emplace_back(fmt::format("in_blocks.{}.weight", i), random({i == 1 ? 5 : 3, 3}, i).requires_grad_());
-    list.emplace_back("bias", random({3}, 3).requires_grad_());
+      list.push_back({fmt::format("w{}", i), random({i == 1 ? 5 : 3, 3}, i).requires_grad_(), Role::kBlockMatrix});
+    list.push_back({"bias", random({3}, 3).requires_grad_(), Role::kBias});
     return list;
   };
-  const auto run = [](Muon& optimizer, const NamedTensors& list, int64_t from, int64_t to) {
+  const auto run = [](Muon& optimizer, const Parameters& list, int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
-      for (const auto& [name, p] : list) Tensor(p).mutable_grad() = random(p.sizes(), 100 + i) + p.detach();
+      for (const auto& [name, p, role] : list) Tensor(p).mutable_grad() = random(p.sizes(), 100 + i) + p.detach();
       optimizer.step(0.05);
     }
   };
-  const NamedTensors whole = parameters(), part = parameters();
+  const Parameters whole = parameters(), part = parameters();
   Muon straight(whole, {}, at::kBFloat16), first(part, {}, at::kBFloat16), second(part, {}, at::kBFloat16);
   run(straight, whole, 0, 6);
   run(first, part, 0, 3);
@@ -86,18 +87,18 @@ TEST(Muon, SavedStateGoesOnBitForBit) {
   for (const auto& [name, tensor] : first.state()) state[name] = tensor.clone();
   second.load_state(state, "state");
   run(second, part, 3, 6);
-  for (size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(at::equal(whole[i].second, part[i].second)) << whole[i].first;
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(at::equal(whole[i].tensor, part[i].tensor)) << whole[i].name;
 }
 
 TEST(Muon, RefusesTheStateOfAnotherOptimizer) {
   const Tensor w = random({2, 2}, 0).requires_grad_(), bias = random({2}, 1).requires_grad_();
-  const NamedTensors list{{"mid_block.weight", w}, {"bias", bias}};
+  const Parameters list{{"w", w, Role::kBlockMatrix}, {"bias", bias, Role::kBias}};
   Muon muon(list, {}, at::kFloat);
   try {
     muon.load_state(AdamW(list, {}).state(), "optimizer.safetensors");
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("momentum.mid_block.weight"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("momentum.w"), std::string::npos) << error.what();
   }
 }
 

@@ -22,7 +22,7 @@ void go_on(const StepStats&) {}
 
 struct Toy {
   Tensor w = at::full({3}, 0.5).requires_grad_();
-  NamedTensors parameters() const { return {{"w", w}}; }
+  Parameters parameters() const { return {{"w", w, Role::kMatrix}}; }
   StepLoss loss() const {
     return [w = w](int64_t micro_batch, at::Generator& generator) {
       return (at::matmul(inputs(micro_batch), w) - 1 - 0.1 * at::randn({4}, generator, at::kFloat)).square().mean();
@@ -64,8 +64,8 @@ TEST(Train, ResumedEqualsUninterrupted) {
 
   EXPECT_EQ(second.step, 10);
   EXPECT_TRUE(at::equal(whole.w, part.w));
-  EXPECT_TRUE(at::equal(straight.ema.parameters()[0].second, second.ema.parameters()[0].second));
-  EXPECT_FALSE(at::equal(whole.w, second.ema.parameters()[0].second));
+  EXPECT_TRUE(at::equal(straight.ema.parameters()[0].tensor, second.ema.parameters()[0].tensor));
+  EXPECT_FALSE(at::equal(whole.w, second.ema.parameters()[0].tensor));
 }
 
 TEST(Train, AccumulationEqualsOneLargeBatch) {
@@ -185,7 +185,7 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
   for (const auto& precision : precisions()) {
     c.precision = std::string(precision.name);
     const Tensor w = at::ones({3, 3}).requires_grad_();
-    TrainState state({{"w", w}}, c);
+    TrainState state({{"w", w, Role::kMatrix}}, c);
     at::ScalarType seen = at::kByte;
     const StepLoss loss = [&](int64_t micro_batch, at::Generator&) {
       const Tensor product = at::matmul(inputs(micro_batch), w);

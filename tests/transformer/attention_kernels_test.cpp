@@ -7,13 +7,12 @@
 #include "tests/temporary.h"
 #include "tests/transformer/attention_definition.h"
 #include "tests/transformer/attention_problem.h"
-#include "transformer/kernels/fused_attention.h"
+#include "transformer/kernels/attention_ops.h"
 
 namespace uvic {
 namespace {
 
-const std::pair<Weighting, Attend> kDefinitions[] = {{Weighting::kSoftmax, softmax_by_definition},
-                                                     {Weighting::kCog, cog_by_definition}};
+const std::pair<const char*, Attend> kDefinitions[] = {{"softmax", softmax_by_definition}, {"cog", cog_by_definition}};
 
 class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
  protected:
@@ -21,7 +20,7 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
   void SetUp() override { at::set_num_threads(1); }
   void TearDown() override { at::set_num_threads(threads_); }
 
-  Result compute(const Problem& p, Weighting weighting = Weighting::kCog) const {
+  Result compute(const Problem& p, const char* weighting = "cog") const {
     const auto kernel = [&](const Tensor& qkv, const AttendOptions& options) {
       return attention_cpu(qkv, options, weighting, *GetParam().value.kernels);
     };
@@ -34,7 +33,7 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
     EXPECT_GT(scores.masked_select(scores > 0).min().item<double>(), 1e-2) << what;
     for (const auto& [weighting, definition] : kDefinitions) {
       const Result got = compute(p, weighting), want = run(p, definition, at::kDouble);
-      const std::string where = fmt::format("{}, weighting {}", what, static_cast<int>(weighting));
+      const std::string where = fmt::format("{}, weighting {}", what, weighting);
       EXPECT_EQ(got.out.scalar_type(), p.qkv.scalar_type()) << where;
       EXPECT_LE(distance(got.out, want.out), out_tolerance) << where;
       EXPECT_LE(distance(got.d_qkv, want.d_qkv), gradient_tolerance) << where;
@@ -51,8 +50,8 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
         for (const bool shorter : {false, true}) {
           if (shape.length > 100 && causal != shorter) continue;
           Problem p = make_problem(shape, dtype);
-          p.options.causal = causal;
-          if (shorter) p.options.key_lengths = at::tensor({shape.length, (shape.length + 1) / 2}, at::kLong);
+          p.options.keys.causal = causal;
+          if (shorter) p.options.keys.lengths = at::tensor({shape.length, (shape.length + 1) / 2}, at::kLong);
           expect_near_definition(p, out, gradient,
                                  fmt::format("length {}, dim {}{}{}", shape.length, shape.dim, causal ? ", causal" : "",
                                              shorter ? ", key lengths" : ""));
@@ -89,7 +88,7 @@ TEST_P(Kernels, ZeroScoresHaveNoWeightAndNoGradient) {
 
 TEST_P(Kernels, AnImageWithoutKeysGivesZeros) {
   Problem p = make_problem({20, 16});
-  p.options.key_lengths = at::tensor({0, 20}, at::kLong);
+  p.options.keys.lengths = at::tensor({0, 20}, at::kLong);
   const Result result = compute(p);
   EXPECT_EQ(result.out[0].abs().max().item<double>(), 0);
   EXPECT_EQ(result.d_qkv[0].abs().max().item<double>(), 0);
@@ -112,7 +111,7 @@ TEST_P(Kernels, SlopeIsThatOfDifferences) {
   Problem p = make_problem({33, 24});
   const Tensor direction = at::randn(p.qkv.sizes(), make_generator(3, Stream::kNoise), at::kFloat);
   const auto loss = [&](double step) {
-    const Tensor out = attention_cpu(p.qkv + direction * step, p.options, Weighting::kCog, *GetParam().value.kernels);
+    const Tensor out = attention_cpu(p.qkv + direction * step, p.options, "cog", *GetParam().value.kernels);
     return (out * p.d_out).sum(at::kDouble).item<double>();
   };
   const double slope = (compute(p).d_qkv * direction).sum(at::kDouble).item<double>();

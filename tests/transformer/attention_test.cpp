@@ -31,7 +31,7 @@ TEST(CogAttention, EqualsItsDefinitionForwardAndBackward) {
   for (const bool causal : {false, true})
     for (const int64_t length : {1, 2, 17, 40}) {
       const Inputs in = random_inputs(length, at::kDouble);
-      const AttendOptions options{.scale = 0.35, .causal = causal};
+      const AttendOptions options{.scale = 0.35, .keys = {.causal = causal}};
       const auto got = values_and_gradients(cog_attention, in, options);
       const auto want = values_and_gradients(cog_by_definition, in, options);
       for (size_t i = 0; i < got.size(); ++i)
@@ -71,22 +71,41 @@ TEST(CogAttention, StaysFiniteForLargeScores) {
 
 TEST(AttentionKinds, FusedAndReferenceObeyTheCausalOrderAndTheLengths) {
   for (const auto& kind : attention_kinds())
-    for (const Attend attend : {kind.value.fused, kind.value.reference}) {
-      SCOPED_TRACE(fmt::format("{} {}", kind.name, attend == kind.value.fused ? "fused" : "reference"));
+    for (const bool fused : {true, false}) {
+      SCOPED_TRACE(fmt::format("{} {}", kind.name, fused ? "fused" : "reference"));
+      const auto attend = [&](const Tensor& qkv, const AttendOptions& options) {
+        return fused ? fused_attention(kind.value, qkv, options) : kind.value.reference(qkv, options);
+      };
       const Tensor qkv = at::randn({2, 5, 3, 4, 8});
       Tensor changed = qkv.clone();
       changed.select(2, 1).select(1, 4).add_(1);  // the last key
       const auto early = [](const Tensor& out) { return out.narrow(1, 0, 4); };
-      const AttendOptions causal{.scale = 0.5, .causal = true};
+      const AttendOptions causal{.scale = 0.5, .keys = {.causal = true}};
       const Tensor before = attend(qkv, causal), after = attend(changed, causal);
       EXPECT_EQ(before.sizes(), at::IntArrayRef({2, 5, 4, 8}));
       EXPECT_TRUE(before.is_contiguous());
       EXPECT_TRUE(at::equal(early(before), early(after)));
       EXPECT_FALSE(at::equal(before, after));
-      const AttendOptions shorter{.scale = 0.5, .key_lengths = at::tensor({4, 5}, at::kLong)};
+      const AttendOptions shorter{.scale = 0.5, .keys = {.lengths = at::tensor({4, 5}, at::kLong)}};
       EXPECT_TRUE(at::equal(attend(qkv, shorter)[0], attend(changed, shorter)[0]));
       EXPECT_FALSE(at::equal(attend(qkv, shorter)[1], attend(changed, shorter)[1]));
     }
+}
+
+// So that a new row is right once its weights are.
+TEST(AttentionKinds, FusedAndReferenceAreTheSumsOfValuesByTheWeights) {
+  const Inputs in = random_inputs(17, at::kDouble);
+  const auto part = [&](int64_t which) { return in.qkv.select(2, which).transpose(1, 2); };
+  const Tensor scores = at::matmul(part(0), part(1).transpose(-2, -1)) * 0.35;
+  for (const auto& [name, kind, summary] : attention_kinds()) {
+    const Tensor sums = at::matmul(kind.weights(scores), part(2)).transpose(1, 2);
+    const AttendOptions options{.scale = 0.35};
+    EXPECT_TRUE(at::allclose(kind.reference(in.qkv, options), sums, 1e-10, 1e-12)) << name;
+    EXPECT_TRUE(at::allclose(fused_attention(kind, in.qkv, options), sums, 1e-10, 1e-12)) << name;
+    const Tensor single = fused_attention(kind, in.qkv.to(at::kFloat), options).to(at::kDouble);
+    EXPECT_TRUE(at::allclose(single, sums, 1e-3, 1e-5)) << name;
+    EXPECT_FALSE(at::equal(single, sums)) << name;
+  }
 }
 
 }  // namespace

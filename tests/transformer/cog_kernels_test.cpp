@@ -27,7 +27,7 @@ Tensor emulated(const Tensor& qkv, const AttendOptions& options) {
 Tensor on_gpu(const Tensor& qkv, const AttendOptions& options) {
   const Tensor there = qkv.cuda();
   if (!has_cuda_kernel(there)) throw std::logic_error("the reference would run in place of the kernel");
-  return cog_attention(there, options).cpu();
+  return cog_attention_cuda(there, options).cpu();
 }
 
 bool has_gpu() {
@@ -84,7 +84,7 @@ TEST_P(CogKernels, EqualTheDefinition) {
     for (const int64_t length : {1, 5, 16, 17, 64, 70, 130})
       for (const bool causal : {false, true}) {
         Problem p = problem({length, dim, length < 100 ? 2 : 1, length < 20 ? 2 : 1});
-        p.options.causal = causal;
+        p.options.keys.causal = causal;
         expect_right(p, fmt::format("length {}, dim {}{}", length, dim, causal ? ", causal" : ""));
       }
 }
@@ -93,8 +93,8 @@ TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
   for (const int64_t dim : kCogHeadDims)
     for (const bool causal : {false, true}) {
       Problem p = problem({70, dim, 4, 1});
-      p.options.causal = causal;
-      p.options.key_lengths = at::tensor({70, 65, 64, 3}, at::kLong);
+      p.options.keys.causal = causal;
+      p.options.keys.lengths = at::tensor({70, 65, 64, 3}, at::kLong);
       expect_right(p, fmt::format("dim {}{}", dim, causal ? ", causal" : ""));
     }
 }
@@ -103,8 +103,8 @@ TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
 TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
   for (const bool causal : {false, true}) {
     Problem p = problem({70, 80, 2, 1});
-    p.options.causal = causal;
-    p.options.key_lengths = at::tensor({40, 64}, at::kLong);
+    p.options.keys.causal = causal;
+    p.options.keys.lengths = at::tensor({40, 64}, at::kLong);
     const Result want = compute(p);
     for (const int64_t image : {0, 1}) {
       const int64_t keys = image == 0 ? 40 : 64;
@@ -118,11 +118,11 @@ TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
 
 TEST_P(CogKernels, GiveZerosToAnImageWithoutKeys) {
   Problem p = problem({70, 32, 3, 1});
-  p.options.key_lengths = at::tensor({0, -1, 1000}, at::kLong);  // lengths are clamped
+  p.options.keys.lengths = at::tensor({0, -1, 1000}, at::kLong);  // lengths are clamped
   const Result result = compute(p);
   EXPECT_EQ(result.out.narrow(0, 0, 2).abs().max().item<double>(), 0);
   EXPECT_EQ(result.d_qkv.narrow(0, 0, 2).abs().max().item<double>(), 0);
-  p.options.key_lengths = Tensor();
+  p.options.keys.lengths = Tensor();
   const Result all = compute(p);
   EXPECT_TRUE(at::equal(result.out[2], all.out[2]));
   EXPECT_TRUE(at::equal(result.d_qkv[2], all.d_qkv[2]));
@@ -168,7 +168,7 @@ TEST_P(CogKernels, TakeManyTokens) {
   for (const int64_t length : {257, 1000}) {
     Problem p = problem({length, 64});
     expect_right(p, fmt::format("length {}", length));
-    p.options.causal = true;
+    p.options.keys.causal = true;
     expect_right(p, fmt::format("length {}, causal", length));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "core/autocast.h"
 #include "core/error.h"
@@ -169,7 +170,7 @@ TEST(UVit, ClassesAndTextMatter) {
 }
 
 TEST(UVit, SeedDecidesTheInitialWeights) {
-  const auto first = [](uint64_t seed) { return UVit(small(), seed).parameters().front().second; };
+  const auto first = [](uint64_t seed) { return UVit(small(), seed).parameters().front().tensor; };
   EXPECT_TRUE(at::equal(first(1), first(1)));
   EXPECT_FALSE(at::equal(first(1), first(2)));
   UVitConfig wide = small();
@@ -180,8 +181,49 @@ TEST(UVit, SeedDecidesTheInitialWeights) {
   EXPECT_EQ(weights.at("norm.weight").min().item<double>(), 1);
 }
 
+TEST(UVit, EveryParameterHasItsRole) {
+  UVitConfig config = small();
+  config.context_tokens = 4;
+  config.vocabulary = 9;
+  config.mlp_time_embed = true;
+  const auto with_role = [](const UVitConfig& config, Role role) {
+    std::set<std::string> names;
+    for (const Parameter& p : UVit(config).parameters())
+      if (p.role == role) names.insert(p.name);
+    return names;
+  };
+  const std::set<std::string> matrices = with_role(config, Role::kBlockMatrix);
+  EXPECT_EQ(matrices.size(), 5 * 4 + 2);  // in five blocks, of which two have a skip
+  EXPECT_TRUE(matrices.contains("mid_block.attn.qkv.weight") && matrices.contains("out_blocks.1.skip_linear.weight"));
+  EXPECT_EQ(with_role(config, Role::kMatrix), (std::set<std::string>{"time_embed.0.weight", "time_embed.2.weight",
+                                                                     "context_embed.weight", "decoder_pred.weight"}));
+  EXPECT_EQ(with_role(config, Role::kConvolution),
+            (std::set<std::string>{"patch_embed.proj.weight", "final_layer.weight"}));
+  EXPECT_EQ(with_role(config, Role::kEmbedding), std::set<std::string>{"text_embed.weight"});
+  EXPECT_EQ(with_role(config, Role::kToken), std::set<std::string>{"pos_embed"});
+  EXPECT_EQ(with_role(config, Role::kNorm).size(), 5 * 2 + 1);
+  for (const std::string& name : with_role(config, Role::kBias)) EXPECT_TRUE(name.ends_with(".bias")) << name;
+  config = small();
+  config.classes = 3;
+  EXPECT_EQ(with_role(config, Role::kEmbedding), std::set<std::string>{"label_emb.weight"});
+}
+
+TEST(UVit, ConvolutionsAndEmbeddingsAreDrawnAsPyTorchDrawsThem) {
+  UVitConfig config = small();
+  config.dim = 256;
+  config.classes = 30;
+  const TensorMap weights = to_map(UVit(config, 0).parameters());
+  const double bound = 1 / std::sqrt(3.0 * 2 * 2);  // of a convolution's weight and bias, by the size of its window
+  for (const char* name : {"patch_embed.proj.weight", "patch_embed.proj.bias"}) {
+    EXPECT_LE(weights.at(name).abs().max().item<double>(), bound) << name;
+    EXPECT_GT(weights.at(name).abs().max().item<double>(), 0.9 * bound) << name;
+  }
+  EXPECT_NEAR(weights.at("label_emb.weight").std().item<double>(), 1, 0.05);
+  EXPECT_EQ(weights.at("decoder_pred.bias").abs().max().item<double>(), 0);
+}
+
 TEST(UVit, CheckpointingGivesTheSameGradients) {
-  std::vector<NamedTensors> runs;
+  std::vector<Parameters> runs;
   for (const bool checkpointing : {false, true}) {
     UVitConfig config = small();
     config.checkpointing = checkpointing;
@@ -191,7 +233,7 @@ TEST(UVit, CheckpointingGivesTheSameGradients) {
     runs.push_back(net.parameters());
   }
   for (size_t i = 0; i < runs[0].size(); ++i)
-    EXPECT_TRUE(at::allclose(runs[0][i].second.grad(), runs[1][i].second.grad(), 1e-4, 1e-8)) << runs[0][i].first;
+    EXPECT_TRUE(at::allclose(runs[0][i].tensor.grad(), runs[1][i].tensor.grad(), 1e-4, 1e-8)) << runs[0][i].name;
 }
 
 // Autocast keeps casts of the weights; none may survive from the second forward pass into the next step.
@@ -211,7 +253,7 @@ TEST(UVit, CheckpointingSeesTheNewWeightsUnderBf16) {
       loss.backward();
       losses[checkpointing].push_back(loss.item<double>());
       at::NoGradGuard no_grad;
-      for (auto& [name, parameter] : net.parameters()) {
+      for (const auto& [name, parameter, role] : net.parameters()) {
         Tensor(parameter).sub_(0.1 * parameter.grad());
         Tensor(parameter).mutable_grad().reset();
       }
@@ -244,7 +286,7 @@ TEST(Parameters, LoadingIsStrictBothWays) {
   const UVit net(small());
   TensorMap weights = to_map(UVit(small(), 9).parameters());
   load_into(net.parameters(), weights, "w.safetensors");
-  EXPECT_TRUE(at::equal(net.parameters()[0].second, weights.at("pos_embed")));
+  EXPECT_TRUE(at::equal(net.parameters()[0].tensor, weights.at("pos_embed")));
 
   weights["extra"] = at::ones({1});
   weights.erase("norm.bias");

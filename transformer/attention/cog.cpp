@@ -1,12 +1,19 @@
-// Cog Attention composed of ATen operations inside one differentiable op, so that backward holds one L x L tensor only.
+// Cog Attention composed of ATen operations inside one differentiable op, so that backward holds one L x L tensor only,
+// and the choice of its kernel on GPUs.
 //
 // With S = softmax(|P|), A = sign(P) S and O = A V, the gradient needs no more than A, because S = |A|:
 //   D_i = dO_i . O_i,   dA = dO V^T,   dP = S dA - A D   (0 where P = 0),
 //   dV = A^T dO,   dQ = scale dP K,   dK = scale dP^T Q.
+#include <fmt/ranges.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <mutex>
+
+#include "core/progress.h"
 #include "transformer/attention/composed.h"
-#include "transformer/kernels/fused_attention.h"
+#include "transformer/attention/kinds.h"
+#include "transformer/kernels/attention_ops.h"
+#include "transformer/kernels/cuda/arguments.h"
 
 namespace uvic {
 namespace {
@@ -47,14 +54,28 @@ class Cog : public torch::autograd::Function<Cog> {
   }
 };
 
+// Once, since a model's layers are alike.
+void tell_of_reference(const Tensor& qkv) {
+  static std::once_flag told;
+  std::call_once(told, [&] {
+    log_line(
+        fmt::format("Cog Attention has no CUDA kernel for {} and heads of {} here: LibTorch's operations take its "
+                    "place, slower and with L x L numbers in memory (kernels: float32 and bfloat16, heads of {}, "
+                    "compute capability 8.0 or newer)",
+                    c10::toString(qkv.scalar_type()), qkv.size(-1), fmt::join(kCogHeadDims, ", ")));
+  });
+}
+
 }  // namespace
 
 Tensor cog_reference(const Tensor& qkv, const AttendOptions& options) {
   return Cog::apply(qkv, options);
 }
 
-Tensor cog_attention(const Tensor& qkv, const AttendOptions& options) {
-  return fused_attention(qkv, options, Weighting::kCog, cog_reference);
+Tensor cog_on_gpu(const Tensor& qkv, const AttendOptions& options) {
+  if (has_cuda_kernel(qkv)) return cog_attention_cuda(qkv, options);
+  tell_of_reference(qkv);
+  return cog_reference(qkv, options);
 }
 
 }  // namespace uvic

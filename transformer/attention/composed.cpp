@@ -10,10 +10,10 @@ Tensor visible_keys(const Tensor& qkv, const AttendOptions& options) {
   const int64_t length = qkv.size(1);
   const auto with = [&](at::ScalarType dtype) { return qkv.options().dtype(dtype).requires_grad(false); };
   Tensor visible;
-  if (options.causal) visible = at::ones({1, 1, length, length}, with(at::kBool)).tril();
-  if (options.key_lengths.defined()) {
+  if (options.keys.causal) visible = at::ones({1, 1, length, length}, with(at::kBool)).tril();
+  if (options.keys.lengths.defined()) {
     const Tensor keys = at::arange(length, with(at::kLong));
-    const Tensor in_length = keys < options.key_lengths.to(qkv.device()).view({-1, 1, 1, 1});
+    const Tensor in_length = keys < options.keys.lengths.to(qkv.device()).view({-1, 1, 1, 1});
     visible = visible.defined() ? visible.logical_and(in_length) : in_length.expand({-1, 1, length, length});
   }
   return visible;

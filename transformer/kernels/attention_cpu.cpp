@@ -6,7 +6,7 @@
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "transformer/kernels/fused_attention.h"
+#include "transformer/kernels/attention_ops.h"
 
 namespace uvic {
 namespace {
@@ -48,7 +48,7 @@ void run_tasks(int64_t count, int64_t workspace_size, void (*kernel)(const Task&
 
 // The arguments of one call, and where a head's numbers lie.
 struct Problem {
-  Tensor qkv, key_lengths;
+  Tensor qkv;
   AttendOptions options;
   const Kernel& kernel;
   int64_t batch = qkv.size(0), length = qkv.size(1), heads = qkv.size(3), dim = qkv.size(4);
@@ -65,15 +65,16 @@ struct Problem {
     return at(x, image * x.stride(0) + head * x.stride(2));
   }
   Head head(int64_t image, int64_t head) const {
-    return {.shape = shape,
-            .keys = key_lengths.defined() ? std::clamp<int64_t>(key_lengths.const_data_ptr<int64_t>()[image], 0, length)
-                                          : length,
-            .q = part(qkv, 0, image, head),
-            .k = part(qkv, 1, image, head),
-            .v = part(qkv, 2, image, head),
-            .stride = qkv.stride(1),
-            .scale = static_cast<float>(options.scale),
-            .causal = options.causal};
+    const Tensor& lengths = options.keys.lengths;
+    return {
+        .shape = shape,
+        .keys = lengths.defined() ? std::clamp<int64_t>(lengths.const_data_ptr<int64_t>()[image], 0, length) : length,
+        .q = part(qkv, 0, image, head),
+        .k = part(qkv, 1, image, head),
+        .v = part(qkv, 2, image, head),
+        .stride = qkv.stride(1),
+        .scale = static_cast<float>(options.scale),
+        .causal = options.keys.causal};
   }
   // statistics [B, H, 2, L]
   RowStatistics row_statistics(const Tensor& statistics, int64_t image, int64_t head) const {
@@ -139,14 +140,14 @@ class Attention : public torch::autograd::Function<Attention> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& qkv, const AttendOptions& options,
                         const Kernel* kernel) {
-    const Problem problem{qkv, options.key_lengths, options, *kernel};
+    const Problem problem{qkv, options, *kernel};
     const Tensor out = at::empty({problem.batch, problem.length, problem.heads, problem.dim}, qkv.options());
     const Tensor statistics =
         at::empty({problem.batch, problem.heads, 2, problem.length}, qkv.options().dtype(at::kFloat));
     attend(problem, out, statistics);
-    context->save_for_backward({qkv, options.key_lengths, out, statistics});
+    context->save_for_backward({qkv, options.keys.lengths, out, statistics});
     context->saved_data["scale"] = options.scale;
-    context->saved_data["causal"] = options.causal;
+    context->saved_data["causal"] = options.keys.causal;
     context->saved_data["kernel"] = reinterpret_cast<int64_t>(kernel);  // one of a constant table
     return out;
   }
@@ -155,12 +156,10 @@ class Attention : public torch::autograd::Function<Attention> {
     const tensor_list saved = context->get_saved_variables();
     const Tensor &qkv = saved[0], &out = saved[2];
     const AttendOptions options{.scale = context->saved_data["scale"].toDouble(),
-                                .causal = context->saved_data["causal"].toBool(),
-                                .key_lengths = saved[1]};
+                                .keys = {.causal = context->saved_data["causal"].toBool(), .lengths = saved[1]}};
     const auto* kernel = reinterpret_cast<const Kernel*>(context->saved_data["kernel"].toInt());
     const Tensor d_qkv = at::empty(qkv.sizes(), qkv.options());
-    attend_backward({qkv, options.key_lengths, options, *kernel}, out, grads[0].to(out.scalar_type()).contiguous(),
-                    saved[3], d_qkv);
+    attend_backward({qkv, options, *kernel}, out, grads[0].to(out.scalar_type()).contiguous(), saved[3], d_qkv);
     return {d_qkv, {}, {}};
   }
 };
@@ -169,10 +168,17 @@ Element element_of(const Tensor& x) {
   return x.scalar_type() == at::kBFloat16 ? Element::kBfloat16 : Element::kFloat32;
 }
 
+const Kernel& find_kernel(const KernelTable& table, std::string_view weighting, Element element) {
+  for (int i = 0; i < table.weightings; ++i)
+    if (weighting == table.attention[i].weighting) return table.attention[i].kernels[static_cast<int>(element)];
+  TORCH_CHECK(false, "no kernels of the weighting ", weighting);
+}
+
 }  // namespace
 
-Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, Weighting weighting, const KernelTable& kernels) {
-  const Kernel& kernel = kernels(weighting, element_of(qkv));
+Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, std::string_view weighting,
+                     const KernelTable& kernels) {
+  const Kernel& kernel = find_kernel(kernels, weighting, element_of(qkv));
   return Attention::apply(qkv.stride(4) == 1 ? qkv : qkv.contiguous(), checked_options(qkv, options), &kernel);
 }
 

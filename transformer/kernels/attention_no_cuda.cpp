@@ -1,5 +1,5 @@
 // In place of a CUDA kernel.
-#include "transformer/kernels/fused_attention.h"
+#include "transformer/kernels/attention_ops.h"
 
 namespace uvic {
 

@@ -116,6 +116,10 @@ class ProjectAndMlp : public torch::autograd::Function<ProjectAndMlp> {
   }
 };
 
+void expect_kernel_epsilon(const LayerNorm& norm) {
+  TORCH_CHECK(norm.epsilon == 1e-5, "the kernels of a layer norm have the epsilon 1e-5, not ", norm.epsilon);
+}
+
 }  // namespace
 
 Tensor join_skip(const Tensor& x, const Tensor& skip, const Linear& linear) {
@@ -123,12 +127,14 @@ Tensor join_skip(const Tensor& x, const Tensor& skip, const Linear& linear) {
 }
 
 Tensor norm_linear(const Tensor& x, const LayerNorm& norm, const Linear& linear) {
+  expect_kernel_epsilon(norm);
   const auto bias = linear.bias.defined() ? std::optional<Tensor>(linear.bias) : std::nullopt;
   return NormLinear::apply(x, norm.weight, norm.bias, linear.weight, bias);
 }
 
 Tensor project_and_mlp(const Tensor& x, const Tensor& mixed, const Linear& proj, const LayerNorm& norm,
                        const Linear& fc1, const Linear& fc2) {
+  expect_kernel_epsilon(norm);
   return ProjectAndMlp::apply(x, mixed, proj.weight, proj.bias, norm.weight, norm.bias, fc1.weight, fc1.bias,
                               fc2.weight, fc2.bias);
 }

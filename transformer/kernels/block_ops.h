@@ -2,7 +2,8 @@
 // tensors kept for backward. What each computes, composed of plain operations, stands in its comment and in
 // `Block::plain`.
 //
-// x and skip [B, L, dim] float32; parameters float32. Products run in the dtype of the surrounding Autocast.
+// x and skip [B, L, dim] float32; parameters float32; a norm's epsilon is 1e-5. Products run in the dtype of the
+// surrounding Autocast.
 #pragma once
 
 #include "transformer/layers.h"

@@ -1,4 +1,4 @@
-// The instruction sets for which the attention kernels are compiled.
+// The instruction sets for which the CPU kernels are compiled.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,6 @@
-// What a CPU attention kernel computes: one head of one image, on one thread. The library side (fused_attention.cpp)
-// and the kernels (simd/), which are compiled once per instruction set, share this file and nothing else.
+// What the CPU kernels of an instruction set compute, and above all those of attention: one head of one image, on one
+// thread. The library side (attention_cpu.cpp, products.cpp, rows.cpp) and the kernels (simd/), which are compiled once
+// per instruction set, share this file, the two that it includes, and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,6 @@
 
 namespace uvic {
 
-enum class Weighting { kSoftmax, kCog };
 enum class Element { kFloat32, kBfloat16 };
 
 // Sizes that decide how much working memory a task needs.
@@ -63,15 +63,19 @@ struct Kernel {
   void (*backward)(const BackwardTask&, void* workspace);
 };
 
+// The kernels of one weighting, a row of simd/weighting.h.
+struct WeightingKernels {
+  const char* weighting;
+  Kernel kernels[2];  // [Element]
+};
+
 // The kernels of one instruction set.
 struct KernelTable {
-  Kernel kernels[2][2];  // [Weighting][Element]
+  const WeightingKernels* attention;
+  int weightings;  // of `attention`
   RowTable rows;
   const ProductKernels* products;           // null: nothing better than LibTorch's
   int64_t (*fma_loop)(int64_t iterations);  // multiply-adds on registers only; returns the floating-point operations
-  const Kernel& operator()(Weighting weighting, Element element) const {
-    return kernels[static_cast<int>(weighting)][static_cast<int>(element)];
-  }
 };
 
 // Keys that one task of the backward pass takes, and queries that one of the forward pass takes, at least.

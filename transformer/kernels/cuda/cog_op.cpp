@@ -27,8 +27,8 @@ CogArguments arguments_of(const Tensor& qkv, const AttendOptions& options, const
           .head_dim = static_cast<int>(qkv.size(4)),
           .batch = static_cast<int>(qkv.size(0)),
           .scale = static_cast<float>(options.scale),
-          .causal = options.causal,
-          .key_lengths = options.key_lengths.defined() ? options.key_lengths.const_data_ptr<int64_t>() : nullptr,
+          .causal = options.keys.causal,
+          .key_lengths = options.keys.lengths.defined() ? options.keys.lengths.const_data_ptr<int64_t>() : nullptr,
           .qkv = qkv.const_data_ptr(),
           .strides = {qkv.stride(0), qkv.stride(1), qkv.stride(2), qkv.stride(3)},
           .out = out.data_ptr(),
@@ -46,9 +46,9 @@ class CogOp : public torch::autograd::Function<CogOp> {
     const Tensor out = at::empty({batch, length, heads, qkv.size(4)}, qkv.options());
     const Tensor statistics = at::empty({batch, heads, 2, length}, qkv.options().dtype(at::kFloat));
     if (qkv.numel() > 0) launch(CogPass::kForward, arguments_of(qkv, options, out, statistics));
-    context->save_for_backward({qkv, options.key_lengths, out, statistics});
+    context->save_for_backward({qkv, options.keys.lengths, out, statistics});
     context->saved_data["scale"] = options.scale;
-    context->saved_data["causal"] = options.causal;
+    context->saved_data["causal"] = options.keys.causal;
     context->saved_data["launch"] = reinterpret_cast<int64_t>(launch);
     return out;
   }
@@ -58,8 +58,7 @@ class CogOp : public torch::autograd::Function<CogOp> {
     const Tensor &qkv = saved[0], &out = saved[2], &statistics = saved[3];
     const c10::DeviceGuard guard(qkv.device());
     const AttendOptions options{.scale = context->saved_data["scale"].toDouble(),
-                                .causal = context->saved_data["causal"].toBool(),
-                                .key_lengths = saved[1]};
+                                .keys = {.causal = context->saved_data["causal"].toBool(), .lengths = saved[1]}};
     const auto launch = reinterpret_cast<CogLaunch>(context->saved_data["launch"].toInt());
     Tensor d_out = grads[0].to(out.scalar_type()).contiguous();
     if (reinterpret_cast<uintptr_t>(d_out.const_data_ptr()) % 16 != 0) d_out = d_out.clone();

@@ -1,8 +1,8 @@
 // Cog Attention as a differentiable op on the kernels in this folder, whoever runs them.
 #pragma once
 
+#include "transformer/kernels/attention_ops.h"
 #include "transformer/kernels/cuda/arguments.h"
-#include "transformer/kernels/fused_attention.h"
 
 namespace uvic {
 
@@ -12,7 +12,7 @@ bool has_cog_kernel(const Tensor& qkv);
 // Runs one pass; returns when it is queued. Pointers are those of tensors on qkv's device, which is the current one.
 using CogLaunch = void (*)(CogPass, const CogArguments&);
 
-// As cog_attention, for tensors that have a kernel.
+// Cog Attention, for tensors that have a kernel.
 Tensor cog_attention_on(CogLaunch launch, const Tensor& qkv, const AttendOptions& options);
 
 }  // namespace uvic

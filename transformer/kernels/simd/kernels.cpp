@@ -18,13 +18,20 @@ template <class Weighting, class T, class Unit>
 constexpr Kernel kKernel = {forward_workspace<Unit>, forward<Weighting, T, Unit>, backward_workspace<Unit>,
                             backward<Weighting, T, Unit>};
 
+template <class List>
+struct AttentionTable;
+template <class... All>
+struct AttentionTable<Weightings<All...>> {
+  static constexpr int kCount = sizeof...(All);
+  static constexpr WeightingKernels kRows[] = {
+      {All::kName, {kKernel<All, float, float>, kKernel<All, Bf16, Bf16Unit>}}...};
+};
+using Attention = AttentionTable<AllWeightings>;
+
 }  // namespace
 
 extern const KernelTable UVIC_KERNEL_TABLE;
-const KernelTable UVIC_KERNEL_TABLE = {{{kKernel<Softmax, float, float>, kKernel<Softmax, Bf16, Bf16Unit>},
-                                        {kKernel<Cog, float, float>, kKernel<Cog, Bf16, Bf16Unit>}},
-                                       {kRowKernels<float>, kRowKernels<Bf16>},
-                                       kProducts,
-                                       fma_loop};
+const KernelTable UVIC_KERNEL_TABLE = {
+    Attention::kRows, Attention::kCount, {kRowKernels<float>, kRowKernels<Bf16>}, kProducts, fma_loop};
 
 }  // namespace uvic

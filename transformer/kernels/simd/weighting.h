@@ -10,6 +10,7 @@ namespace uvic {
 namespace {
 
 struct Softmax {
+  static constexpr const char* kName = "softmax";
   static Vec magnitude(Vec score) { return score; }
   static Vec weight(Vec share, Vec) { return share; }
   static Vec score_gradient(Vec share, Vec, Vec d_weight, Vec row_dot) { return share * (d_weight - row_dot); }
@@ -17,6 +18,7 @@ struct Softmax {
 
 // sign(p) softmax(|p|); a zero score has no weight and no gradient, but its share of the sum.
 struct Cog {
+  static constexpr const char* kName = "cog";
   static IntVec sign(Vec score) { return reinterpret_cast<IntVec>(score) & INT32_MIN; }
   static Vec magnitude(Vec score) { return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(score) & INT32_MAX); }
   static Vec weight(Vec share, Vec score) {
@@ -28,6 +30,11 @@ struct Cog {
     return score != 0 ? share * (d_weight - signed_dot) : Vec{};
   }
 };
+
+// The rows: each is compiled for every element type and named by an AttentionKind.
+template <class... All>
+struct Weightings {};
+using AllWeightings = Weightings<Softmax, Cog>;
 
 }  // namespace
 }  // namespace uvic

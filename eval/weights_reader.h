@@ -1,24 +1,12 @@
-// Convolutions with their batch norm folded in, read from a weights file that must match name for name.
+// The layers of a feature network out of a weights file, which must match name for name.
 #pragma once
 
-#include <array>
 #include <string>
 
 #include "core/formats/safetensors.h"
-#include "core/tensor.h"
+#include "transformer/layers.h"
 
 namespace uvic {
-
-using Pair = std::array<int64_t, 2>;  // height, width
-
-// y = weight * x + bias, no activation.
-struct Conv {
-  Tensor weight, bias;  // [O, I / groups, kh, kw] channels-last, [O]; float32
-  Pair stride, padding;
-  int64_t groups = 1;
-
-  Tensor operator()(const Tensor& x) const;
-};
 
 struct ConvShape {
   int64_t out, in;
@@ -37,8 +25,12 @@ class WeightsReader {
   // As float32. Error if there is none of that name, or its shape differs, or it holds a non-finite number.
   Tensor take(const std::string& name, at::IntArrayRef shape);
 
+  // `name`.weight and `name`.bias.
+  Linear take_linear(const std::string& name, int64_t in, int64_t out);
+  LayerNorm take_layer_norm(const std::string& name, int64_t dim, double epsilon);
+
   // `conv`.weight followed by the inference-mode batch norm `norm`.{weight, bias, running_mean, running_var} with
-  // epsilon 1e-3, as one convolution (the folding is done in float64).
+  // epsilon 1e-3, as one convolution with a channels-last weight (the folding is done in float64).
   Conv take_conv(const std::string& conv, const std::string& norm, const ConvShape& shape);
 
   // Error naming the tensors that the network has no use for.

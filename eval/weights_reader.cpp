@@ -1,4 +1,4 @@
-#include "eval/conv.h"
+#include "eval/weights_reader.h"
 
 #include <fmt/ranges.h>
 
@@ -15,10 +15,6 @@ std::string text_of(at::IntArrayRef shape) {
 
 }  // namespace
 
-Tensor Conv::operator()(const Tensor& x) const {
-  return at::conv2d(x, weight, bias, stride, padding, Pair{1, 1}, groups);
-}
-
 WeightsReader::WeightsReader(TensorMap tensors, std::string file)
     : tensors_(std::move(tensors)), file_(std::move(file)) {
   std::erase_if(tensors_, [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); });
@@ -34,6 +30,14 @@ Tensor WeightsReader::take(const std::string& name, at::IntArrayRef shape) {
     fail("{}: tensor '{}' holds {}, expected floating-point numbers", file_, name, at::toString(tensor.scalar_type()));
   if (!is_finite(tensor)) fail("{}: tensor '{}' holds a non-finite number", file_, name);
   return tensor.to(at::kFloat);
+}
+
+Linear WeightsReader::take_linear(const std::string& name, int64_t in, int64_t out) {
+  return {take(name + ".weight", {out, in}), take(name + ".bias", {out})};
+}
+
+LayerNorm WeightsReader::take_layer_norm(const std::string& name, int64_t dim, double epsilon) {
+  return {take(name + ".weight", {dim}), take(name + ".bias", {dim}), epsilon};
 }
 
 Conv WeightsReader::take_conv(const std::string& conv, const std::string& norm, const ConvShape& shape) {
