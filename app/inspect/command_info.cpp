@@ -162,8 +162,7 @@ Fields describe(const fs::path& path, bool list_tensors) {
       if (fs::exists(path / name)) return describe_checkpoint(path, list_tensors);
     fail(
         "{} is neither a run folder (config.toml) nor a checkpoint (model_ema.safetensors or nnet_ema.pth); for "
-        "pictures "
-        "there is `uvic data info folder:{}`",
+        "pictures there is `uvic data info folder:{}`",
         path.string(), path.string());
   }
   const MappedFile file = map_file(path, "file");
@@ -175,8 +174,7 @@ Fields describe(const fs::path& path, bool list_tensors) {
   if (!is_zip && !is_pickle && !is_safetensors)
     fail(
         "cannot tell what {} is: expected weights (.safetensors, .pth), a run or checkpoint folder, a PNG, or "
-        "statistics "
-        "(.npz)",
+        "statistics (.npz)",
         path.string());
   return describe_weights(path, list_tensors);
 }
