@@ -30,8 +30,7 @@ constexpr std::string_view kMetaFile = "batches.meta.txt";
 constexpr int64_t kOfficialBatch = 10000;
 constexpr std::string_view kExpected =
     "expected the folder cifar-10-batches-bin or cifar-10-batches-py, cifar-10-binary.tar.gz or "
-    "cifar-10-python.tar.gz, "
-    "or train/<class>/*.png; `uvic data fetch cifar10` downloads it";
+    "cifar-10-python.tar.gz, or train/<class>/*.png; `uvic data fetch cifar10` downloads it";
 
 struct Content {
   Cifar10Batch images;

@@ -29,8 +29,7 @@ fs::path find_null(const fs::path& folder) {
     if (fs::exists(place / kNull)) return place / kNull;
   fail(
       "latents:{} has no {}, the context of the empty prompt, there or one folder above: U-ViT's "
-      "extract_empty_feature.py "
-      "makes it",
+      "extract_empty_feature.py makes it",
       folder.string(), kNull);
 }
 

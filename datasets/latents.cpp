@@ -17,8 +17,7 @@ std::shared_ptr<const Dataset> open_latents(const Spec& spec, const CommonOption
   if (!fs::is_directory(folder))
     fail(
         "data '{}': there is no folder '{}': expected one that `uvic encode` wrote, or U-ViT's features (0.npy, "
-        "0_0.npy, "
-        "...)",
+        "0_0.npy, ...)",
         spec.text(), spec.path);
   std::shared_ptr<const LatentDataset> data;
   if (is_latent_cache(folder)) {

@@ -15,8 +15,7 @@ void check_comparable(const std::string& file, int64_t dims, const std::map<std:
     if (const auto found = notes.find(key); found != notes.end() && found->second != want)
       fail(
           "{}: computed with {} '{}', the images are scored with '{}'; recompute it with `uvic stats`, or choose the "
-          "same "
-          "with --features, --weights and --resize",
+          "same with --features, --weights and --resize",
           file, key, found->second, want);
   if (dims != net.dims())
     fail("{}: statistics of {} features, but {} has {}; use --features with the network they were computed with", file,

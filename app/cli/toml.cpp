@@ -1,5 +1,7 @@
 #include "app/cli/toml.h"
 
+#include <algorithm>
+#include <charconv>
 #include <set>
 #include <string_view>
 
@@ -25,10 +27,61 @@ bool is_bare_name(std::string_view name) {
 
 constexpr std::string_view kEscapes = "btnfr\"\\", kEscaped = "\b\t\n\f\r\"\\";
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
 // What is wrong with one line; the caller adds where.
 struct Complaint {
   std::string what;
 };
+
+// Of the hexadecimal digits at the start of `text`, which are taken off: the character that they number, as UTF-8.
+std::string take_character(std::string_view& text, size_t digits) {
+  uint32_t c = 0;
+  const std::string_view number = text.substr(0, digits);
+  const auto [end, error] = std::from_chars(number.begin(), number.end(), c, 16);
+  if (number.size() < digits || end != number.end() || c == 0 || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
+    throw Complaint{fmt::format("expected the {} hexadecimal digits of a character, got '{}'", digits, number)};
+  text.remove_prefix(digits);
+  const auto part = [c](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3F)); };
+  if (c < 0x80) return {static_cast<char>(c)};
+  if (c < 0x800) return {static_cast<char>(0xC0 | c >> 6), part(0)};
+  if (c < 0x10000) return {static_cast<char>(0xE0 | c >> 12), part(6), part(0)};
+  return {static_cast<char>(0xF0 | c >> 18), part(12), part(6), part(0)};
+}
+
+// What stands in double quotes at the start of `text`, which are taken off with it.
+std::string take_quoted(std::string_view& text) {
+  std::string value;
+  text.remove_prefix(1);
+  while (!text.empty()) {
+    const char c = text.front();
+    text.remove_prefix(1);
+    if (c == '"') return value;
+    if (c != '\\' || text.empty()) {
+      value += c;
+      continue;
+    }
+    const char kind = text.front();
+    text.remove_prefix(1);
+    const size_t escape = kEscapes.find(kind);
+    if (kind == 'u' || kind == 'U')
+      value += take_character(text, kind == 'u' ? 4 : 8);
+    else if (escape != std::string_view::npos)
+      value += kEscaped[escape];
+    else
+      throw Complaint{"unknown escape in the string: write \\\\ for a backslash"};
+  }
+  throw Complaint{"the string has no closing \""};
+}
+
+// A number without the '_' in it; anything else as it is.
+std::string plain_number(std::string_view written) {
+  std::string value(written);
+  if (written.find_first_not_of("0123456789_.eE+-") == std::string_view::npos) std::erase(value, '_');
+  return value;
+}
 
 // The value at the start of `text`; `text` is left with what follows it.
 std::string take_value(std::string_view& text) {
@@ -41,21 +94,10 @@ std::string take_value(std::string_view& text) {
     value = text.substr(1, end - 1);
     text.remove_prefix(end + 1);
   } else if (text.starts_with('"')) {
-    size_t i = 1;
-    for (; i < text.size() && text[i] != '"'; ++i) {
-      if (text[i] != '\\') {
-        value += text[i];
-        continue;
-      }
-      const size_t escape = ++i < text.size() ? kEscapes.find(text[i]) : std::string_view::npos;
-      if (escape == std::string_view::npos) throw Complaint{"unknown escape in the string: write \\\\ for a backslash"};
-      value += kEscaped[escape];
-    }
-    if (i >= text.size()) throw Complaint{"the string has no closing \""};
-    text.remove_prefix(i + 1);
+    value = take_quoted(text);
   } else {
     const size_t end = std::min(text.find('#'), text.size());
-    value = trimmed(text.substr(0, end));
+    value = plain_number(trimmed(text.substr(0, end)));
     text.remove_prefix(end);
     if (value.empty()) throw Complaint{"there is no value behind '='"};
     if (value.find_first_of(" \t\"'") != std::string::npos)
@@ -114,9 +156,10 @@ std::vector<TomlItem> parse_toml(const std::string& text, const std::string& ori
 std::string toml_string(const std::string& value) {
   std::string text = "\"";
   for (const char c : value) {
-    const size_t escape = kEscaped.find(c);
-    if (escape != std::string_view::npos)
+    if (const size_t escape = kEscaped.find(c); escape != std::string_view::npos)
       (text += '\\') += kEscapes[escape];
+    else if (is_control(c))
+      text += fmt::format("\\u{:04X}", static_cast<int>(c));
     else
       text += c;
   }

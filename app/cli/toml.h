@@ -8,7 +8,7 @@ namespace uvic {
 
 struct TomlItem {
   std::string section, key;
-  std::string value;  // a string without its quotes, anything else as it is written
+  std::string value;  // a string without its quotes, a number without '_', anything else as it is written
   int64_t line = 0;   // counted from 1
 };
 

@@ -56,8 +56,8 @@ struct EncodeCommand {
 void add_encode_command(CLI::App& app, ExitCode& exit_code) {
   CLI::App* sub = app.add_subcommand("encode", "turn pictures and captions into latents and text states to train on");
   sub->footer(
-      "Pictures are cropped to the largest centred square and resized with Lanczos (?size=256 unless given). A run "
-      "that\n"
+      "Pictures are cropped to the largest centred square and resized with Lanczos (?size=256 unless given). "
+      "A run that\n"
       "was stopped goes on with the same command; a cache takes no images of another autoencoder or text encoder.");
   auto command = std::make_shared<EncodeCommand>();
   EncodeCommand& c = *command;

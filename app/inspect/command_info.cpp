@@ -102,7 +102,7 @@ std::string last_line(const fs::path& file) {
 
 Fields describe_run(const fs::path& path) {
   const RunFolder run = RunFolder::open(path);
-  const fs::path folder = run.path();
+  const fs::path& folder = run.path();
   const RunConfig config = config_of_run(run);
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {

@@ -135,8 +135,8 @@ void add_convert_command(CLI::App& app) {
   sub->footer(
       "The names of the tensors stay, without prefixes that all have, such as `module.`. With --preset or --config "
       "(and --model.*) the config goes into the .safetensors\n"
-      "file, after a check that the weights fit it, so that `uvic sample` needs nothing else. Weights do not show "
-      "their\n"
+      "file, after a check that the weights fit it, so that `uvic sample` needs nothing else. "
+      "Weights do not show their\n"
       "attention kind and their number of heads: give the preset they were trained with, or --model.attention softmax\n"
       "for U-ViT, cog for U-ViC.");
   auto command = std::make_shared<ConvertCommand>();

@@ -13,9 +13,8 @@ void fit_scale(DataConfig& config, const LatentDataset& data) {
   if (config.latent_scale == 0) config.latent_scale = data.scale().value_or(0);
   if (config.latent_scale == 0)
     fail(
-        "the scale of the latents is unknown: give --data.latent_scale (0.2301 for U-ViT's models of MS-COCO, 0.18215 "
-        "for "
-        "Stable Diffusion's autoencoder otherwise)");
+        "the scale of the latents is unknown: give --data.latent_scale (0.2301 for U-ViT's models of MS-COCO, "
+        "0.18215 for Stable Diffusion's autoencoder otherwise)");
 }
 
 void expect_fit(const UVitConfig& model, const LatentDataset& data) {
@@ -23,8 +22,7 @@ void expect_fit(const UVitConfig& model, const LatentDataset& data) {
   if (model.context_tokens != tokens || model.context_dim != width)
     fail(
         "the captions of {} are {} states of width {}, the model takes {} of width {}: set --model.context_tokens {} "
-        "and "
-        "--model.context_dim {}",
+        "and --model.context_dim {}",
         data.description(), tokens, width, model.context_tokens, model.context_dim, tokens, width);
 }
 

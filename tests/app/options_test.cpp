@@ -251,11 +251,52 @@ TEST(Toml, ReadsWhatPeopleWrite) {
   EXPECT_EQ(items[4].line, 7);
 }
 
+TEST(Toml, GivesNumbersAsTheyAreWritten) {
+  const auto value = [](const std::string& text) { return parse_toml("a = " + text + " # 7_0", "t").at(0).value; };
+  for (const char* number : {"0", "-0", "+5", "-9223372036854775808", "18446744073709551615", "1.0", "1e-4", "1e+30",
+                             "-0.10", "inf", "nan", "true"})
+    EXPECT_EQ(value(number), number);
+  EXPECT_EQ(value("1_000_000.000_1e1_0"), "1000000.0001e10");
+  EXPECT_EQ(value("'1_000'"), "1_000");
+  EXPECT_EQ(value("cifar10:in_2024_01"), "cifar10:in_2024_01");
+}
+
+TEST(Toml, AStringComesBackWhateverIsInIt) {
+  std::string all = "ä";
+  for (int c = 1; c < 128; ++c) all += static_cast<char>(c);
+  const std::string text = toml_string(all);
+  EXPECT_EQ(parse_toml("a = " + text, "t").at(0).value, all);
+  EXPECT_TRUE(std::ranges::none_of(text, [](unsigned char c) { return c < 32 || c == 127; })) << text;
+  EXPECT_EQ(parse_toml("a = \"\x1b[1m\"", "t").at(0).value, "\x1b[1m");  // as it was written once
+  EXPECT_EQ(parse_toml(R"(a = "\u0041\u00e4\u732B\U0001F431!")", "t").at(0).value, "Aä猫🐱!");
+}
+
 TEST(Toml, RefusesTheRest) {
   const auto error = [](const std::string& text) { return error_of([&] { parse_toml("\n" + text, "t.toml"); }); };
-  for (const char* text : {"steps", "steps 5", "[train", "[]", "[[train]]", "= 5", "a =", "a = # 5", "a = \"open",
-                           "a = 'open", "a = \"x\" y", "a = two words", "a = [1, 2]", "a = {b = 1}",
-                           "a = \"\"\"x\"\"\"", "a = \"\\q\"", "a b = 1", ".a = 1"})
+  for (const char* text : {"steps",
+                           "steps 5",
+                           "[train",
+                           "[]",
+                           "[[train]]",
+                           "= 5",
+                           "a =",
+                           "a = # 5",
+                           "a = \"open",
+                           "a = 'open",
+                           "a = \"x\" y",
+                           "a = two words",
+                           "a = [1, 2]",
+                           "a = {b = 1}",
+                           "a = \"\"\"x\"\"\"",
+                           "a = \"\\q\"",
+                           "a = \"\\",
+                           "a = \"\\u12\"",
+                           "a = \"\\u0000\"",
+                           "a = \"\\ud83d\"",
+                           "a = \"\\U00110000\"",
+                           "a = \"\\u-123\"",
+                           "a b = 1",
+                           ".a = 1"})
     expect_mentions(error(text), {"t.toml", "line 2"});
   expect_mentions(error("[x]\na = 1\n[y]\na = 1\n[x]\na = 2"), {"line 7", "[x] a", "twice"});
 }

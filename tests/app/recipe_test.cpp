@@ -89,11 +89,10 @@ TEST(Recipe, PlainPromptsAreNotRepeated) {
 
 TEST(Recipe, ForeignRecipesAreReadAndTheirOtherFieldsIgnored) {
   const Recipe r = parse_parameters(
-      "portrait of a cat\nin two lines\nNegative prompt: lowres, bad\nSteps: 30, Sampler: DPM++ 2M Karras, Schedule "
-      "type: "
-      "Karras, CFG scale: 7, Seed: 965432, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Denoising strength: "
-      "0.5, "
-      "Lora hashes: \"a: 1f, b: 2e\", Hashes: {\"model\": \"6ce0\", \"x\": \"y\"}, Version: v1.9.4",
+      "portrait of a cat\nin two lines\nNegative prompt: lowres, bad\nSteps: 30, Sampler: DPM++ 2M Karras, "
+      "Schedule type: Karras, CFG scale: 7, Seed: 965432, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, "
+      "Denoising strength: 0.5, Lora hashes: \"a: 1f, b: 2e\", Hashes: {\"model\": \"6ce0\", \"x\": \"y\"}, Version: "
+      "v1.9.4",
       "cat.png");
   EXPECT_EQ(r.prompt, "portrait of a cat\nin two lines");
   EXPECT_EQ(r.negative, "lowres, bad");

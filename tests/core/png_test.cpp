@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "core/files.h"
 #include "core/image/image.h"
@@ -48,6 +49,31 @@ TEST(PngText, ReadsWhatPillowWrote) {
   for (int i = 0; i < 50; ++i) umlauts += "ünïcode ";
   const PngText expected = {{"Author", "Zoë"}, {"long", long_text}, {"Title", "猫 on a mat"}, {"z", umlauts}};
   EXPECT_EQ(read_png_text(fs::path(UVIC_TEST_DATA) / "images/text.png"), expected);
+}
+
+std::string big_endian(uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift));
+  return bytes;
+}
+
+std::string compressed_text(size_t size) {
+  std::string packed(compressBound(size), 0);
+  uLongf length = packed.size();
+  compress(reinterpret_cast<Bytef*>(packed.data()), &length,
+           reinterpret_cast<const Bytef*>(std::string(size, 'a').data()), size);
+  const std::string chunk = "zTXtkey" + std::string(2, '\0') + packed.substr(0, length);
+  const uLong sum = crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(chunk.size()));
+  return big_endian(static_cast<uint32_t>(chunk.size() - 4)) + chunk + big_endian(static_cast<uint32_t>(sum));
+}
+
+TEST(PngText, UnpacksTo64MegabytesInAll) {
+  constexpr size_t kHalf = 32 << 20, kHeader = 33;
+  const auto with = [](const std::string& chunks) { return encode_png(noise(2, 2)).insert(kHeader, chunks); };
+  const std::string half = compressed_text(kHalf);
+  EXPECT_EQ(png_text(with(half + half), "a.png").at(1).second.size(), kHalf);
+  expect_mentions(error_of([&] { png_text(with(half + half + compressed_text(1)), "a.png"); }), {"a.png", "too long"});
+  expect_mentions(error_of([&] { png_text(with(compressed_text(2 * kHalf + 1)), "a.png"); }), {"a.png", "too long"});
 }
 
 TEST(PngText, NamesTheFileThatIsNoPng) {

@@ -56,8 +56,10 @@ digests() {
   pixels way | line sample_way
   sample half --model whole/0* -p 'a red circle' --seeds 0-1 --steps 4 --precision bf16
   pixels half | line sample_bf16
-  sample edited --model whole/0* -p 'a red circle' --init half/000000.png --strength 0.5 --steps 4
-  sample edited --model whole/0* -p 'a red circle' --init half/000000.png --mask half/000001.png --steps 4
+  # A picture whose file stays as it is: its hash is in the recipe.
+  local picture=$tests/../assets/shapes.png
+  sample edited --model whole/0* -p 'a red circle' --init "$picture" --strength 0.5 --steps 4
+  sample edited --model whole/0* -p 'a red circle' --init "$picture" --mask "$picture" --steps 4
   pixels edited | line sample_edited
   sample class --model by-class/0* --class 1 --seeds 0-1 --steps 4
   pixels class | line sample_class
