@@ -54,18 +54,7 @@ int run(int argc, char** argv) {
     uvic::set_verbosity(verbosity);
   });
 
-  uvic::ExitCode exit_code = 0;
-  uvic::add_train_command(app);
-  uvic::add_sample_command(app, exit_code);
-  uvic::add_data_command(app, exit_code);
-  uvic::add_encode_command(app, exit_code);
-  uvic::add_convert_command(app);
-  uvic::add_bundle_command(app);
-  uvic::add_info_command(app);
-  uvic::add_fid_command(app);
-  uvic::add_stats_command(app);
-  uvic::add_clip_score_command(app);
-  uvic::add_bench_command(app);
+  for (const uvic::AddCommand add : uvic::commands()) add(app);
   uvic::watch_interrupts();
   try {
     app.parse(argc, argv);
@@ -83,7 +72,7 @@ int run(int argc, char** argv) {
     usage_error(is_about_words && !words.empty() ? uvic::unexpected(app, words) : error.what());
     return kExitUsage;
   }
-  return exit_code;
+  return 0;
 }
 
 // A file that is opened must not become the standard output of a program that was started without one.

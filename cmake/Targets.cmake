@@ -5,7 +5,8 @@ add_library(uvic_options INTERFACE)
 target_include_directories(uvic_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(uvic_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${UVIC_WERROR}>:-Werror>
   -march=x86-64-v2>)
-target_compile_definitions(uvic_options INTERFACE UVIC_VERSION="${PROJECT_VERSION}")
+# LibTorch's headers include the operations that they use, not all there are (core/aten.h).
+target_compile_definitions(uvic_options INTERFACE UVIC_VERSION="${PROJECT_VERSION}" AT_PER_OPERATOR_HEADERS)
 target_link_libraries(uvic_options INTERFACE uvic::torch)
 if(UVIC_SANITIZE)
   target_compile_options(uvic_options INTERFACE -fsanitize=${UVIC_SANITIZE} -fno-omit-frame-pointer)

@@ -4,7 +4,6 @@
 #include "app/bench/step_bench.h"
 #include "app/cli/checks.h"
 #include "app/cli/options.h"
-#include "app/commands.h"
 #include "app/model/model.h"
 #include "bench/attention_bench.h"
 #include "core/error.h"

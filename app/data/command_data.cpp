@@ -7,7 +7,6 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/data/data_export.h"
 #include "core/files.h"
 #include "core/image/image.h"
@@ -189,19 +188,17 @@ struct InfoCommand {
   }
 };
 
-ExitCode export_to_folder(const std::string& spec, const std::string& out, bool force) {
+void export_to_folder(const std::string& spec, const std::string& out, bool force) {
   const auto data = open_dataset(spec);
   Progress progress("export", data->size(), "image");
-  const bool done = export_dataset(*data, out, force, [&](int64_t count) {
+  export_dataset(*data, out, force, [&](int64_t count) {
     progress.update(count);
-    return !interrupted();
+    stop_if_interrupted();
   });
-  if (!done) return kExitInterrupted;
   if (as_json())
     print_json({{"folder", out}, {"images", data->size()}, {"spec", "folder:" + out}});
   else
     fmt::print("{} images in {}; read them with folder:{}\n", data->size(), visible(out), visible(out));
-  return 0;
 }
 
 void fetch_files(const std::string& name, const std::string& out, const std::string& base_url) {
@@ -218,7 +215,7 @@ void fetch_files(const std::string& name, const std::string& out, const std::str
 
 }  // namespace
 
-void add_data_command(CLI::App& app, ExitCode& exit_code) {
+void add_data_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("data", "list, look at, export and download data sets");
   sub->require_subcommand(1);
 
@@ -241,8 +238,7 @@ void add_data_command(CLI::App& app, ExitCode& exit_code) {
   export_command->add_option("SPEC", exported->what, "data SPEC, see `uvic data list`")->required();
   export_command->add_option("--out", exported->out, "folder to write to, empty or new")->required();
   export_command->add_flag("--force", exported->force, "write into a folder that is not empty");
-  export_command->callback(
-      [exported, &exit_code] { exit_code = export_to_folder(exported->what, exported->out, exported->force); });
+  export_command->callback([exported] { export_to_folder(exported->what, exported->out, exported->force); });
 
   auto fetched = std::make_shared<Arguments>();
   fetched->out = "data";

@@ -4,7 +4,6 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/data/encode.h"
 #include "app/model/model.h"
 #include "core/interrupt.h"
@@ -20,7 +19,7 @@ struct EncodeCommand {
   std::string spec, autoencoder, text, out, device = "cpu";
   int64_t shard_images = 64;
 
-  int run() const {
+  void run() const {
     const at::Device where = parse_device(device);
     AutoencoderKl images = load_autoencoder(autoencoder);
     const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
@@ -41,19 +40,18 @@ struct EncodeCommand {
                          captions->most_tokens()));
     } catch (const Interrupted&) {
       log_line("interrupted: the same command goes on");
-      return kExitInterrupted;
+      throw;
     }
     if (as_json())
       print_json({{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}});
     else
       fmt::print("{} images in {}; train on them with --data latents:{}\n", index.images, visible(out), visible(out));
-    return 0;
   }
 };
 
 }  // namespace
 
-void add_encode_command(CLI::App& app, ExitCode& exit_code) {
+void add_encode_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("encode", "turn pictures and captions into latents and text states to train on");
   sub->footer(
       "Pictures are cropped to the largest centred square and resized with Lanczos (?size=256 unless given). "
@@ -71,7 +69,7 @@ void add_encode_command(CLI::App& app, ExitCode& exit_code) {
       ->check(between(1, 100000))
       ->capture_default_str();
   sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
-  sub->callback([command, &exit_code] { exit_code = command->run(); });
+  sub->callback([command] { command->run(); });
 }
 
 }  // namespace uvic

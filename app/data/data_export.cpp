@@ -40,7 +40,7 @@ void make_folder(const fs::path& folder, bool force) {
 
 }  // namespace
 
-bool export_dataset(const Dataset& data, const fs::path& folder, bool force, const OnExported& on_exported) {
+void export_dataset(const Dataset& data, const fs::path& folder, bool force, const OnExported& on_exported) {
   make_folder(folder, force);
   const std::vector<std::string> classes = data.classes(), folders = class_folders(classes);
   for (const std::string& name : folders) make_folder(folder / name, /*force=*/true);
@@ -57,7 +57,7 @@ bool export_dataset(const Dataset& data, const fs::path& folder, bool force, con
     at::parallel_for(0, count, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) write_png(folder / file_name(begin + i), images[i].contiguous());
     });
-    if (!on_exported(begin + count)) return false;
+    on_exported(begin + count);
   }
 
   write_atomically(folder / "metadata.jsonl", [&](std::ostream& out) {
@@ -75,7 +75,6 @@ bool export_dataset(const Dataset& data, const fs::path& folder, bool force, con
       out << row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     }
   });
-  return true;
 }
 
 }  // namespace uvic

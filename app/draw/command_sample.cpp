@@ -9,7 +9,6 @@
 #include "app/cli/json_lines.h"
 #include "app/cli/prompts.h"
 #include "app/cli/seeds.h"
-#include "app/commands.h"
 #include "app/draw/album.h"
 #include "app/draw/settings.h"
 #include "app/model/model_argument.h"
@@ -42,15 +41,15 @@ struct SampleCommand {
   ModelArgument argument;
   SettingFlags settings;
 
-  int run();
+  void run();
 
  private:
   SamplePlan make_plan(const Model& model) const;
   GenerateOptions make_options(Model& model, const std::optional<Recipe>& recipe, int64_t pictures) const;
   std::vector<double> mixes() const;
   void use_recipe(const Recipe& recipe);
-  int draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
-  int recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
+  void draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
+  void recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
 };
 
 // A prompt the model cannot follow is drawn all the same, but not silently.
@@ -133,18 +132,17 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
-int SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
-                            const Recipe& recipe) {
+void SampleCommand::recreate(const Model& model, const Request& request, const GenerateOptions& how,
+                             const Recipe& recipe) {
   PictureFiles files(out, force);
   std::vector<Drawing> drawings;
   {
     Progress progress("sample", 1, "image");
     drawings = generate(model, {request}, how, [&](int64_t done) {
+      stop_if_interrupted();
       progress.update(done);
-      return !interrupted();
     });
   }
-  if (drawings.empty()) return kExitInterrupted;
   const Tensor& image = drawings.front().image;
   const Tensor original = read_image(from);
   std::optional<int64_t> difference;
@@ -158,8 +156,7 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
                                 {"model_hash", model.hash},
                                 {"recipe_hash", recipe.model_hash}};
     if (difference) json["difference"] = *difference;
-    print_json(json);
-    return 0;
+    return print_json(json);
   }
   const std::string verdict = !difference        ? "another size"
                               : *difference == 0 ? "identical"
@@ -168,10 +165,9 @@ int SampleCommand::recreate(const Model& model, const Request& request, const Ge
              recipe.model_hash == model.hash
                  ? ""
                  : fmt::format(" (drawn by model {}, now {})", visible(recipe.model_hash), model.hash));
-  return 0;
 }
 
-int SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
+void SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
   std::optional<int64_t> columns;
   if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
   PictureFiles files(out, force);
@@ -180,31 +176,30 @@ int SampleCommand::draw(const Model& model, const SamplePlan& plan, const Genera
   if (resume) album.resume(DrawnBefore(out));
   if (album.drawn() == plan.size()) log_line(fmt::format("all {} images are in {} already", plan.size(), out));
 
-  bool all = true;
-  {
+  try {
     Progress progress("sample", plan.size(), "image", album.drawn());
     const int64_t before = album.drawn();
-    all = generate(
+    generate(
         model, [&] { return album.next(); }, how,
         [&](const Request& request, const Drawing& drawing) { album.add(request, drawing); },
         [&](int64_t done) {
+          stop_if_interrupted();
           progress.update(before + done);
-          return !interrupted();
         });
+  } catch (const Interrupted&) {
+    if (files.single_file()) album.finish();
+    log_line(files.single_file()
+                 ? fmt::format("interrupted: {} of {} images are drawn{}; of what goes to --out FOLDER, --resume draws "
+                               "the rest",
+                               album.drawn(), plan.size(), album.drawn() > 0 ? " and in " + out : "")
+                 : fmt::format("interrupted: {} of {} images are in {}; go on with the same command and --resume",
+                               album.drawn(), plan.size(), out));
+    throw;
   }
-  if (all || files.single_file()) album.finish();
-  if (all) return 0;
-  if (files.single_file())
-    log_line(
-        fmt::format("interrupted: {} of {} images are drawn{}; of what goes to --out FOLDER, --resume draws the rest",
-                    album.drawn(), plan.size(), album.drawn() > 0 ? " and in " + out : ""));
-  else
-    log_line(fmt::format("interrupted: {} of {} images are in {}; go on with the same command and --resume",
-                         album.drawn(), plan.size(), out));
-  return kExitInterrupted;
+  album.finish();
 }
 
-int SampleCommand::run() {
+void SampleCommand::run() {
   std::optional<Recipe> recipe;
   if (!from.empty()) {
     recipe = read_recipe(from);
@@ -220,12 +215,12 @@ int SampleCommand::run() {
   if (recipe && plan.size() > 1)
     fail("--from draws one image again, not {}: give one seed and one prompt", plan.size());
   const GenerateOptions how = make_options(loaded, recipe, plan.size());
-  return recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
+  recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
 }
 
 }  // namespace
 
-void add_sample_command(CLI::App& app, ExitCode& exit_code) {
+void add_sample_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("sample", "draw images with a trained model");
   auto command = std::make_shared<SampleCommand>();
   SampleCommand& c = *command;
@@ -261,7 +256,7 @@ void add_sample_command(CLI::App& app, ExitCode& exit_code) {
       ->excludes(from)
       ->excludes(force);
   c.argument.add_options(*sub, "cpu, cuda or cuda:N");
-  sub->callback([command, &exit_code] { exit_code = command->run(); });
+  sub->callback([command] { command->run(); });
 }
 
 }  // namespace uvic

@@ -165,10 +165,8 @@ struct DrawnBatch {
   std::vector<std::string> problems;  // of each; "": none
 };
 
-// Empty if `on_call` said to stop.
-std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Request> requests,
-                                         const GenerateOptions& options, const std::optional<EditStart>& start,
-                                         const std::function<bool(int64_t calls)>& on_call) {
+DrawnBatch generate_batch(const Model& model, std::span<const Request> requests, const GenerateOptions& options,
+                          const std::optional<EditStart>& start, const std::function<void(int64_t calls)>& on_call) {
   const UVitConfig& config = model.card.config.model;
   const Schedule& schedule = *model.schedule;
   std::vector<at::Generator> generators;
@@ -192,7 +190,6 @@ std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Req
   }
   FiniteCheck check(requests);
   int64_t calls = 0;
-  struct Stopped {};
   const Denoiser denoiser = [&](const Tensor& x, double t) {
     Tensor eps = predict(x, t);
     ++calls;
@@ -202,23 +199,19 @@ std::optional<DrawnBatch> generate_batch(const Model& model, std::span<const Req
       const std::vector<Tensor> frames = to_pictures(to_pixels(model, x0, options));
       for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(frames[i]);
     }
-    if (on_call && !on_call(calls)) throw Stopped();
+    if (on_call) on_call(calls);
     return eps;
   };
-  try {
-    const Sampler sampler = find(samplers(), how.kind, "sampler").value;
-    Tensor x0 = sampler(denoiser, schedule, std::move(x), how,
-                        [&](const Tensor& like) { return noise(like.sizes().slice(1)); });
-    // Solvers end with the noise of a small time.
-    if (start && start->known.defined()) x0 = at::where(start->known, start->x0, x0);
-    check.look(x0, "what the sampler ends with");
-    const Tensor pixels = to_pixels(model, x0, options);
-    check.look(pixels, "what the autoencoder makes of it");
-    const std::vector<Tensor> pictures = to_pictures(pixels);
-    for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
-  } catch (const Stopped&) {
-    return std::nullopt;
-  }
+  const Sampler sampler = find(samplers(), how.kind, "sampler").value;
+  Tensor x0 =
+      sampler(denoiser, schedule, std::move(x), how, [&](const Tensor& like) { return noise(like.sizes().slice(1)); });
+  // Solvers end with the noise of a small time.
+  if (start && start->known.defined()) x0 = at::where(start->known, start->x0, x0);
+  check.look(x0, "what the sampler ends with");
+  const Tensor pixels = to_pixels(model, x0, options);
+  check.look(pixels, "what the autoencoder makes of it");
+  const std::vector<Tensor> pictures = to_pictures(pixels);
+  for (size_t i = 0; i < drawings.size(); ++i) drawings[i].image = pictures[i];
   return DrawnBatch{std::move(drawings), check.problems()};
 }
 
@@ -238,7 +231,7 @@ std::string end_left_out(const std::string& text, const std::function<int64_t(co
 
 }  // namespace
 
-bool generate(const Model& model, const NextRequest& next, const GenerateOptions& options, const OnDrawing& on_drawing,
+void generate(const Model& model, const NextRequest& next, const GenerateOptions& options, const OnDrawing& on_drawing,
               const OnCall& on_call) {
   at::NoGradGuard no_grad;
   if (model.card.config.data.latent_scale > 0 && !model.autoencoder)
@@ -258,18 +251,17 @@ bool generate(const Model& model, const NextRequest& next, const GenerateOptions
       requests.push_back(*std::move(request));
     }
     const int64_t length = std::ssize(requests);
-    if (length == 0) return true;
-    std::optional<DrawnBatch> batch = generate_batch(model, requests, options, start, [&](int64_t calls) {
+    if (length == 0) return;
+    DrawnBatch batch = generate_batch(model, requests, options, start, [&](int64_t calls) {
       const int64_t steps = options.settings.sampler.steps;
-      return !on_call || on_call(done + length * std::min(calls, steps) / steps);
+      if (on_call) on_call(done + length * std::min(calls, steps) / steps);
     });
-    if (!batch) return false;
     std::string problem;
     for (size_t i = 0; i < requests.size(); ++i)
-      if (batch->problems[i].empty())
-        on_drawing(requests[i], std::move(batch->drawings[i]));
+      if (batch.problems[i].empty())
+        on_drawing(requests[i], std::move(batch.drawings[i]));
       else if (problem.empty())
-        problem = batch->problems[i];
+        problem = batch.problems[i];
     if (!problem.empty()) throw NotFinite(problem);
     done += length;
   }
@@ -279,10 +271,9 @@ std::vector<Drawing> generate(const Model& model, const std::vector<Request>& re
                               const OnCall& on_call) {
   size_t next = 0;
   std::vector<Drawing> drawings;
-  const bool all = generate(
+  generate(
       model, [&] { return next < requests.size() ? std::optional(requests[next++]) : std::nullopt; }, options,
       [&](const Request&, Drawing drawing) { drawings.push_back(std::move(drawing)); }, on_call);
-  if (!all) drawings.clear();
   return drawings;
 }
 

@@ -38,8 +38,8 @@ struct GenerateOptions {
   std::optional<Edit> edit = {};  // what all images start from, with settings.strength of noise
 };
 
-// Called after each network call with the images done so far, of those under way their part; return false to stop.
-using OnCall = std::function<bool(int64_t done)>;
+// Called after each network call with the images done so far, of those under way their part; may throw to stop.
+using OnCall = std::function<void(int64_t done)>;
 using NextRequest = std::function<std::optional<Request>()>;
 using OnDrawing = std::function<void(const Request& request, Drawing drawing)>;
 
@@ -54,10 +54,10 @@ class NotFinite : public Error {
 //
 // An image depends on its request alone: neither on its neighbours, nor on the batch size, nor on the thread count (on
 // CPU bit for bit: every network call has one image and one thread, several calls run side by side).
-bool generate(const Model& model, const NextRequest& next, const GenerateOptions& options, const OnDrawing& on_drawing,
+void generate(const Model& model, const NextRequest& next, const GenerateOptions& options, const OnDrawing& on_drawing,
               const OnCall& on_call = {});
 
-// The same of a few, all of which are returned; none if it was stopped.
+// The same of a few, all of which are returned.
 std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
                               const OnCall& on_call = {});
 

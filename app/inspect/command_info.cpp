@@ -7,7 +7,6 @@
 #include "app/cli/json_lines.h"
 #include "app/cli/options.h"
 #include "app/cli/settings_json.h"
-#include "app/commands.h"
 #include "app/draw/recipe.h"
 #include "app/inspect/describe.h"
 #include "app/model/identify.h"

@@ -4,7 +4,6 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/model/bundle.h"
 #include "app/model/model_argument.h"
 #include "core/text.h"

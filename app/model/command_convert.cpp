@@ -4,7 +4,6 @@
 
 #include "app/cli/config_source.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/model/identify.h"
 #include "app/model/model.h"
 #include "core/files.h"

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/score/captions.h"
 #include "app/score/clip_score.h"
 #include "app/score/scoring.h"

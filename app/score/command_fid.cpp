@@ -6,7 +6,6 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/score/doctor.h"
 #include "app/score/explain.h"
 #include "app/score/scoring.h"

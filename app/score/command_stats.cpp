@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/score/scoring.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"

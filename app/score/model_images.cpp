@@ -42,7 +42,6 @@ class ModelReader final : public ImageReader {
     for (const Drawing& drawing : generate(model_, requests, how_, [&](int64_t drawn) {
            stop_if_interrupted();
            if (on_done) on_done(before + drawn);
-           return true;
          })) {
       const int64_t index = requests[found.size()].number;
       found.push_back({index, fmt::format("image {}", index), "", drawing.image.permute({2, 0, 1})});

@@ -5,7 +5,6 @@
 #include "app/cli/checks.h"
 #include "app/cli/config_source.h"
 #include "app/cli/json_lines.h"
-#include "app/commands.h"
 #include "app/training/resume.h"
 #include "app/training/training_plan.h"
 #include "core/interrupt.h"

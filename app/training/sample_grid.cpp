@@ -18,10 +18,7 @@ Tensor draw_sample_grid(const Model& model, const TrainingSource& source) {
     requests.push_back(std::move(request));
   }
   const GenerateOptions options{.settings = config.sample};
-  const auto drawings = generate(model, requests, options, [](int64_t) {
-    stop_if_interrupted();
-    return true;
-  });
+  const auto drawings = generate(model, requests, options, [](int64_t) { stop_if_interrupted(); });
   std::vector<Tensor> images;
   for (const Drawing& drawing : drawings) images.push_back(drawing.image);
   return make_grid(images, captions, {.columns = side, .min_tile = captioned ? 96 : 0});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/interrupt.h"
 #include "tests/temporary.h"
 
 namespace uvic {
@@ -36,18 +37,18 @@ class Numbered : public Dataset {
   bool captions_;
 };
 
-bool export_all(const Dataset& data, const fs::path& folder, bool force = false) {
-  return export_dataset(data, folder, force, [](int64_t) { return true; });
+void export_all(const Dataset& data, const fs::path& folder, bool force = false) {
+  export_dataset(data, folder, force, [](int64_t) {});
 }
 
 TEST(DataExport, FolderReadsItBackInOrder) {
   const TemporaryFolder folder;
   const Numbered data(300, {}, true);
-  ASSERT_TRUE(export_all(data, folder / "out"));
+  export_all(data, folder / "out");
   const auto back = open_dataset("folder:" + (folder / "out").string());
   ASSERT_EQ(back->size(), data.size());
   EXPECT_EQ(back->skipped(), 0);
-  ASSERT_TRUE(export_all(Numbered(2, {}, false), folder / "bare"));
+  export_all(Numbered(2, {}, false), folder / "bare");
   EXPECT_EQ(open_dataset("folder:" + (folder / "bare").string())->skipped(), 0);
   for (const int64_t i : {0, 1, 255, 256, 299}) {
     EXPECT_TRUE(at::equal(back->images({&i, 1}), data.images({&i, 1}))) << i;
@@ -59,7 +60,7 @@ TEST(DataExport, FolderReadsItBackInOrder) {
 TEST(DataExport, ClassesBecomeFolders) {
   const TemporaryFolder folder;
   const Numbered data(12, {"air plane", "cat/dog", "train"}, true);
-  ASSERT_TRUE(export_all(data, folder / "out"));
+  export_all(data, folder / "out");
   const auto back = open_dataset("folder:" + (folder / "out").string());
   EXPECT_EQ(back->classes(), (std::vector<std::string>{"air plane", "cat-dog", "train-2"}));
   for (int64_t at = 0; at < back->size(); ++at) {
@@ -79,7 +80,7 @@ TEST(DataExport, LeavesForeignFilesAlone) {
   const Numbered data(3, {}, false);
   expect_mentions(error_of([&] { export_all(data, folder / "out"); }), {"out", "not empty", "--force"});
   EXPECT_FALSE(fs::exists(folder / "out" / "000000.png"));
-  EXPECT_TRUE(export_all(data, folder / "out", true));
+  export_all(data, folder / "out", true);
   EXPECT_TRUE(fs::exists(folder / "out" / "mine.txt"));
   EXPECT_TRUE(fs::exists(folder / "out" / "000002.png"));
   folder.put("file", "x");
@@ -88,7 +89,8 @@ TEST(DataExport, LeavesForeignFilesAlone) {
 
 TEST(DataExport, CanBeStopped) {
   const TemporaryFolder folder;
-  EXPECT_FALSE(export_dataset(Numbered(600, {}, false), folder / "out", false, [](int64_t) { return false; }));
+  EXPECT_THROW(export_dataset(Numbered(600, {}, false), folder / "out", false, [](int64_t) { throw Interrupted(); }),
+               Interrupted);
   EXPECT_FALSE(fs::exists(folder / "out" / "metadata.jsonl"));
   EXPECT_FALSE(fs::exists(folder / "out" / "000599.png"));
 }

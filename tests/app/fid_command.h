@@ -25,9 +25,7 @@ inline bool has_weights() {
 // What the command prints, as it would run behind `uvic`; its Errors come out as they are.
 inline std::string run(std::vector<std::string> arguments) {
   CLI::App app;
-  add_fid_command(app);
-  add_stats_command(app);
-  add_clip_score_command(app);
+  for (const AddCommand add : commands()) add(app);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   testing::internal::CaptureStdout();
   try {

@@ -44,7 +44,7 @@ class TrainingDataTest : public ::testing::Test {
     write_safetensors(null_context_file(cache), {{{"context", at::full({3, 5}, -1, at::kFloat)}}, {}});
     const Tensor mean = at::arange(2, at::kFloat).view({2, 1, 1, 1}).expand({2, 4, 16, 16});
     write_latent_shard(latent_shard_file(cache, 0),
-                       {.moments = at::cat({mean, at::full_like(mean, -30)}, 1),
+                       {.moments = at::cat({mean, at::full(mean.sizes(), -30.0)}, 1),
                         .contexts = at::tensor({0.0F, 1.0F}).view({2, 1, 1}).expand({2, 3, 5}).contiguous(),
                         .captions = {{"a bus", "a red bus"}, {}}});
     write_latent_index(cache, {.data = "folder:x",
@@ -145,7 +145,7 @@ TEST_F(TrainingDataTest, LatentsComeScaledAndWithTheirStates) {
   ASSERT_EQ(batch.x.sizes(), (at::IntArrayRef{4, 4, 16, 16}));
   for (int64_t j = 0; j < 4; ++j) {
     const bool second = batch.x[j].mean().item<double>() > 0.25;
-    EXPECT_TRUE(at::allclose(batch.x[j], at::full_like(batch.x[j], second ? 0.5 : 0.0), 0, 1e-4));
+    EXPECT_TRUE(at::allclose(batch.x[j], at::full(batch.x[j].sizes(), second ? 0.5 : 0.0), 0, 1e-4));
     EXPECT_EQ(batch.condition.context[j].max().item<double>() < 0, second);  // no caption: that of the empty prompt
   }
   const Request first = source.request(2), none = source.request(3);
