@@ -104,7 +104,7 @@ void SampleConfig::visit(F&& f) {
   f(
       Setting{.key = "precision",
               .recipe = "Precision",
-              .help = "of matrix products; bf16 is faster on processors that multiply it",
+              .help = "of matrix products; bf16 is faster on processors that multiply it; default: fp32",
               .choices = precision_names},
       [](auto& c) -> auto& { return c.precision; });
   f(
@@ -112,7 +112,8 @@ void SampleConfig::visit(F&& f) {
           .key = "tile",
           .recipe = "Decoder tile",
           .help =
-              "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole"},
+              "decode latents in blended tiles of that side (less memory, seams hardly to be seen), or 0: as a whole; "
+              "default: as a whole, if `sample` finds memory for it"},
       [](auto& c) -> auto& { return c.tile; });
   f(
       Setting{.key = "latent_scale", .recipe = "Latent scale", .help = "factor of the latents"},
@@ -120,7 +121,7 @@ void SampleConfig::visit(F&& f) {
   f(
       Setting{.key = "strength",
               .recipe = "Denoising strength",
-              .help = "how much of the picture to start from turns into noise first",
+              .help = "how much of --init turns into noise first; default: 0.6, with --mask 1",
               .low = 0.01,
               .high = 1},
       [](auto& c) -> auto& { return c.strength; });

@@ -28,7 +28,8 @@ void SettingFlags::add_options(CLI::App& app, std::initializer_list<std::string_
     using T = std::remove_cvref_t<decltype(value)>;
     std::string flag = "--" + std::string(setting.key);
     std::ranges::replace(flag, '_', '-');
-    CLI::Option* option = app.add_option(flag, value, std::string(setting.help) + "; default: the model's own");
+    CLI::Option* option = app.add_option(
+        flag, value, std::string(setting.help) + (setting.in_config ? "; default: the model's own" : ""));
     if constexpr (std::is_same_v<T, bool>)
       option->type_name("BOOL")->check(boolean());
     else if constexpr (std::is_arithmetic_v<T>)
