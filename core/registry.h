@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.h"
 
@@ -23,6 +24,13 @@ std::string names(std::span<const Entry<T>> table) {
   std::string list;
   for (const auto& entry : table) list += (list.empty() ? "" : ", ") + std::string(entry.name);
   return list;
+}
+
+template <class T>
+std::vector<std::string> names_in(std::span<const Entry<T>> table) {
+  std::vector<std::string> all;
+  for (const auto& entry : table) all.emplace_back(entry.name);
+  return all;
 }
 
 // The row of that name; Error lists the known names. `what` names the kind of thing, e.g. "sampler".

@@ -1,6 +1,7 @@
 // Text of others: whether it is UTF-8, and how a person gets to see it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,9 @@ namespace uvic {
 
 // Strictly: nothing overlong, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
+
+// Character `code`, at most U+10FFFF.
+void append_utf8(std::string& text, uint32_t code);
 
 // As a terminal may show it, on one line: control characters, those that turn the direction of writing and bytes that
 // are no UTF-8 stand as \n, \t, \x1b or \u202e. What is harmless stays as it is, a backslash too.

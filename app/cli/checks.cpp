@@ -1,11 +1,23 @@
 #include "app/cli/checks.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <regex>
 
 #include "core/text.h"
 
 namespace uvic {
+
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  const std::string list = fmt::format("{}", fmt::join(names, ", "));
+  return {[names, list](std::string& value) {
+            return std::ranges::count(names, value) > 0 ? std::string()
+                                                        : fmt::format("'{}' is none of {}", value, list);
+          },
+          list};
+}
 
 CLI::Validator at_least(double low) {
   return {[low](std::string& text) {

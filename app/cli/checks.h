@@ -10,15 +10,11 @@
 
 namespace uvic {
 
-// A name in the table; --help shows the names.
+// One of the names, or of those in the table; --help shows them.
+CLI::Validator one_of(const std::vector<std::string>& names);
 template <class T>
 CLI::Validator one_of(std::span<const Entry<T>> table) {
-  return {[table](std::string& value) {
-            for (const auto& entry : table)
-              if (entry.name == value) return std::string();
-            return fmt::format("'{}' is none of {}", value, names(table));
-          },
-          names(table)};
+  return one_of(names_in(table));
 }
 
 // What `parse` takes without an Error.
@@ -65,6 +61,17 @@ CLI::Validator boolean();
 
 // Text that may stand in a config or in metadata: UTF-8.
 CLI::Validator utf8();
+
+// Whatever is a value of type T.
+template <class T>
+CLI::Validator value_of() {
+  if constexpr (std::is_same_v<T, bool>)
+    return boolean();
+  else if constexpr (std::is_arithmetic_v<T>)
+    return number<T>();
+  else
+    return utf8();
+}
 
 // cpu, cuda or cuda:N; whether the machine has it is another question.
 CLI::Validator device_name();

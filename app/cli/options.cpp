@@ -62,13 +62,7 @@ CLI::Option* RunOptions::add(const std::string& name, T& value, const std::strin
     option = app_->add_option(name, value, help)->type_name("BOOL")->default_str(to_text(value));
   else
     option = app_->add_option(name, value, help)->capture_default_str();
-  if constexpr (std::is_same_v<T, bool>)
-    option->check(boolean());
-  else if constexpr (std::is_arithmetic_v<T>)
-    option->check(number<T>());
-  else
-    option->check(utf8());
-  option->group(section)->take_last();
+  option->check(value_of<T>())->group(section)->take_last();
   options_.push_back({option, section, key, [&value] { return to_text(value); }});
   return option;
 }

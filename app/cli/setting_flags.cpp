@@ -1,7 +1,5 @@
 #include "app/cli/setting_flags.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,14 +9,8 @@
 namespace uvic {
 
 CLI::Validator allowed(const Setting& setting) {
-  if (!setting.choices) return std::isfinite(setting.high) ? between(setting.low, setting.high) : at_least(setting.low);
-  const std::vector<std::string> names = setting.choices();
-  const std::string list = fmt::format("{}", fmt::join(names, ", "));
-  return {[names, list](std::string& value) {
-            return std::ranges::count(names, value) > 0 ? std::string()
-                                                        : fmt::format("'{}' is none of {}", value, list);
-          },
-          list};
+  if (setting.choices) return one_of(setting.choices());
+  return std::isfinite(setting.high) ? between(setting.low, setting.high) : at_least(setting.low);
 }
 
 void SettingFlags::add_options(CLI::App& app, std::initializer_list<std::string_view> others) {
@@ -30,10 +22,9 @@ void SettingFlags::add_options(CLI::App& app, std::initializer_list<std::string_
     std::ranges::replace(flag, '_', '-');
     CLI::Option* option = app.add_option(
         flag, value, std::string(setting.help) + (setting.in_config ? "; default: the model's own" : ""));
+    option->check(value_of<T>());
     if constexpr (std::is_same_v<T, bool>)
-      option->type_name("BOOL")->check(boolean());
-    else if constexpr (std::is_arithmetic_v<T>)
-      option->check(number<T>())->check(allowed(setting));
+      option->type_name("BOOL");
     else
       option->check(allowed(setting));
     flags_.push_back({setting.key, option, [this, field](SampleConfig& config) { field(config) = field(given_); },

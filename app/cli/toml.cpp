@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "core/text_file.h"
 
 namespace uvic {
@@ -44,11 +45,9 @@ std::string take_character(std::string_view& text, size_t digits) {
   if (number.size() < digits || end != number.end() || c == 0 || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
     throw Complaint{fmt::format("expected the {} hexadecimal digits of a character, got '{}'", digits, number)};
   text.remove_prefix(digits);
-  const auto part = [c](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3F)); };
-  if (c < 0x80) return {static_cast<char>(c)};
-  if (c < 0x800) return {static_cast<char>(0xC0 | c >> 6), part(0)};
-  if (c < 0x10000) return {static_cast<char>(0xE0 | c >> 12), part(6), part(0)};
-  return {static_cast<char>(0xF0 | c >> 18), part(12), part(6), part(0)};
+  std::string character;
+  append_utf8(character, c);
+  return character;
 }
 
 // What stands in double quotes at the start of `text`, which are taken off with it.

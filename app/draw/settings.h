@@ -8,10 +8,8 @@
 
 namespace uvic {
 
-// Those that it was trained with, and the precision and latent scale that it has now.
-SampleConfig own_settings(const Model& model);
-
-// `base`, else the model's own, with the flags over them; the model multiplies in their precision from now on.
+// `base`, else those that the model was trained with, and the flags over them. The model multiplies in their precision
+// from now on; the latent scale is the one that it has.
 SampleConfig choose_settings(Model& model, const SettingFlags& flags, const std::optional<SampleConfig>& base = {});
 
 }  // namespace uvic

@@ -83,8 +83,7 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
   if (!card)
     fail(
         "{} does not say how its model is built: give the --preset NAME or --config FILE of its training, and "
-        "--model.* "
-        "where they differ",
+        "--model.* where they differ",
         file.string());
 
   expect_enough(parameter_count(resolve(card->config.model)), weights.tensors, file.string());

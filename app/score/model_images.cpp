@@ -29,11 +29,12 @@ bool fits(const Model& model, const Dataset& data) {
 class ModelReader final : public ImageReader {
  public:
   ModelReader(const Model& model, const Dataset* conditions, const GenerateOptions& how, int64_t count)
-      : model_(model), conditions_(conditions), how_(how), drawn_by_(drawn_by(model, how)), count_(count) {}
+      : model_(model), conditions_(conditions), how_(how), count_(count) {}
 
   std::optional<std::vector<SourceImage>> next(const Wanted& wanted) override {
     stop_if_interrupted();
     if (done_ == count_) return std::nullopt;
+    if (wanted && drawn_by_.empty()) drawn_by_ = drawn_by(model_, how_);
     std::vector<Request> requests;
     for (; done_ < count_ && std::ssize(requests) < how_.batch; ++done_)
       if (Request one = request(done_); !wanted || wanted(done_, content(one))) requests.push_back(std::move(one));
@@ -68,7 +69,7 @@ class ModelReader final : public ImageReader {
   const Model& model_;
   const Dataset* conditions_;
   GenerateOptions how_;
-  std::string drawn_by_;
+  std::string drawn_by_;  // made when it is first asked for: it hashes the weights of the encoders
   int64_t count_;
 };
 

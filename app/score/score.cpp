@@ -102,30 +102,18 @@ Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count
   return stats.fit();
 }
 
-struct ModelScorer::State {
-  EvalConfig config;
-  std::shared_ptr<const Dataset> data;
-  std::unique_ptr<FeatureNet> net;
-  std::optional<Gaussian> of_data;
-  std::optional<std::shared_ptr<const Dataset>> conditions;
-};
-
 ModelScorer::ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data)
-    : state_(new State{config, std::move(data), load_feature_net(config.features), {}, {}}) {}
-
-ModelScorer::~ModelScorer() = default;
+    : config_(config), data_(std::move(data)), net_(load_feature_net(config.features)) {}
 
 std::optional<Score> ModelScorer::operator()(const Model& model, const SampleConfig& sample) {
-  State& s = *state_;
   try {
-    if (!s.of_data)
-      s.of_data =
-          measure(*s.net, *dataset_images(s.data), std::min(s.config.num, s.data->size()), "features of the data");
-    if (!s.conditions) s.conditions = conditions_for(model, s.data, s.config.num);
+    if (!of_data_)
+      of_data_ = measure(*net_, *dataset_images(data_), std::min(config_.num, data_->size()), "features of the data");
+    if (!conditions_) conditions_ = conditions_for(model, data_, config_.num);
     const GenerateOptions how{.settings = sample};
     const Gaussian drawn =
-        measure(*s.net, *model_images(model, *s.conditions, how), s.config.num, "drawing for the score");
-    return Score{distance_label(s.net->name(), s.net->weights_sha256()), frechet_distance(drawn, *s.of_data)};
+        measure(*net_, *model_images(model, *conditions_, how), config_.num, "drawing for the score");
+    return Score{distance_label(net_->name(), net_->weights_sha256()), frechet_distance(drawn, *of_data_)};
   } catch (const NotFinite& error) {
     warn(fmt::format("no score at step {}: {}", model.card.step, error.what()));
     return std::nullopt;

@@ -46,13 +46,15 @@ class ModelScorer {
  public:
   // Error if the weights of the feature network are missing.
   ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data);
-  ~ModelScorer();
   // nullopt, with a warning, when the model gives no pictures; Interrupted after Ctrl-C.
   std::optional<Score> operator()(const Model& model, const SampleConfig& sample);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  EvalConfig config_;
+  std::shared_ptr<const Dataset> data_;
+  std::unique_ptr<FeatureNet> net_;
+  std::optional<Gaussian> of_data_;
+  std::optional<std::shared_ptr<const Dataset>> conditions_;
 };
 
 }  // namespace uvic

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -15,18 +16,6 @@ uint32_t parse_hex(std::string_view text, size_t count) {
   if (error != std::errc() || end != digits.data() + digits.size() || digits.size() != count)
     fail("'{}' is not a hexadecimal escape", digits);
   return value;
-}
-
-void append_utf8(std::string& out, uint32_t code) {
-  if (code > 0x10FFFF) fail("U+{:X} is not a character", code);
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-    return;
-  }
-  const int tail = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;  // continuation bytes
-  const uint32_t lead = tail == 1 ? 0xC0 : tail == 2 ? 0xE0 : 0xF0;
-  out += static_cast<char>(lead | code >> (6 * tail));
-  for (int i = tail - 1; i >= 0; --i) out += static_cast<char>(0x80 | (code >> (6 * i) & 0x3F));
 }
 
 }  // namespace
@@ -77,7 +66,9 @@ std::string decode_raw_unicode_escape(std::string_view text) {
       continue;
     }
     const size_t digits = text[i + 1] == 'u' ? 4 : 8;
-    append_utf8(utf8, parse_hex(text.substr(i + 2), digits));
+    const uint32_t code = parse_hex(text.substr(i + 2), digits);
+    if (code > 0x10FFFF) fail("U+{:X} is not a character", code);
+    append_utf8(utf8, code);
     i += 1 + digits;
   }
   return utf8;
