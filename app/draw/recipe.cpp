@@ -93,8 +93,8 @@ std::string to_parameters(const Recipe& r) {
     text += fmt::format("{}{}: {}", text.ends_with('\n') ? "" : ", ", name, quoted(value));
   text += fmt::format(", Seed: {}, Size: {}x{}", r.seed, r.width, r.height);
   for (const auto& [name, value] : words.others) text += fmt::format(", {}: {}", name, quoted(value));
-  if (!r.image_hash.empty()) text += fmt::format(", Init image hash: {}", r.image_hash);
-  if (!r.mask_hash.empty()) text += fmt::format(", Mask hash: {}", r.mask_hash);
+  if (!r.image_hash.empty()) text += fmt::format(", Init image hash: {}", quoted(r.image_hash));
+  if (!r.mask_hash.empty()) text += fmt::format(", Mask hash: {}", quoted(r.mask_hash));
   if (r.to_prompt) text += fmt::format(", To prompt: {}", quoted(*r.to_prompt));
   if (r.to_seed) text += fmt::format(", To seed: {}", *r.to_seed);
   if (r.to_prompt || r.to_seed) text += fmt::format(", Mix: {}", r.mix);
@@ -102,8 +102,8 @@ std::string to_parameters(const Recipe& r) {
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
     text += fmt::format(", {}: {}, {}: {}", kExactPrompt, quoted(r.prompt), kExactNegative, quoted(r.negative));
-  return text +
-         fmt::format(", Model hash: {}, Model: {}, Version: {}", r.model_hash, quoted(r.model), quoted(r.version));
+  return text + fmt::format(", Model hash: {}, Model: {}, Version: {}", quoted(r.model_hash), quoted(r.model),
+                            quoted(r.version));
 }
 
 Recipe parse_parameters(const std::string& text, const std::string& origin) {
@@ -120,8 +120,6 @@ Recipe parse_parameters(const std::string& text, const std::string& origin) {
   r.prompt = prompts.prompt;
   r.negative = prompts.negative;
   try {
-    for (const char* name : {"Steps", "Seed", "Size"})
-      if (!fields.contains(name)) fail("it has no '{}'", name);
     r.settings = parse_recipe_words<SampleConfig>(fields);
     if (const int64_t tile = r.settings.tile; tile != 0 && tile < kSmallestTile)
       fail("Decoder tile {} is below {}", tile, kSmallestTile);

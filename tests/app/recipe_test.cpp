@@ -4,7 +4,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::recipe_test {
 namespace {
 
 Recipe example() {
@@ -77,6 +77,15 @@ TEST(Recipe, AnyPromptComesBack) {
     }
 }
 
+// Hashes are hexadecimal digits, but a recipe may come from anywhere.
+TEST(Recipe, AnyTextOfAFieldSurvives) {
+  for (const std::string text : {"a, Seed: 9", "\"x, y\"", "\"", "a: b", "line\nSteps: 3"}) {
+    Recipe r = example();
+    r.image_hash = r.mask_hash = r.model_hash = r.model = r.label_name = r.version = text;
+    EXPECT_EQ(parse_parameters(to_parameters(r), "x.png"), r) << to_parameters(r);
+  }
+}
+
 TEST(Recipe, PlainPromptsAreNotRepeated) {
   Recipe r = example();
   r.prompt = "Steps: 5\nand more";
@@ -141,4 +150,4 @@ TEST(Recipe, SurvivesThePngFile) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::recipe_test
