@@ -7,24 +7,10 @@
 #include <vector>
 
 #include "app/draw/edit.h"
-#include "app/model/model.h"
+#include "app/draw/request.h"
 #include "core/error.h"
 
 namespace uvic {
-
-// One image to draw.
-struct Request {
-  uint64_t seed = 0;
-  std::string prompt;            // for models with text
-  std::string negative;          // guidance leads away from it; "": from no text
-  std::optional<int64_t> label;  // for models with classes; none: the null class
-  // On the way to another prompt or seed: `mix` 0 is here, 1 is there. Contexts are mixed straight, noise on a circle.
-  std::optional<std::string> to_prompt = {};
-  std::optional<uint64_t> to_seed = {};
-  double mix = 0;
-  Tensor context = {}, negative_context = {};  // [N, D]: states to use in place of `prompt` and `negative`
-  int64_t number = 0;                          // the caller's own
-};
 
 struct Drawing {
   Tensor image;               // [H, W, C] uint8
@@ -32,7 +18,7 @@ struct Drawing {
 };
 
 struct GenerateOptions {
-  SampleConfig settings;          // with the precision and latent scale of the model (own_settings)
+  SampleConfig settings;          // with the precision and latent scale of the model (choose_settings)
   int64_t batch = 16;             // images per network call
   int64_t strip = 0;              // frames of the strip
   std::optional<Edit> edit = {};  // what all images start from, with settings.strength of noise
@@ -49,8 +35,8 @@ class NotFinite : public Error {
 };
 
 // Draws what `next` gives until that is nothing, and hands each drawing out when its batch is drawn, in order: memory
-// does not grow with their number. False if `on_call` stopped it; the batch under way is then lost. NotFinite, after
-// the other drawings of the batch are handed out, names the seed and the step.
+// does not grow with their number. NotFinite, after the other drawings of the batch are handed out, names the seed and
+// the step.
 //
 // An image depends on its request alone: neither on its neighbours, nor on the batch size, nor on the thread count (on
 // CPU bit for bit: every network call has one image and one thread, several calls run side by side).
@@ -60,11 +46,5 @@ void generate(const Model& model, const NextRequest& next, const GenerateOptions
 // The same of a few, all of which are returned.
 std::vector<Drawing> generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
                               const OnCall& on_call = {});
-
-// What of the prompt the model cannot follow, such as "does not know 'dodecahedron'".
-std::vector<std::string> not_followed(const Model& model, const std::string& prompt);
-
-// The class of that name or number. Error lists the names.
-int64_t parse_class(const Model& model, const std::string& text);
 
 }  // namespace uvic
