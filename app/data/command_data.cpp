@@ -1,4 +1,6 @@
 // uvic data list | info | export | fetch
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <csignal>
 #include <memory>
@@ -6,7 +8,7 @@
 #include <numeric>
 
 #include "app/cli/checks.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/data/data_export.h"
 #include "core/files.h"
 #include "core/image/image.h"
@@ -19,8 +21,6 @@
 namespace uvic {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr const char* kExamples =
     "  shapes?size=16&count=1000    shapes of that size, so many\n"
     "  cifar10:data?split=test      the test images of CIFAR-10 under data/\n"
@@ -29,23 +29,22 @@ constexpr const char* kExamples =
     "  latents:coco-latents         what `uvic encode` made of it\n";
 
 void list() {
-  if (as_json()) {
-    Json json{{"kinds", Json::object()}, {"fetch", Json::object()}};
-    for (const auto& kind : dataset_kinds()) json["kinds"][std::string(kind.name)] = kind.summary;
-    for (const auto& entry : fetchable()) json["fetch"][std::string(entry.name)] = entry.summary;
-    return print_json(json);
-  }
-  fmt::print("A data SPEC is KIND, KIND:PATH or KIND:PATH?option=value&option=value (put it in quotes).\n\nKinds:\n");
-  for (const auto& kind : dataset_kinds()) fmt::print("  {:9} {}\n", kind.name, kind.summary);
-  fmt::print(
+  Fields fields{{"kinds", Fields::object()}, {"fetch", Fields::object()}};
+  for (const auto& kind : dataset_kinds()) fields["kinds"][std::string(kind.name)] = kind.summary;
+  for (const auto& entry : fetchable()) fields["fetch"][std::string(entry.name)] = entry.summary;
+  std::string text =
+      "A data SPEC is KIND, KIND:PATH or KIND:PATH?option=value&option=value (put it in quotes).\n\nKinds:\n";
+  for (const auto& kind : dataset_kinds()) text += fmt::format("  {:9} {}\n", kind.name, kind.summary);
+  text += fmt::format(
       "\nOptions of every kind:\n"
       "  split     train or test; val is read as test (train)\n"
       "  size      pixels of the square side (the kind's own)\n"
       "  limit     use the first so many images (all)\n"
       "  strict    true: a corrupt image is an error instead of being left out (false)\n"
-      "\nExamples:\n{}\n`uvic data fetch NAME` downloads:\n",
+      "\nExamples:\n{}\n`uvic data fetch NAME` downloads:",
       kExamples);
-  for (const auto& entry : fetchable()) fmt::print("  {:9} {}\n", entry.name, entry.summary);
+  for (const auto& entry : fetchable()) text += fmt::format("\n  {:9} {}", entry.name, entry.summary);
+  print_result(fields, text);
 }
 
 struct Pixels {
@@ -113,8 +112,8 @@ struct InfoCommand {
       captioned += !texts.empty();
       if (!texts.empty() && examples.size() < kExamplesShown) examples.push_back(texts.front());
     }
-    as_json() ? print_as_json(*data, pixels, counts, captions, captioned, examples)
-              : print_as_text(*data, pixels, counts, captions, captioned, examples);
+    print_result(as_fields(*data, pixels, counts, captions, captioned, examples),
+                 as_text(*data, pixels, counts, captions, captioned, examples));
   }
 
   void print_latents(const LatentDataset& data) const {
@@ -122,69 +121,72 @@ struct InfoCommand {
     int64_t captions = 0;
     for (int64_t i = 0; i < data.size(); ++i) captions += data.caption_count(i);
     const auto states = data.null_context().sizes().vec();
-    if (as_json())
-      return print_json({{"spec", spec},
-                         {"description", data.description()},
-                         {"images", data.size()},
-                         {"image_size", data.image_size()},
-                         {"channels", data.channels()},
-                         {"captions", captions},
-                         {"context", states},
-                         {"autoencoder", data.autoencoder()}});
-    fmt::print("{}\n\nimages    {}\nsize      {} x {} x {}\ncaptions  {}, each {} states of width {}\n",
-               visible(data.description()), data.size(), data.channels(), data.image_size(), data.image_size(),
-               captions, states[0], states[1]);
+    print_result({{"spec", spec},
+                  {"description", data.description()},
+                  {"images", data.size()},
+                  {"image_size", data.image_size()},
+                  {"channels", data.channels()},
+                  {"captions", captions},
+                  {"context", states},
+                  {"autoencoder", data.autoencoder()}},
+                 fmt::format("{}\n\nimages    {}\nsize      {} x {} x {}\ncaptions  {}, each {} states of width {}",
+                             visible(data.description()), data.size(), data.channels(), data.image_size(),
+                             data.image_size(), captions, states[0], states[1]));
   }
 
-  void print_as_text(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
-                     int64_t captioned, const std::vector<std::string>& examples) const {
-    fmt::print("{}\n\n", visible(data.description()));
-    fmt::print("images    {}\nsize      {} x {}\n", data.size(), data.image_size(), data.image_size());
-    fmt::print("skipped   {}{}\n", data.skipped(), data.skipped() > 0 ? " in all" : "");
+  std::string as_text(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
+                      int64_t captioned, const std::vector<std::string>& examples) const {
+    std::string text = visible(data.description()) + "\n";
+    const auto line = [&]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
+      text += "\n" + fmt::format(format, std::forward<Args>(args)...);
+    };
+    line("images    {}\nsize      {} x {}", data.size(), data.image_size(), data.image_size());
+    line("skipped   {}{}", data.skipped(), data.skipped() > 0 ? " in all" : "");
     for (const LeftOut::Kind& kind : data.left_out())
-      fmt::print("  {:6}  {}; the first: {}\n", kind.count, kind.name, visible(kind.first));
+      line("  {:6}  {}; the first: {}", kind.count, kind.name, visible(kind.first));
     const auto channels = [](const Tensor& x) {
       const double* value = x.const_data_ptr<double>();
       return fmt::format("{:.4f} {:.4f} {:.4f}", value[0], value[1], value[2]);
     };
-    fmt::print("mean      {}   (red, green, blue, of 0 to 1)\n", channels(pixels.mean));
-    fmt::print("std       {}\n", channels(pixels.std));
+    line("mean      {}   (red, green, blue, of 0 to 1)", channels(pixels.mean));
+    line("std       {}", channels(pixels.std));
     std::vector<std::string> classes = data.classes();
     for (std::string& name : classes) name = visible(name);
     size_t width = 0;
     for (const std::string& name : classes) width = std::max(width, name.size());
-    fmt::print("classes   {}\n", classes.empty() ? "none" : std::to_string(classes.size()));
-    for (size_t i = 0; i < classes.size(); ++i) fmt::print("  {:3} {:{}} {:7}\n", i, classes[i], width, counts[i]);
+    line("classes   {}", classes.empty() ? "none" : std::to_string(classes.size()));
+    for (size_t i = 0; i < classes.size(); ++i) line("  {:3} {:{}} {:7}", i, classes[i], width, counts[i]);
     if (captions == 0)
-      fmt::print("captions  none\n");
+      line("captions  none");
     else
-      fmt::print("captions  {}, of {} images; for example\n", captions, captioned);
-    for (const std::string& caption : examples) fmt::print("  \"{}\"\n", visible(caption));
-    if (!preview.empty()) fmt::print("preview   {}\n", visible(preview));
+      line("captions  {}, of {} images; for example", captions, captioned);
+    for (const std::string& caption : examples) line("  \"{}\"", visible(caption));
+    if (!preview.empty()) line("preview   {}", visible(preview));
+    return text;
   }
 
-  void print_as_json(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
-                     int64_t captioned, const std::vector<std::string>& examples) const {
+  Fields as_fields(const Dataset& data, const Pixels& pixels, const std::vector<int64_t>& counts, int64_t captions,
+                   int64_t captioned, const std::vector<std::string>& examples) const {
     const auto list = [](const Tensor& x) {
       return std::vector<double>(x.const_data_ptr<double>(), x.const_data_ptr<double>() + 3);
     };
-    Json left_out = Json::array();
+    Fields left_out = Fields::array();
     for (const LeftOut::Kind& kind : data.left_out())
       left_out.push_back({{"what", kind.name}, {"count", kind.count}, {"first", kind.first}});
-    Json classes = Json::array();
+    Fields classes = Fields::array();
     for (size_t i = 0; i < counts.size(); ++i) classes.push_back({{"name", data.classes()[i]}, {"images", counts[i]}});
-    print_json({{"spec", spec},
-                {"description", data.description()},
-                {"images", data.size()},
-                {"image_size", data.image_size()},
-                {"skipped", data.skipped()},
-                {"left_out", left_out},
-                {"mean", list(pixels.mean)},
-                {"std", list(pixels.std)},
-                {"classes", classes},
-                {"captions", captions},
-                {"captioned_images", captioned},
-                {"caption_examples", examples}});
+    return {{"spec", spec},
+            {"description", data.description()},
+            {"images", data.size()},
+            {"image_size", data.image_size()},
+            {"skipped", data.skipped()},
+            {"left_out", left_out},
+            {"mean", list(pixels.mean)},
+            {"std", list(pixels.std)},
+            {"classes", classes},
+            {"captions", captions},
+            {"captioned_images", captioned},
+            {"caption_examples", examples}};
   }
 };
 
@@ -195,22 +197,20 @@ void export_to_folder(const std::string& spec, const std::string& out, bool forc
     progress.update(count);
     stop_if_interrupted();
   });
-  if (as_json())
-    print_json({{"folder", out}, {"images", data->size()}, {"spec", "folder:" + out}});
-  else
-    fmt::print("{} images in {}; read them with folder:{}\n", data->size(), visible(out), visible(out));
+  print_result({{"folder", out}, {"images", data->size()}, {"spec", "folder:" + out}},
+               fmt::format("{} images in {}; read them with folder:{}", data->size(), visible(out), visible(out)));
 }
 
 void fetch_files(const std::string& name, const std::string& out, const std::string& base_url) {
   // Nothing needs saving: the part that is there is gone on from. So the first Ctrl-C may end the program.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
-  Json files = Json::array();
+  std::vector<std::string> files, shown;
   for (const fs::path& file : fetch(name, out, base_url)) {
     files.push_back(file.string());
-    if (!as_json()) fmt::print("{}\n", visible(file.string()));
+    shown.push_back(visible(file.string()));
   }
-  if (as_json()) print_json({{"files", files}});
+  print_result({{"files", files}}, fmt::format("{}", fmt::join(shown, "\n")));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/data/encode.h"
 #include "app/model/model.h"
 #include "core/interrupt.h"
@@ -42,10 +42,9 @@ struct EncodeCommand {
       log_line("interrupted: the same command goes on");
       throw;
     }
-    if (as_json())
-      print_json({{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}});
-    else
-      fmt::print("{} images in {}; train on them with --data latents:{}\n", index.images, visible(out), visible(out));
+    print_result(
+        {{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}},
+        fmt::format("{} images in {}; train on them with --data latents:{}", index.images, visible(out), visible(out)));
   }
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/json_lines.h"
 #include "app/cli/prompts.h"
+#include "app/cli/results.h"
 #include "app/cli/seeds.h"
 #include "app/draw/album.h"
 #include "app/draw/settings.h"
@@ -149,22 +149,18 @@ void SampleCommand::recreate(const Model& model, const Request& request, const G
   if (image.sizes() == original.sizes())
     difference = (image.to(at::kInt) - original.to(at::kInt)).abs().max().item<int64_t>();
   const fs::path path = files.write(image, {{kParametersKey, to_parameters(make_recipe(model, request, how))}});
-  if (as_json()) {
-    nlohmann::ordered_json json{{"file", path.string()},
-                                {"identical", difference == 0},
-                                {"difference", nullptr},
-                                {"model_hash", model.hash},
-                                {"recipe_hash", recipe.model_hash}};
-    if (difference) json["difference"] = *difference;
-    return print_json(json);
-  }
   const std::string verdict = !difference        ? "another size"
                               : *difference == 0 ? "identical"
                                                  : fmt::format("different, by at most {} of 255 levels", *difference);
-  fmt::print("{}: {}{}\n", visible(path.string()), verdict,
-             recipe.model_hash == model.hash
-                 ? ""
-                 : fmt::format(" (drawn by model {}, now {})", visible(recipe.model_hash), model.hash));
+  const std::string other_model = recipe.model_hash == model.hash ? ""
+                                                                  : fmt::format(" (drawn by model {}, now {})",
+                                                                                visible(recipe.model_hash), model.hash);
+  print_result({{"file", path.string()},
+                {"identical", difference == 0},
+                {"difference", difference ? Fields(*difference) : Fields()},
+                {"model_hash", model.hash},
+                {"recipe_hash", recipe.model_hash}},
+               fmt::format("{}: {}{}", visible(path.string()), verdict, other_model));
 }
 
 void SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {

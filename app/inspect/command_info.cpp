@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "app/cli/json_lines.h"
 #include "app/cli/options.h"
+#include "app/cli/results.h"
 #include "app/cli/settings_json.h"
 #include "app/draw/recipe.h"
 #include "app/inspect/describe.h"
@@ -211,10 +211,7 @@ void add_info_command(CLI::App& app) {
       return;
     }
     const Fields fields = describe(arguments->path, arguments->tensors);
-    if (as_json())
-      print_json(fields);
-    else
-      fmt::print("{}", to_text(fields));
+    print_result(fields, to_text(fields));
   });
 }
 

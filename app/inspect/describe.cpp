@@ -3,8 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "app/cli/settings_json.h"
 #include "app/model/model.h"
@@ -120,36 +118,6 @@ Fields describe_weights(const fs::path& file, bool list_tensors) {
       fields["all_tensors"][name] =
           fmt::format("{} [{}]", dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
   return fields;
-}
-
-std::string to_text(const Fields& fields, int indent) {
-  size_t width = 0;
-  for (const auto& item : fields.items()) width = std::max(width, visible(item.key()).size());
-  const auto scalar = [](const Fields& value) {
-    return value.is_string()         ? value.get<std::string>()
-           : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
-                                     : value.dump();
-  };
-  std::string text;
-  for (const auto& [name, value] : fields.items()) {
-    std::string key = visible(name);
-    if (indent == 0) std::replace(key.begin(), key.end(), '_', ' ');
-    const std::string head = fmt::format("{:{}}{:{}}", "", indent, key, width);
-    if (value.is_object()) {
-      text += fmt::format("{:{}}{}\n{}", "", indent, key, to_text(value, indent + 2));
-    } else if (value.is_array()) {
-      std::vector<std::string> list;
-      for (const auto& entry : value) list.push_back(visible(scalar(entry)));
-      text += fmt::format("{}  {}\n", head, fmt::join(list, ", "));
-    } else if (!value.is_null()) {
-      std::istringstream lines(scalar(value));
-      std::string line;
-      std::getline(lines, line);
-      text += fmt::format("{}  {}\n", head, visible(line));
-      while (std::getline(lines, line)) text += fmt::format("{:{}}{}\n", "", indent + width + 2, visible(line));
-    }
-  }
-  return text;
 }
 
 }  // namespace uvic

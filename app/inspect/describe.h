@@ -2,14 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
-#include <string>
 
+#include "app/cli/results.h"
 #include "app/cli/run_config.h"
 
 namespace uvic {
-
-using Fields = nlohmann::ordered_json;  // an object; '_' in a name is a space in text
 
 // The network, how it was trained and how it samples, in a few lines.
 Fields describe_config(const RunConfig& config);
@@ -17,8 +14,5 @@ Fields describe_config(const RunConfig& config);
 // A file of weights: size, hash, tensors, and the config in its metadata or what its shapes tell. `list_tensors`: also
 // every tensor's name, type and shape.
 Fields describe_weights(const std::filesystem::path& file, bool list_tensors);
-
-// Names padded to one column, nested objects indented.
-std::string to_text(const Fields& fields, int indent = 0);
 
 }  // namespace uvic

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/model/bundle.h"
 #include "app/model/model_argument.h"
 #include "core/text.h"
@@ -20,10 +20,7 @@ struct BundleCommand {
     if (loaded.card.config.data.latent_scale > 0 && !loaded.autoencoder)
       fail("{} draws latents: give the autoencoder that makes pictures of them with --autoencoder", model);
     write_bundle(out, loaded);
-    if (as_json())
-      print_json({{"bundle", out}});
-    else
-      fmt::print("{}\n", visible(out));
+    print_result({{"bundle", out}}, visible(out));
   }
 };
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/config_source.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/model/identify.h"
 #include "app/model/model.h"
 #include "core/files.h"
@@ -108,16 +108,17 @@ struct ConvertCommand {
     for (const auto& entry : tensors) parameters += entry.second.numel();
     const uintmax_t bytes = fs::file_size(target);
     const std::string hash = sha256_of_file(target);
-    if (as_json())
-      return print_json({{"from", file.string()},
-                         {"file", target.string()},
-                         {"tensors", tensors.size()},
-                         {"parameters", parameters},
-                         {"bytes", bytes},
-                         {"sha256", hash},
-                         {"config", has_config && to_safetensors}});
-    fmt::print("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}\n", visible(file.string()),
-               visible(target.string()), tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash);
+    print_result(
+        {{"from", file.string()},
+         {"file", target.string()},
+         {"tensors", tensors.size()},
+         {"parameters", parameters},
+         {"bytes", bytes},
+         {"sha256", hash},
+         {"config", has_config && to_safetensors}},
+        fmt::format("{} -> {}\n{} tensors, {} parameters, {:.2f} MB, SHA-256 {}", visible(file.string()),
+                    visible(target.string()), tensors.size(), parameters, static_cast<double>(bytes) / 1e6, hash));
+    if (as_json()) return;
     if (to_safetensors && !has_config)
       log_line(
           "note: the file does not say how its model is built, so `uvic sample` will need --preset or --config; give "

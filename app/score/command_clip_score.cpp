@@ -3,7 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/score/captions.h"
 #include "app/score/clip_score.h"
 #include "app/score/scoring.h"
@@ -40,7 +40,7 @@ struct ClipScoreCommand {
                        clip.net.config().text.max_position_embeddings));
     const MetricValue value = mean_clip_score(scored.scores);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    as_json() ? print_as_json(value, weights, side, *captions, seconds) : print_as_text(value, weights, side);
+    print_result(as_fields(value, weights, side, *captions, seconds), as_text(value, weights, side));
   }
 
  private:
@@ -72,21 +72,22 @@ struct ClipScoreCommand {
     return captions_of_files(*files->tree, side.count);
   }
 
-  void print_as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
+  std::string as_text(const MetricValue& value, const std::string& weights, const Side& side) const {
     std::string line = fmt::format("{} {:.{}f}", value.name, value.value, value.decimals);
     if (!value.spread_of.empty()) line += fmt::format(" ± {:.{}f}", value.spread, value.decimals);
     line += value.spread_of.empty() ? " (" : fmt::format(" ({}, ", value.spread_of);
-    fmt::print("{}n={}, {}, weights {})   {}\n", line, side.set->moments.n, visible(folder), weights,
-               visible(describe(side)));
+    return fmt::format("{}n={}, {}, weights {})   {}", line, side.set->moments.n, visible(folder), weights,
+                       visible(describe(side)));
   }
 
-  void print_as_json(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
-                     double seconds) const {
-    nlohmann::ordered_json json = to_json(value);
-    json.update({{"label", value.name}, {"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
-    json.update(to_json(side));
-    json["seconds"] = seconds;
-    print_json(json);
+  Fields as_fields(const MetricValue& value, const std::string& weights, const Side& side, const Dataset& captions,
+                   double seconds) const {
+    Fields fields = to_json(value);
+    fields.update(
+        {{"label", value.name}, {"clip", folder}, {"weights", weights}, {"captions", captions.description()}});
+    fields.update(to_json(side));
+    fields["seconds"] = seconds;
+    return fields;
   }
 };
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/score/doctor.h"
 #include "app/score/explain.h"
 #include "app/score/scoring.h"
@@ -133,7 +133,7 @@ struct FidCommand {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::optional<Explanation> why;
     if (!explain.empty()) why = {frechet_parts(a.set->moments, b.set->moments), class_distances(a, b)};
-    as_json() ? print_as_json(values, used, a, b, why, seconds) : print_as_text(values, used, a, b, why);
+    print_result(as_fields(values, used, a, b, why, seconds), as_text(values, used, a, b, why));
     if (!explain.empty()) write_pairs(explain, a, b);
   }
 
@@ -141,10 +141,11 @@ struct FidCommand {
   static void examine(const Side& a, const Side& b) {
     const Survey of_a = survey(a, "looking at A"), of_b = survey(b, "looking at B");
     const std::vector<std::string> found = diagnose(a, of_a, b, of_b);
-    if (as_json()) return print_json({{"a", summary("A", a, of_a)}, {"b", summary("B", b, of_b)}, {"found", found}});
-    fmt::print("{}\n{}\n", visible(summary("A", a, of_a)), visible(summary("B", b, of_b)));
-    for (const std::string& line : found) fmt::print("- {}\n", visible(line));
-    if (found.empty()) fmt::print("nothing found that would spoil a score\n");
+    const std::string summary_a = summary("A", a, of_a), summary_b = summary("B", b, of_b);
+    std::string text = visible(summary_a) + "\n" + visible(summary_b);
+    for (const std::string& line : found) text += "\n- " + visible(line);
+    if (found.empty()) text += "\nnothing found that would spoil a score";
+    print_result({{"a", summary_a}, {"b", summary_b}, {"found", found}}, text);
   }
 
   void expect_explainable(const Side& a, const Side& b) const {
@@ -178,42 +179,44 @@ struct FidCommand {
       fail("--metrics {} needs spatial features, which {} has not; use --features inception-fid", metric, net->name());
   }
 
-  void print_as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
-                     const std::optional<Explanation>& why) const {
+  std::string as_text(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
+                      const std::optional<Explanation>& why) const {
     std::string sides = fmt::format("A: {}  B: {}", visible(describe(a)), visible(describe(b)));
     if (const std::string protocol = protocol_of(a, b); !protocol.empty()) sides += "  protocol: " + visible(protocol);
+    std::string text;
     for (const MetricValue& value : values)
-      fmt::print("{}{}\n", to_text(value, used, a.set->moments.n > 0 ? a.set->moments.n : b.set->moments.n),
-                 values.size() == 1 ? "   " + sides : std::string());
-    if (values.size() > 1) fmt::print("{}\n", sides);
-    if (!why) return;
-    fmt::print("{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}\n",
-               why->parts.means, why->parts.covariances, visible(explain));
+      text += to_text(value, used, a.set->moments.n > 0 ? a.set->moments.n : b.set->moments.n) +
+              (values.size() == 1 ? "   " : "\n");
+    text += sides;
+    if (!why) return text;
+    text += fmt::format("\n{:.4f} of it lies between the means, {:.4f} between the covariances; pairs of images in {}",
+                        why->parts.means, why->parts.covariances, visible(explain));
     for (const ClassDistance& one : why->classes)
-      fmt::print("  {:12.4f}  {} ({} and {} images)\n", one.distance, visible(one.name), one.of_a, one.of_b);
+      text += fmt::format("\n  {:12.4f}  {} ({} and {} images)", one.distance, visible(one.name), one.of_a, one.of_b);
+    return text;
   }
 
-  void print_as_json(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
-                     const std::optional<Explanation>& why, double seconds) const {
-    nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  Fields as_fields(const std::vector<MetricValue>& values, const Features& used, const Side& a, const Side& b,
+                   const std::optional<Explanation>& why, double seconds) const {
+    Fields all = Fields::object();
     for (const MetricValue& value : values) all[key_of(used, value.name)] = to_json(value);
-    nlohmann::ordered_json json{{"value", values.front().value},
-                                {"label", name_in(used, values.front().name)},
-                                {"metrics", all},
-                                {"features", used.name},
-                                {"weights", used.weights},
-                                {"resize", used.resize},
-                                {"protocol", protocol_of(a, b)},
-                                {"a", to_json(a)},
-                                {"b", to_json(b)},
-                                {"seconds", seconds}};
+    Fields fields{{"value", values.front().value},
+                  {"label", name_in(used, values.front().name)},
+                  {"metrics", all},
+                  {"features", used.name},
+                  {"weights", used.weights},
+                  {"resize", used.resize},
+                  {"protocol", protocol_of(a, b)},
+                  {"a", to_json(a)},
+                  {"b", to_json(b)},
+                  {"seconds", seconds}};
     if (why) {
-      json["explain"] = {{"means", why->parts.means}, {"covariances", why->parts.covariances}, {"picture", explain}};
+      fields["explain"] = {{"means", why->parts.means}, {"covariances", why->parts.covariances}, {"picture", explain}};
       for (const ClassDistance& one : why->classes)
-        json["explain"]["classes"].push_back(
+        fields["explain"]["classes"].push_back(
             {{"class", one.name}, {"distance", one.distance}, {"a", one.of_a}, {"b", one.of_b}});
     }
-    print_json(json);
+    return fields;
   }
 };
 

@@ -1,7 +1,7 @@
 // uvic stats
 #include <memory>
 
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/score/scoring.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
@@ -54,14 +54,10 @@ struct StatsCommand {
       set.moments.n = write_features(side, *net, notes);
       side.set = set;
     }
-    if (as_json()) {
-      nlohmann::ordered_json json = to_json(side);
-      json.update({{"file", out}, {"features", notes["features"]}, {"weights", notes["weights"]}});
-      print_json(json);
-    } else {
-      fmt::print("{}: {} features of {}, {}\n", visible(out), net ? net->dims() : side.dims(), visible(describe(side)),
-                 visible(notes["features"]));
-    }
+    Fields fields = to_json(side);
+    fields.update({{"file", out}, {"features", notes["features"]}, {"weights", notes["weights"]}});
+    print_result(fields, fmt::format("{}: {} features of {}, {}", visible(out), net ? net->dims() : side.dims(),
+                                     visible(describe(side)), visible(notes["features"])));
   }
 
  private:

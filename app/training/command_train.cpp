@@ -4,7 +4,7 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/config_source.h"
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/training/resume.h"
 #include "app/training/training_plan.h"
 #include "core/interrupt.h"
@@ -41,11 +41,10 @@ struct TrainCommand {
     }
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     const std::string resolved = print_run_config(config);
-    if (as_json())
-      print_json({{"config", resolved}});
-    else
-      std::puts(resolved.c_str());  // a closed stdout is no reason to train nothing
-    std::fflush(stdout);
+    try {
+      print_result({{"config", resolved}}, resolved);
+    } catch (const std::system_error&) {  // a closed stdout is no reason to train nothing
+    }
     if (dry_run) {
       plan_training(config, data, where);
       return;

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/json_lines.h"
+#include "app/cli/results.h"
 #include "app/training/training_loss.h"
 #include "core/device.h"
 #include "core/interrupt.h"
@@ -36,27 +36,27 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   const int64_t count = count_parameters(state.parameters);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
   const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
-  if (as_json())
-    return print_json({{"data", data.description},
-                       {"parameters", count},
-                       {"tokens", sequence_length(config.model)},
-                       {"device", device.str()},
-                       {"memory_peak", peak},
-                       {"memory_state", state_bytes},
-                       {"step_s", seconds},
-                       {"steps", config.train.steps},
-                       {"total_s", total},
-                       {"disk", disk}});
   constexpr double kMega = 1 << 20;
-  fmt::print("data            {}\n", visible(data.description));
-  fmt::print("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
-  fmt::print(
+  std::string text = fmt::format("data            {}\n", visible(data.description));
+  text += fmt::format("parameters      {:.2f} M, {} tokens\n", parameters / 1e6, sequence_length(config.model));
+  text += fmt::format(
       "memory          {:.0f} MiB on {} at the peak of the probe; {:.0f} MiB of it weights, gradients, optimizer and "
       "EMA\n",
       static_cast<double>(peak) / kMega, device.str(), static_cast<double>(state_bytes) / kMega);
-  fmt::print("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
-             format_duration(total), config.train.steps);
-  fmt::print("disk            {:.0f} MiB for {} checkpoints\n", static_cast<double>(disk) / kMega, checkpoints);
+  text += fmt::format("time            {:.3f} s a step, {} for {} steps (without grids and scores)\n", seconds,
+                      format_duration(total), config.train.steps);
+  text += fmt::format("disk            {:.0f} MiB for {} checkpoints", static_cast<double>(disk) / kMega, checkpoints);
+  print_result({{"data", data.description},
+                {"parameters", count},
+                {"tokens", sequence_length(config.model)},
+                {"device", device.str()},
+                {"memory_peak", peak},
+                {"memory_state", state_bytes},
+                {"step_s", seconds},
+                {"steps", config.train.steps},
+                {"total_s", total},
+                {"disk", disk}},
+               text);
 }
 
 }  // namespace uvic
