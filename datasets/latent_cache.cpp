@@ -10,18 +10,18 @@ namespace uvic {
 namespace {
 
 constexpr const char *kIndex = "index.json", *kFormat = "uvic-latents-1", *kCaptions = "captions";
-using Captions = std::vector<std::vector<std::string>>;
+using ShardCaptions = std::vector<std::vector<std::string>>;
 
 struct Shard {
   Tensor moments, contexts;
   std::vector<int64_t> first;  // context of each image, and one behind the last
-  Captions captions;
+  ShardCaptions captions;
 };
 
-Captions parse_captions(const TensorFile& file, const std::string& name) {
+ShardCaptions parse_captions(const TensorFile& file, const std::string& name) {
   const auto found = file.metadata.find(kCaptions);
   if (found == file.metadata.end()) fail("{} is no shard of latents: it has no captions in its metadata", name);
-  Captions captions;
+  ShardCaptions captions;
   const std::string what = name + ": the list of captions in its metadata";
   const nlohmann::json json = parse_json(found->second, what);
   if (!json.is_array()) fail("{} is damaged", what);

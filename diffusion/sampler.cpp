@@ -5,7 +5,7 @@
 namespace uvic {
 namespace {
 
-constexpr Entry<Sampler> kTable[] = {
+constexpr Entry<Sampler> kSamplers[] = {
     {"dpm-solver", sample_dpm_solver, "single-step, order 3, even in log-SNR: few steps (U-ViT on CIFAR-10)"},
     {"dpm-solver++", sample_dpm_solver_pp,
      "single-step, order 3, predicts the image: with guidance (U-ViT on MS-COCO)"},
@@ -21,7 +21,7 @@ constexpr Entry<Sampler> kTable[] = {
 }  // namespace
 
 std::span<const Entry<Sampler>> samplers() {
-  return kTable;
+  return kSamplers;
 }
 
 void check_steps(const Schedule& schedule, const SamplerConfig& config) {

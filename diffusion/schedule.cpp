@@ -101,7 +101,7 @@ std::unique_ptr<Schedule> make_cosine(const ScheduleConfig& config) {
   return make_discrete_schedule(cosine_betas(kDiscreteSteps));
 }
 
-constexpr Entry<MakeSchedule> kTable[] = {
+constexpr Entry<MakeSchedule> kSchedules[] = {
     {"vp", make_vp, "continuous time, beta linear from 0.1 to 20 (Song et al.; U-ViT on CIFAR-10)"},
     {"linear", make_linear, "1,000 steps, beta linear from 1e-4 to 0.02 (DDPM)"},
     {"scaled-linear", make_scaled_linear, "1,000 steps, sqrt(beta) linear (Stable Diffusion; U-ViT on MS-COCO)"},
@@ -121,7 +121,7 @@ Tensor Schedule::sample_times(int64_t n, at::Generator& generator) const {
 }
 
 std::span<const Entry<MakeSchedule>> schedule_kinds() {
-  return kTable;
+  return kSchedules;
 }
 
 std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config) {

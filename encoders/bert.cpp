@@ -7,7 +7,7 @@
 namespace uvic {
 namespace {
 
-constexpr std::string_view kPrefix = "bert.";
+constexpr std::string_view kBertPrefix = "bert.";
 constexpr std::pair<const char*, const char*> kFixed[] = {{"hidden_act", "gelu"},
                                                           {"position_embedding_type", "absolute"}};
 
@@ -15,7 +15,7 @@ constexpr std::pair<const char*, const char*> kFixed[] = {{"hidden_act", "gelu"}
 TensorMap encoder_alone(const TensorMap& weights) {
   TensorMap encoder;
   for (const auto& [full, tensor] : weights) {
-    const std::string name = full.starts_with(kPrefix) ? full.substr(kPrefix.size()) : full;
+    const std::string name = full.starts_with(kBertPrefix) ? full.substr(kBertPrefix.size()) : full;
     if (!name.starts_with("pooler.") && name != "embeddings.position_ids") encoder[name] = tensor;
   }
   return encoder;

@@ -15,8 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kEndOfWord = "</w>";
-constexpr const char *kVocabulary = "vocab.json", *kMerges = "merges.txt", *kTokenizer = "tokenizer.json",
+constexpr const char *kVocabulary = "vocab.json", *kMerges = "merges.txt", *kTokenizerJson = "tokenizer.json",
                      *kOpenAi = "bpe_simple_vocab_16e6.txt.gz";
 // The file of OpenAI has more merges than CLIP uses.
 constexpr size_t kClipMerges = 48894, kMaxOpenAiBytes = 64 << 20;
@@ -89,14 +88,14 @@ BytePairs read_openai(const fs::path& file) {
 BytePairs read_any(const fs::path& path) {
   if (!fs::is_directory(path)) {
     const std::string name = path.filename().string();
-    if (name == kTokenizer) return read_tokenizer_json(path);
+    if (name == kTokenizerJson) return read_tokenizer_json(path);
     if (name == kVocabulary || name == kMerges) return read_two_files(path.parent_path());
     return read_openai(path);
   }
   if (fs::exists(path / kVocabulary)) return read_two_files(path);
-  if (fs::exists(path / kTokenizer)) return read_tokenizer_json(path / kTokenizer);
+  if (fs::exists(path / kTokenizerJson)) return read_tokenizer_json(path / kTokenizerJson);
   if (fs::exists(path / kOpenAi)) return read_openai(path / kOpenAi);
-  fail("no tokenizer in {}: expected {} and {}, or {}, or {}", path.string(), kVocabulary, kMerges, kTokenizer,
+  fail("no tokenizer in {}: expected {} and {}, or {}, or {}", path.string(), kVocabulary, kMerges, kTokenizerJson,
        kOpenAi);
 }
 

@@ -9,8 +9,6 @@
 namespace uvic {
 namespace {
 
-constexpr std::string_view kEndOfWord = "</w>";
-
 std::string pair_key(const std::string& left, const std::string& right) {
   return left + ' ' + right;
 }

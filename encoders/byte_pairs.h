@@ -14,8 +14,10 @@
 
 namespace uvic {
 
+constexpr std::string_view kEndOfWord = "</w>";
+
 // Tokens are spelled with one printable character for each byte, as in the files ("Ġ" for a space); the last one of a
-// word ends in "</w>".
+// word ends in kEndOfWord.
 struct BytePairs {
   TokenIds vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;  // by rank

@@ -6,7 +6,7 @@
 namespace uvic {
 namespace {
 
-constexpr std::string_view kPrefix = "text_model.";
+constexpr std::string_view kTextPrefix = "text_model.";
 
 // Of a whole CLIP, and the table of places 0, 1, 2, ... that older files carry.
 bool belongs_elsewhere(const std::string& name) {
@@ -19,7 +19,7 @@ bool belongs_elsewhere(const std::string& name) {
 TensorMap text_half(const TensorMap& weights) {
   TensorMap half;
   for (const auto& [name, tensor] : weights)
-    if (!belongs_elsewhere(name)) half[name.starts_with(kPrefix) ? name : std::string(kPrefix) + name] = tensor;
+    if (!belongs_elsewhere(name)) half[name.starts_with(kTextPrefix) ? name : std::string(kTextPrefix) + name] = tensor;
   return half;
 }
 
@@ -55,7 +55,7 @@ ClipText::ClipText(const ClipTextConfig& config, const TensorMap& weights, const
 }
 
 void ClipText::visit(const EachParameter& each) {
-  const std::string prefix(kPrefix);
+  const std::string prefix(kTextPrefix);
   each(prefix + "embeddings.token_embedding.weight", tokens_, Role::kEmbedding);
   each(prefix + "embeddings.position_embedding.weight", positions_, Role::kToken);
   layers_.visit(prefix, each);

@@ -9,13 +9,13 @@
 namespace uvic {
 namespace {
 
-constexpr std::string_view kPrefix = "vision_model.";
+constexpr std::string_view kVisionPrefix = "vision_model.";
 constexpr int64_t kMostElongated = 50;
 
 TensorMap image_half(const TensorMap& weights) {
   TensorMap half;
   for (const auto& [name, tensor] : weights)
-    if (name.starts_with(kPrefix) && !name.ends_with("embeddings.position_ids")) half[name] = tensor;
+    if (name.starts_with(kVisionPrefix) && !name.ends_with("embeddings.position_ids")) half[name] = tensor;
   return half;
 }
 
@@ -57,7 +57,7 @@ ClipVision::ClipVision(const ClipVisionConfig& config, const TensorMap& weights,
 }
 
 void ClipVision::visit(const EachParameter& each) {
-  const std::string prefix(kPrefix);
+  const std::string prefix(kVisionPrefix);
   each(prefix + "embeddings.class_embedding", class_token_, Role::kToken);
   visit_layer(prefix + "embeddings.patch_embedding", patches_, each);
   each(prefix + "embeddings.position_embedding.weight", positions_, Role::kToken);

@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char *kVocabulary = "vocab.txt", *kTokenizer = "tokenizer.json", *kConfig = "tokenizer_config.json";
+constexpr const char *kVocabulary = "vocab.txt", *kTokenizerJson = "tokenizer.json",
+                     *kTokenizerConfig = "tokenizer_config.json";
 
 // Settings of the text's cleaning, each under its names in tokenizer_config.json and in tokenizer.json's normalizer.
 constexpr const char* kCleaning[] = {"do_lower_case",        "lowercase", "strip_accents", "tokenize_chinese_chars",
@@ -57,18 +58,18 @@ std::vector<std::string> read_tokenizer_json(const fs::path& file) {
 }  // namespace
 
 WordPieces read_word_pieces(const fs::path& folder) {
-  const fs::path lines = folder / kVocabulary, tokenizer = folder / kTokenizer, config = folder / kConfig;
+  const fs::path lines = folder / kVocabulary, tokenizer = folder / kTokenizerJson, config = folder / kTokenizerConfig;
   if (fs::exists(config)) expect_uncased(read_json(config, "tokenizer's config"), config.string());
   if (fs::exists(tokenizer)) return {read_tokenizer_json(tokenizer), tokenizer.string()};
   if (fs::exists(lines)) return {read_lines(lines), lines.string()};
-  fail("no tokenizer of a BERT in {}: expected {} or {}", folder.string(), kTokenizer, kVocabulary);
+  fail("no tokenizer of a BERT in {}: expected {} or {}", folder.string(), kTokenizerJson, kVocabulary);
 }
 
 void write_word_pieces(const fs::path& folder, const WordPieces& pieces) {
   write_atomically(folder / kVocabulary, [&](std::ostream& out) {
     for (const std::string& token : pieces.tokens()) out << token << '\n';
   });
-  write_json(folder / kConfig, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", true}});
+  write_json(folder / kTokenizerConfig, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", true}});
 }
 
 }  // namespace uvic

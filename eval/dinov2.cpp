@@ -10,8 +10,8 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kSize = 224, kPatch = 14, kGrid = kSize / kPatch, kHead = 64;
-constexpr double kEpsilon = 1e-6;
+constexpr int64_t kDinoSize = 224, kPatch = 14, kGrid = kDinoSize / kPatch, kHead = 64;
+constexpr double kNormEpsilon = 1e-6;
 
 // Hugging Face's part of a name, and Meta's.
 constexpr std::pair<std::string_view, std::string_view> kNames[] = {
@@ -89,7 +89,7 @@ DinoV2::DinoV2(TensorMap weights, const std::string& file) {
   const auto linear = [&](const std::string& name, int64_t in, int64_t out) {
     return reader.take_linear(name, in, out);
   };
-  const auto norm = [&](const std::string& name) { return reader.take_layer_norm(name, dim, kEpsilon); };
+  const auto norm = [&](const std::string& name) { return reader.take_layer_norm(name, dim, kNormEpsilon); };
   class_token_ = reader.take("cls_token", {1, 1, dim});
   positions_ = positions_at_224(reader.take("pos_embed", {1, 1 + places, dim}), grid);
   reader.take("mask_token", {1, dim});  // of the training only
@@ -112,7 +112,8 @@ DinoV2::DinoV2(TensorMap weights, const std::string& file) {
 }
 
 Tensor DinoV2::resize(const Tensor& images) {
-  Tensor resized = resize_float_like_pillow(images.to(at::kFloat), kSize, kSize, Filter::kBicubic).clamp_(0, 255);
+  Tensor resized =
+      resize_float_like_pillow(images.to(at::kFloat), kDinoSize, kDinoSize, Filter::kBicubic).clamp_(0, 255);
   return normalize_imagenet(resized);
 }
 

@@ -6,7 +6,7 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kSize = 224, kStem = 32, kFeatures = 1280, kClasses = 1000;
+constexpr int64_t kLiteSize = 224, kStem = 32, kLiteFeatures = 1280, kLiteClasses = 1000;
 
 // A run of blocks of one shape; the first block has the stride, the others have 1.
 struct Stage {
@@ -53,16 +53,16 @@ EfficientNetLite0::EfficientNetLite0(TensorMap weights, const std::string& file)
       in = stage.out;
     }
   }
-  head_ = reader.take_conv("_conv_head", "_bn1", same(kFeatures, in, 1, 1, false));
-  fc_ = reader.take_linear("_fc", kFeatures, kClasses);
+  head_ = reader.take_conv("_conv_head", "_bn1", same(kLiteFeatures, in, 1, 1, false));
+  fc_ = reader.take_linear("_fc", kLiteFeatures, kLiteClasses);
   reader.finish();
 }
 
 Tensor EfficientNetLite0::resize(const Tensor& images) {
   std::vector<Tensor> resized;
   for (const Tensor& image : images.unbind())
-    resized.push_back(
-        resize_like_pillow(image.permute({1, 2, 0}).contiguous(), kSize, kSize, Filter::kBicubic).permute({2, 0, 1}));
+    resized.push_back(resize_like_pillow(image.permute({1, 2, 0}).contiguous(), kLiteSize, kLiteSize, Filter::kBicubic)
+                          .permute({2, 0, 1}));
   return at::stack(resized);
 }
 

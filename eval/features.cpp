@@ -146,7 +146,7 @@ std::unique_ptr<FeatureNet> load_dinov2(const fs::path& weights, const std::stri
   return std::make_unique<DinoNet>(file, DinoV2(read_weights(file).tensors, file.string()));
 }
 
-constexpr Entry<LoadFeatureNet> kTable[] = {
+constexpr Entry<LoadFeatureNet> kFeatureNets[] = {
     {"inception-fid", load_inception, "the 2015 Inception network of the FID; needs its weights from the user"},
     {"efficientnet-lite0", load_efficientnet, "ImageNet features without a download; its distance is not the FID"},
     {"dinov2", load_dinov2, "DINOv2's ViT (FD-DINOv2), nearer to what people see; needs its weights from the user"},
@@ -165,7 +165,7 @@ Activations concatenate(const std::vector<Activations>& batches) {
 }
 
 std::span<const Entry<LoadFeatureNet>> feature_nets() {
-  return kTable;
+  return kFeatureNets;
 }
 
 std::string distance_label(std::string_view network, std::string_view weights) {

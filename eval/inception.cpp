@@ -5,7 +5,7 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kSize = 299, kClasses = 1008, kFeatures = 2048;
+constexpr int64_t kInceptionClasses = 1008, kInceptionFeatures = 2048;
 constexpr size_t kMixed6d = 6, kMixed6e = 7;  // positions among the mixed blocks
 constexpr int64_t kSpatialChannels = 7;
 
@@ -69,7 +69,7 @@ Inception::Inception(TensorMap weights, const std::string& file) {
   stem("Conv2d_3b_1x1", {80, 64, {1, 1}});
   stem("Conv2d_4a_3x3", {192, 80, {3, 3}});
   build_mixed(reader);
-  fc_ = reader.take_linear("fc", kFeatures, kClasses);
+  fc_ = reader.take_linear("fc", kInceptionFeatures, kInceptionClasses);
   reader.finish();
 }
 
@@ -155,7 +155,7 @@ Tensor Inception::run(const Block& block, const Tensor& x) {
 }
 
 Tensor Inception::resize(const Tensor& images) {
-  return resize_bilinear(images.to(at::kFloat).div_(255), kSize, kSize, /*centred=*/true);
+  return resize_bilinear(images.to(at::kFloat).div_(255), kInceptionSize, kInceptionSize, /*centred=*/true);
 }
 
 std::array<Tensor, 4> Inception::pools(const Tensor& input, Tensor* spatial) const {

@@ -9,6 +9,8 @@
 
 namespace uvic {
 
+constexpr int64_t kInceptionSize = 299;  // pixels of a side of its input
+
 class Inception {
  public:
   // Keys as pytorch-fid's state dict; `file` names the weights in errors.

@@ -6,8 +6,6 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kSize = 299;
-
 // The original graph's scaling, which the two others that do not call themselves pytorch-fid keep.
 Tensor scaled(Tensor pixels) {
   return pixels.sub_(128).div_(128);
@@ -19,14 +17,15 @@ Tensor pytorch_fid(const Tensor& images) {
 
 // Parmar et al., arXiv 2104.11222: Pillow's antialiased bicubic on float channels.
 Tensor clean(const Tensor& images) {
-  return scaled(resize_float_like_pillow(images.to(at::kFloat), kSize, kSize, Filter::kBicubic).clamp_(0, 255));
+  return scaled(
+      resize_float_like_pillow(images.to(at::kFloat), kInceptionSize, kInceptionSize, Filter::kBicubic).clamp_(0, 255));
 }
 
 Tensor tensorflow(const Tensor& images) {
-  return scaled(resize_bilinear(images.to(at::kFloat), kSize, kSize, /*centred=*/false));
+  return scaled(resize_bilinear(images.to(at::kFloat), kInceptionSize, kInceptionSize, /*centred=*/false));
 }
 
-constexpr Entry<InceptionInput> kTable[] = {
+constexpr Entry<InceptionInput> kResizeModes[] = {
     {"pytorch-fid", pytorch_fid, "bilinear without antialiasing, as pytorch-fid"},
     {"clean", clean, "Pillow's bicubic in float, as clean-fid"},
     {"tf", tensorflow, "TensorFlow 1's bilinear, as the original and torch-fidelity"},
@@ -48,7 +47,7 @@ Tensor resize_bilinear(const Tensor& images, int64_t height, int64_t width, bool
 }
 
 std::span<const Entry<InceptionInput>> resize_modes() {
-  return kTable;
+  return kResizeModes;
 }
 
 }  // namespace uvic

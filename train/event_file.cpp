@@ -62,7 +62,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-constexpr std::string_view kPrefix = "events.out.tfevents.";
+constexpr std::string_view kEventFile = "events.out.tfevents.";
 constexpr double kLastTime = 9'999'999'999;  // that a name of ten digits can hold
 
 // The latest wall time of the records of an event file, as far as they are whole.
@@ -90,9 +90,9 @@ double last_time_in_folder(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kPrefix) || !fs::is_regular_file(entry.symlink_status(error))) continue;
+    if (!name.starts_with(kEventFile) || !fs::is_regular_file(entry.symlink_status(error))) continue;
     int64_t seconds = 0;
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), seconds);
+    std::from_chars(name.data() + kEventFile.size(), name.data() + name.size(), seconds);
     if (static_cast<double>(seconds) < kLastTime) last = std::max(last, static_cast<double>(seconds));
     last = std::max(last, last_time_in(map_file(entry.path(), "event file").bytes()));
   }
@@ -110,7 +110,7 @@ EventFile::EventFile(const std::filesystem::path& folder, std::optional<int64_t>
   const auto seconds = static_cast<int64_t>(begin);
   int fd = -1;
   for (int n = 0; fd < 0; ++n) {
-    path_ = folder / fmt::format("{}{:010}.{}.{}.{}", kPrefix, seconds, host, getpid(), n);
+    path_ = folder / fmt::format("{}{:010}.{}.{}.{}", kEventFile, seconds, host, getpid(), n);
     fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 && errno != EEXIST) fail("cannot create {}: {}", path_.string(), std::strerror(errno));
   }

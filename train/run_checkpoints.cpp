@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kFormat = 1;
 constexpr const char* kFiles[] = {"model.safetensors", "model_ema.safetensors", "optimizer.safetensors"};
-constexpr const char* kPrefix = "checkpoint-";
+constexpr const char* kCheckpoint = "checkpoint-";
 // A checkpoint's name while one of the same step takes its place, on file systems that cannot exchange two names.
 constexpr const char* kReplaced = ".old";
 
@@ -89,15 +89,15 @@ bool is_complete(const fs::path& folder) {
 // The step of "checkpoint-5000" or "checkpoint-5000.old"; -1 for other names.
 int64_t RunFolder::checkpoint_step(const fs::path& folder) {
   const std::string name = folder.filename().string();
-  if (!name.starts_with(kPrefix)) return -1;
-  const char *begin = name.data() + std::strlen(kPrefix), *stop = name.data() + name.size();
+  if (!name.starts_with(kCheckpoint)) return -1;
+  const char *begin = name.data() + std::strlen(kCheckpoint), *stop = name.data() + name.size();
   int64_t step = -1;
   const auto [end, error] = std::from_chars(begin, stop, step);
   return error == std::errc{} && step >= 0 && (end == stop || std::string_view(end, stop) == kReplaced) ? step : -1;
 }
 
 void RunFolder::save(const Checkpoint& checkpoint, bool is_best, int keep_last) const {
-  const fs::path name = kPrefix + std::to_string(checkpoint.step), folder = path_ / name, made = temporary(folder);
+  const fs::path name = kCheckpoint + std::to_string(checkpoint.step), folder = path_ / name, made = temporary(folder);
   try {
     std::error_code error;
     fs::remove_all(made, error);

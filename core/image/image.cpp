@@ -10,12 +10,13 @@ namespace {
 using Decode = Tensor (*)(std::string_view bytes, const std::string& name, Alpha alpha);
 
 // By image_format. No bytes of another format reach a library: some of them have decoders that open other files.
-struct Decoder {
+struct PictureFormat {
   std::string_view format;
   Decode decode;
 };
-constexpr Decoder kDecoders[] = {{"jpg", decode_jpeg},  {"png", decode_png},  {"gif", decode_gif}, {"bmp", decode_bmp},
-                                 {"webp", decode_webp}, {"tif", decode_tiff}, {"pnm", decode_pnm}};
+constexpr PictureFormat kDecoders[] = {{"jpg", decode_jpeg}, {"png", decode_png},   {"gif", decode_gif},
+                                       {"bmp", decode_bmp},  {"webp", decode_webp}, {"tif", decode_tiff},
+                                       {"pnm", decode_pnm}};
 
 }  // namespace
 
@@ -23,7 +24,7 @@ Tensor decode_image(std::string_view bytes, const std::string& name, Alpha alpha
   if (bytes.empty()) fail("{}: the file is empty", name);
   if (bytes.size() > INT32_MAX) fail("{}: {} bytes are too many for an image", name, bytes.size());
   const std::string_view format = image_format(bytes);
-  for (const Decoder& decoder : kDecoders) {
+  for (const PictureFormat& decoder : kDecoders) {
     if (decoder.format != format) continue;
     const PictureMemory memory;
     return decoder.decode(bytes, name, alpha);

@@ -53,9 +53,9 @@ void inverted_inks_to_rgb(const std::vector<uint8_t>& inks, uint8_t* rgb) {
 }
 
 // Everything that libjpeg may jump out of; holds no object with a destructor, which longjmp would skip.
-class Decoder {
+class JpegDecoder {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {
+  explicit JpegDecoder(std::string_view bytes) : bytes_(bytes) {
     info_.err = jpeg_std_error(&error_.manager);
     error_.manager.error_exit = give_up;
     error_.manager.emit_message = refuse_damage;
@@ -63,7 +63,7 @@ class Decoder {
     progress_.progress_monitor = limit_scans;
     info_.progress = &progress_;
   }
-  ~Decoder() { jpeg_destroy_decompress(&info_); }
+  ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
 
   bool read_header() {
     if (setjmp(error_.escape)) return false;
@@ -117,7 +117,7 @@ class Decoder {
 }  // namespace
 
 Tensor decode_jpeg(std::string_view bytes, const std::string& name, Alpha) {
-  Decoder decoder(bytes);
+  JpegDecoder decoder(bytes);
   if (!decoder.read_header()) fail("{}: damaged JPEG: {}", name, decoder.message());
   const int64_t height = decoder.height(), width = decoder.width();
   const Tensor image = new_picture(width, height, decoder.work(), name);

@@ -21,7 +21,7 @@ bool is_instance(const PickleValue& value, const PickleGlobal& type) {
   return first && first->module == type.module && first->name == type.name;
 }
 
-// `dtype`: [numpy.dtype, "f4", "<"], as call and build below leave it.
+// `dtype`: [numpy.dtype, "f4", "<"], as call_numpy and build_numpy below leave it.
 NumpyDtype parse_dtype(const PickleValue& dtype) {
   if (!is_instance(dtype, kDtype)) fail("an array has no numpy.dtype");
   const auto& fields = dtype.list("a numpy dtype");
@@ -49,7 +49,7 @@ void expect(const PickleList& args, size_t least, const char* what) {
   if (args.size() < least) fail("{} has {} arguments, {} were expected", what, args.size(), least);
 }
 
-PickleValue call(const PickleGlobal& global, const PickleList& args) {
+PickleValue call_numpy(const PickleGlobal& global, const PickleList& args) {
   if (global.name == "_reconstruct") return instance(kArray, {});
   if (global.name == "dtype") {
     expect(args, 1, "numpy.dtype");
@@ -66,7 +66,7 @@ PickleValue call(const PickleGlobal& global, const PickleList& args) {
   fail("{} cannot be made from a pickle", global.full());
 }
 
-PickleValue build(const PickleValue& object, const PickleValue& state) {
+PickleValue build_numpy(const PickleValue& object, const PickleValue& state) {
   if (object.is_dict()) return object;  // attributes of an OrderedDict
   if (is_instance(object, kDtype)) {    // (version, byte order, ...)
     const auto& fields = state.list("the state of a numpy dtype");
@@ -91,7 +91,7 @@ PickleHooks numpy_hooks() {
       return name == "_reconstruct" || name == "scalar";
     return (module == "numpy.core.numeric" || module == "numpy._core.numeric") && name == "_frombuffer";
   };
-  return {allowed, call, build, {}};
+  return {allowed, call_numpy, build_numpy, {}};
 }
 
 }  // namespace uvic

@@ -83,7 +83,7 @@ Tensor rebuild(const Tensor& storage, const PickleList& args) {
   return storage.as_strided(sizes, strides, offset);
 }
 
-PickleValue call(const PickleGlobal& global, const PickleList& args) {
+PickleValue call_torch(const PickleGlobal& global, const PickleList& args) {
   const std::string& name = global.name;
   if (is_script_class(global))
     return {std::make_shared<PickleList>(PickleList{{global}, {std::make_shared<PickleDict>()}})};
@@ -101,7 +101,7 @@ PickleValue call(const PickleGlobal& global, const PickleList& args) {
   if (name == "_rebuild_from_type_v2") {  // (function, type, arguments, attributes)
     const auto* function = std::get_if<PickleGlobal>(&args.at(0).value);
     if (!function || function->module != "torch._utils") fail("a tensor is rebuilt by an unknown function");
-    return call(*function, args.at(2).list("the arguments of a tensor"));
+    return call_torch(*function, args.at(2).list("the arguments of a tensor"));
   }
   if (name.starts_with("_rebuild_parameter") || name == "restore_type_tag" || name.starts_with("build_"))
     return args.at(0);
@@ -116,7 +116,7 @@ const PickleGlobal* script_class_of(const PickleValue& value) {
   return global && is_script_class(*global) ? global : nullptr;
 }
 
-PickleValue build(const PickleValue& object, const PickleValue& state) {
+PickleValue build_torch(const PickleValue& object, const PickleValue& state) {
   if (object.is_dict() || object.is_tensor()) return object;  // Python attributes: an OrderedDict's _metadata
   const PickleGlobal* type = script_class_of(object);
   if (!type) fail("an object has attributes that this reader does not know");
@@ -156,11 +156,11 @@ PickleHooks torch_hooks(std::function<PickleValue(const PickleValue& id)> persis
   const PickleHooks numpy = numpy_hooks();  // checkpoints keep scores and random states as NumPy values
   return {[=](const PickleGlobal& global) { return is_allowed(global) || numpy.allowed(global); },
           [=](const PickleGlobal& global, const PickleList& args) {
-            return is_allowed(global) ? call(global, args) : numpy.call(global, args);
+            return is_allowed(global) ? call_torch(global, args) : numpy.call(global, args);
           },
           [=](const PickleValue& object, const PickleValue& state) {
             const bool ours = object.is_dict() || object.is_tensor() || script_class_of(object);
-            return ours ? build(object, state) : numpy.build(object, state);
+            return ours ? build_torch(object, state) : numpy.build(object, state);
           },
           std::move(persistent)};
 }

@@ -5,7 +5,7 @@ namespace {
 
 constexpr Keep kFeatures{.features = true}, kLogits{.logits = true}, kSpatial{.spatial = true};
 
-constexpr Entry<Metric> kTable[] = {
+constexpr Entry<Metric> kMetrics[] = {
     {"fid",
      {{}, {}, 2, fid_metric},
      "Frechet distance of Gaussians, with the 95% interval of as many other images (not of the bias of few)"},
@@ -25,7 +25,7 @@ constexpr Entry<Metric> kTable[] = {
 }  // namespace
 
 std::span<const Entry<Metric>> metrics() {
-  return kTable;
+  return kMetrics;
 }
 
 }  // namespace uvic

@@ -17,14 +17,14 @@ void settle(const DistanceBlock& block, const Tensor& radii, const Tensor& x, co
 }
 
 // Agresti and Coull (1998): two more images with and two without keep the interval of a share of 0 or 1 from vanishing.
-Prdc::Mean share_of(const Tensor& flags) {
+Prdc::Mean share_with_interval(const Tensor& flags) {
   const auto n = static_cast<double>(flags.numel());
   const auto count = static_cast<double>(flags.sum().item<int64_t>());
   const double more = k95 * k95, p = (count + more / 2) / (n + more);
   return {count / n, k95 * std::sqrt(p * (1 - p) / (n + more))};
 }
 
-Prdc::Mean mean_of(const Tensor& values) {
+Prdc::Mean mean_with_interval(const Tensor& values) {
   return {values.mean().item<double>(), interval_of_mean(values)};
 }
 
@@ -52,8 +52,8 @@ Prdc prdc(const Tensor& generated, const Tensor& real, int64_t k_reach, int64_t 
     columns(covered).logical_or_(inside.any(0));
     rows(dense).add_(inside.sum(1));
   });
-  return {share_of(precise), share_of(recalled), mean_of(dense.to(at::kDouble) / static_cast<double>(k_density)),
-          share_of(covered)};
+  return {share_with_interval(precise), share_with_interval(recalled),
+          mean_with_interval(dense.to(at::kDouble) / static_cast<double>(k_density)), share_with_interval(covered)};
 }
 
 std::vector<MetricValue> prdc_metric(const FeatureSet& a, const FeatureSet& b, uint64_t) {

@@ -5,7 +5,7 @@
 #include "tests/random_model.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::album_test {
 namespace {
 
 const Tensor kImage = at::full({16, 16, 3}, 7, at::kByte);
@@ -133,4 +133,4 @@ TEST(PictureFiles, AreNoJpegs) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::album_test

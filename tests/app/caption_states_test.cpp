@@ -8,7 +8,7 @@
 #include "core/image/image.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::caption_states_test {
 namespace {
 
 constexpr int64_t kLength = 12;
@@ -73,4 +73,4 @@ TEST_F(CaptionStream, SaysWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::caption_states_test

@@ -6,7 +6,7 @@
 #include "tests/core/pack.h"
 #include "tests/encoders/random_clip.h"
 
-namespace uvic {
+namespace uvic::clip_score_command_test {
 namespace {
 
 class ClipScoreCommandTest : public FidCommandTest {
@@ -175,4 +175,4 @@ TEST_F(ClipScoreCommandTest, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::clip_score_command_test

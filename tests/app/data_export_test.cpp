@@ -5,7 +5,7 @@
 #include "core/interrupt.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::data_export_test {
 namespace {
 
 // Images whose first pixel is their index.
@@ -96,4 +96,4 @@ TEST(DataExport, CanBeStopped) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::data_export_test

@@ -9,7 +9,7 @@
 #include "tests/random_model.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::edit_test {
 namespace {
 
 Tensor noise(uint64_t seed) {
@@ -162,4 +162,4 @@ TEST(Interpolation, BetweenSeedsEndsAtBoth) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::edit_test

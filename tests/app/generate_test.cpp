@@ -8,7 +8,7 @@
 #include "tests/random_model.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::generate_test {
 namespace {
 
 const GenerateOptions kHow{.settings = {.sampler = {.kind = "dpm-solver++2m", .steps = 2}}, .batch = 2};
@@ -106,4 +106,4 @@ TEST(NotFollowed, NamesTheWordsThatAreLeftOut) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::generate_test

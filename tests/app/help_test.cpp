@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace uvic {
+namespace uvic::help_test {
 namespace {
 
 TEST(Wrapped, ShortLinesStayAsTheyAre) {
@@ -41,4 +41,4 @@ TEST(FormatHelp, FitsAHundredColumns) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::help_test

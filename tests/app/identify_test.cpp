@@ -9,7 +9,7 @@
 #include "core/pickle/pth.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::identify_test {
 namespace {
 
 TEST(Identify, EveryKindOfPath) {
@@ -52,4 +52,4 @@ TEST(Identify, EveryKindOfPath) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::identify_test

@@ -7,7 +7,7 @@
 #include "core/random.h"
 #include "encoders/autoencoder_kl.h"
 
-namespace uvic {
+namespace uvic::latent_source_test {
 namespace {
 
 constexpr int64_t kImages = 6;
@@ -97,4 +97,4 @@ TEST(LatentStream, WithoutTextGivesNone) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::latent_source_test

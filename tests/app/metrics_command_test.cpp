@@ -9,7 +9,7 @@
 #include "eval/feature_cache.h"
 #include "tests/app/fid_command.h"
 
-namespace uvic {
+namespace uvic::metrics_command_test {
 namespace {
 
 TEST_F(FidCommandTest, AllMetricsComeFromOnePassAndFromKeptFeatures) {
@@ -274,4 +274,4 @@ TEST_F(FidCommandTest, ExplainTellsClassesApart) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::metrics_command_test

@@ -12,7 +12,7 @@
 #include "app/model/model.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::options_test {
 namespace {
 
 std::string error_in(const std::string& toml) {
@@ -302,4 +302,4 @@ TEST(Toml, RefusesTheRest) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::options_test

@@ -6,7 +6,7 @@
 #include "eval/scoring.h"
 #include "tests/app/fid_command.h"
 
-namespace uvic {
+namespace uvic::protocol_test {
 namespace {
 
 // Image i has i % 3 + 1 captions, such as "4b".
@@ -140,4 +140,4 @@ TEST_F(ProtocolCommandTest, IsNotedAndCompared) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::protocol_test

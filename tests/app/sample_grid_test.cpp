@@ -6,7 +6,7 @@
 #include "core/interrupt.h"
 #include "tests/random_model.h"
 
-namespace uvic {
+namespace uvic::sample_grid_test {
 namespace {
 
 Model model() {
@@ -47,4 +47,4 @@ TEST(SampleGridDeathTest, IsInterruptedBetweenNetworkCalls) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::sample_grid_test

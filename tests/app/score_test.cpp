@@ -4,7 +4,7 @@
 
 #include "tests/app/fid_command.h"
 
-namespace uvic {
+namespace uvic::score_test {
 namespace {
 
 TEST_F(FidCommandTest, EqualSetsAreAtZeroOtherShapesNearAndNoiseFar) {
@@ -219,4 +219,4 @@ TEST_F(FidCommandTest, StatisticsOfAnotherNetworkAreRefused) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::score_test

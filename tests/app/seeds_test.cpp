@@ -4,7 +4,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::seeds_test {
 namespace {
 
 using Seeds = std::vector<uint64_t>;
@@ -39,4 +39,4 @@ TEST(ParseColumns, HoldsWhatIsDrawn) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::seeds_test

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::settings_test {
 namespace {
 
 // A setting that SampleConfig might have next.
@@ -94,4 +94,4 @@ TEST(Settings, RecipesCannotHaveWhatFlagsCannot) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::settings_test

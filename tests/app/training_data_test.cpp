@@ -7,7 +7,7 @@
 #include "encoders/fingerprint.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::training_data_test {
 namespace {
 
 const std::string kShapes = "shapes?size=16&limit=32";
@@ -218,4 +218,4 @@ TEST_F(TrainingDataTest, RefusesWhatDoesNotGoTogether) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::training_data_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace uvic {
+namespace uvic::unexpected_test {
 namespace {
 
 TEST(Unexpected, NamesTheWordsInOrderAndTheNearestOption) {
@@ -19,4 +19,4 @@ TEST(Unexpected, NamesTheWordsInOrderAndTheNearestOption) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::unexpected_test

@@ -8,7 +8,7 @@
 #include "tests/core/pack.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::archive_test {
 namespace {
 
 const PackedFiles kFiles = {{"b/2.txt", "two"},
@@ -121,4 +121,4 @@ TEST(Archive, RefusesHardLinksInside) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::archive_test

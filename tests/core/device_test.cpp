@@ -5,7 +5,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::device_test {
 namespace {
 
 TEST(Device, IsFoundByItsName) {
@@ -39,4 +39,4 @@ TEST(Device, HasFreeMemory) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::device_test

@@ -2,7 +2,7 @@
 
 #include "core/image/image.h"
 
-namespace uvic {
+namespace uvic::draw_test {
 namespace {
 
 Tensor plain(int64_t height, int64_t width, int value) {
@@ -68,4 +68,4 @@ TEST(MakeGrid, CutsEndlessCaptions) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::draw_test

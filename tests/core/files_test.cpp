@@ -22,7 +22,7 @@ extern "C" int renameat2(int from_folder, const char* from, int to_folder, const
   return -1;
 }
 
-namespace uvic {
+namespace uvic::files_test {
 namespace {
 
 size_t count_files(const fs::path& folder) {
@@ -204,4 +204,4 @@ TEST(CacheFolder, FollowsTheEnvironment) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::files_test

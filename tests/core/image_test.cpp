@@ -6,7 +6,7 @@
 #include "core/files.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::image_test {
 namespace {
 
 const fs::path kImages = fs::path(UVIC_TEST_DATA) / "images";
@@ -327,4 +327,4 @@ TEST(ResizeFloatLikePillow, IsTheResamplingOfBytesWithoutItsRounding) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::image_test

@@ -3,7 +3,7 @@
 #include "core/text_file.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::json_file_test {
 namespace {
 
 using namespace std::string_literals;
@@ -99,4 +99,4 @@ TEST(AsText, NamesTheLineThatIsNotUtf8) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::json_file_test

@@ -7,7 +7,7 @@
 #include "core/formats/zip.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::npz_test {
 namespace {
 
 const fs::path kData = fs::path(UVIC_TEST_DATA) / "files";
@@ -188,4 +188,4 @@ TEST(Zip, RefusesImpossibleSizesAndMethods) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::npz_test

@@ -8,7 +8,7 @@
 
 using namespace std::string_literals;
 
-namespace uvic {
+namespace uvic::pickle_test {
 namespace {
 
 const fs::path kData = fs::path(UVIC_TEST_DATA) / "files";
@@ -196,4 +196,4 @@ TEST(PickleValue, ErrorsNameTheValueAndBothTypes) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::pickle_test

@@ -5,7 +5,7 @@
 #include "core/image/image.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::png_test {
 namespace {
 
 Tensor noise(int64_t height, int64_t width) {
@@ -90,4 +90,4 @@ TEST(PngText, NamesTheFileThatIsNoPng) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::png_test

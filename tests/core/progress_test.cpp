@@ -14,7 +14,7 @@
 #include <sstream>
 #include <thread>
 
-namespace uvic {
+namespace uvic::progress_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -306,4 +306,4 @@ TEST(Messages, AreJsonOnRequest) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::progress_test

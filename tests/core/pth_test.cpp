@@ -5,7 +5,7 @@
 #include "core/formats/zip.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::pth_test {
 namespace {
 
 const fs::path kData = fs::path(UVIC_TEST_DATA) / "files";
@@ -175,4 +175,4 @@ TEST(Weights, AreKnownByTheirContent) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::pth_test

@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-namespace uvic {
+namespace uvic::random_test {
 namespace {
 
 std::vector<uint64_t> order(uint64_t n, uint64_t seed, uint64_t epoch) {
@@ -74,4 +74,4 @@ TEST(Generators, ImageGeneratorIsPyTorchs) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::random_test

@@ -8,7 +8,7 @@
 #include "core/pickle/pth.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::safetensors_test {
 namespace {
 
 std::string file_of(const std::string& header, const std::string& data) {
@@ -228,4 +228,4 @@ TEST(ShardedSafetensors, AreOneMapOfTensors) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::safetensors_test

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace uvic {
+namespace uvic::text_test {
 namespace {
 
 using namespace std::string_literals;
@@ -68,4 +68,4 @@ TEST(OneLine, IsShortHoweverItIsMade) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::text_test

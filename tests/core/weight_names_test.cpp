@@ -5,7 +5,7 @@
 #include "core/pickle/pth.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::weight_names_test {
 namespace {
 
 TensorMap named(std::initializer_list<const char*> names) {
@@ -70,4 +70,4 @@ TEST(WeightNames, EveryContainerAlike) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::weight_names_test

@@ -12,7 +12,7 @@
 #include "datasets/cifar10_batch.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::cifar10_test {
 namespace {
 
 constexpr int kImages = 4;  // of each small batch file
@@ -282,4 +282,4 @@ TEST(Cifar10, TruncatedArchiveIsAnError) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::cifar10_test

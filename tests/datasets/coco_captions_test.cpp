@@ -6,7 +6,7 @@
 #include "tests/core/pack.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::coco_captions_test {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -133,4 +133,4 @@ TEST(Coco, SaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::coco_captions_test

@@ -13,7 +13,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::fetch_test {
 namespace {
 
 // An HTTP server on 127.0.0.1 that has one file, /files/data.bin.
@@ -324,4 +324,4 @@ TEST(Fetchable, HasCompleteRows) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::fetch_test

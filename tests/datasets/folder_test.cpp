@@ -7,7 +7,7 @@
 #include "tests/core/pack.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::folder_test {
 namespace {
 
 std::string plain_png(int64_t height, int64_t width, int grey) {
@@ -326,4 +326,4 @@ TEST(FileTree, LinksBackAreNotFollowed) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::folder_test

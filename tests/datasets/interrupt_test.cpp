@@ -10,7 +10,7 @@
 #include "tests/core/pack.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::interrupt_test {
 namespace {
 
 // For a process of its own, since an interrupt cannot be taken back.
@@ -40,4 +40,4 @@ TEST(InterruptDeathTest, OpeningADataSetStopsAtTheFirstCtrlC) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::interrupt_test

@@ -4,7 +4,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::latent_cache_test {
 namespace {
 
 // Two images with three captions in one shard.
@@ -81,4 +81,4 @@ TEST_F(LatentCacheTest, NamesTheShardWithDamagedCaptions) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::latent_cache_test

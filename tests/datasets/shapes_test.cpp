@@ -10,7 +10,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::shapes_test {
 namespace {
 
 // A caption taken apart by its own grammar.
@@ -272,4 +272,4 @@ TEST(Shapes, MistakesAreNamed) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::shapes_test

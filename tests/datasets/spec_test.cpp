@@ -5,7 +5,7 @@
 #include "datasets/dataset.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::spec_test {
 namespace {
 
 using Options = std::map<std::string, std::string>;
@@ -111,4 +111,4 @@ TEST(Datasets, EveryKindRejectsUnknownOptionsAndMissingPaths) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::spec_test

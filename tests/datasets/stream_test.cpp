@@ -10,7 +10,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::stream_test {
 namespace {
 
 // 50 images: channel 0 holds the index, channel 1 is bright in the left half only, so that a flip shows.
@@ -309,4 +309,4 @@ TEST(Prefetch, BatchesNeedNoGradientUnderAnyMode) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::stream_test

@@ -6,7 +6,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::vocabulary_test {
 namespace {
 
 using Ids = std::vector<int64_t>;
@@ -77,4 +77,4 @@ TEST(Vocabulary, DamagedTextIsAnError) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::vocabulary_test

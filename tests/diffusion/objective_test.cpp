@@ -5,7 +5,7 @@
 #include "core/random.h"
 #include "diffusion/guidance.h"
 
-namespace uvic {
+namespace uvic::objective_test {
 namespace {
 
 struct Example {
@@ -169,4 +169,4 @@ TEST(Guidance, ScaleOneIsConditionalAndZeroUnconditional) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::objective_test

@@ -8,7 +8,7 @@
 #include "diffusion/inpainting.h"
 #include "diffusion/samplers/dpm_solver.h"
 
-namespace uvic {
+namespace uvic::sampler_test {
 namespace {
 
 constexpr double kMean = 0.3, kDeviation = 0.5;
@@ -368,4 +368,4 @@ TEST(Sampler, ErrorsNameTheMistake) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::sampler_test

@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 
-namespace uvic {
+namespace uvic::schedule_test {
 namespace {
 
 std::string error_of(const ScheduleConfig& config) {
@@ -131,4 +131,4 @@ TEST(Schedule, TrainingTimesAreUniform) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::schedule_test

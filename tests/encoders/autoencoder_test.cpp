@@ -8,7 +8,7 @@
 #include "tests/random_weights.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::autoencoder_test {
 namespace {
 
 AutoencoderConfig tiny() {
@@ -220,4 +220,4 @@ TEST(DecodeTiled, DiffersFromTheWholeOnlyInWhatTilesCannotSee) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::autoencoder_test

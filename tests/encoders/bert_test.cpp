@@ -9,7 +9,7 @@
 #include "encoders/text_encoder.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::bert_test {
 namespace {
 
 const fs::path kBert = fs::path(UVIC_TEST_DATA) / "bert";
@@ -135,4 +135,4 @@ TEST_F(BertFolder, NamesWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::bert_test

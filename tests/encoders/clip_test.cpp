@@ -6,7 +6,7 @@
 #include "tests/random_weights.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::clip_test {
 namespace {
 
 constexpr int64_t kSize = 12, kPatch = 4, kDim = 8;
@@ -173,4 +173,4 @@ TEST(ClipConfig, IsThatOfHuggingFace) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::clip_test

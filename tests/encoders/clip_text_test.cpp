@@ -8,7 +8,7 @@
 #include "tests/random_weights.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::clip_text_test {
 namespace {
 
 ClipTextConfig tiny() {
@@ -150,4 +150,4 @@ TEST(TextEncoder, LoadsInTheMemoryOfItsFile) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::clip_text_test

@@ -6,7 +6,7 @@
 #include "tests/random_weights.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::fingerprint_test {
 namespace {
 
 AutoencoderConfig tiny() {
@@ -36,4 +36,4 @@ TEST(Fingerprint, IsOfWhatIsComputedNotOfTheFile) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::fingerprint_test

@@ -12,7 +12,7 @@
 #include "encoders/normal_form.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::tokenizer_test {
 namespace {
 
 std::string cleaned(std::string_view text) {
@@ -321,4 +321,4 @@ TEST_F(TokenizerTest, NamesWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::tokenizer_test

@@ -8,7 +8,7 @@
 #include "core/formats/json_file.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::word_pieces_test {
 namespace {
 
 const fs::path kBert = fs::path(UVIC_TEST_DATA) / "bert";
@@ -108,4 +108,4 @@ TEST(WordPieces, NameWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::word_pieces_test

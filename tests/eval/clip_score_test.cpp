@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace uvic {
+namespace uvic::clip_score_test {
 namespace {
 
 TEST(ClipScore, IsAHundredCosinesAndNeverNegative) {
@@ -23,4 +23,4 @@ TEST(ClipScore, ComesWithTheIntervalOfAMean) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::clip_score_test

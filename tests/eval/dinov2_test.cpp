@@ -7,7 +7,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::dinov2_test {
 namespace {
 
 constexpr int64_t kDim = 128, kDepth = 2, kHidden = 2 * kDim;
@@ -122,4 +122,4 @@ TEST(DinoV2, RefusesWhatItIsNot) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::dinov2_test

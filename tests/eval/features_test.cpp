@@ -14,7 +14,7 @@
 #include "tests/eval/inception_weights.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::features_test {
 namespace {
 
 const fs::path kData = fs::path(UVIC_TEST_DATA) / "eval";
@@ -281,4 +281,4 @@ TEST(Scoring, StatisticsOfOtherNetworksAreRefused) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::features_test

@@ -6,7 +6,7 @@
 
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::frechet_test {
 namespace {
 
 Tensor randn(at::IntArrayRef shape, uint64_t seed) {
@@ -167,4 +167,4 @@ TEST(Frechet, Errors) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::frechet_test

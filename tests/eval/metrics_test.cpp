@@ -7,7 +7,7 @@
 #include "eval/metrics/numpy_random.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::metrics_test {
 namespace {
 
 Tensor randn(at::IntArrayRef shape, uint64_t seed) {
@@ -245,4 +245,4 @@ TEST(FrechetInterval, StatisticsCountAsExact) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::metrics_test

@@ -3,7 +3,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-namespace uvic {
+namespace uvic::singular_values_test {
 namespace {
 
 Tensor randn(at::IntArrayRef shape, uint64_t seed) {
@@ -93,4 +93,4 @@ TEST(SingularValues, AgreeForAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::singular_values_test

@@ -5,7 +5,7 @@
 #include "core/formats/npz.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::stats_test {
 namespace {
 
 Tensor gaussian_features(int64_t n, int64_t dims, uint64_t seed) {
@@ -148,4 +148,4 @@ TEST_F(StatsFile, TheNumberOfImagesIsOne) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::stats_test

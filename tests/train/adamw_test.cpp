@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace uvic {
+namespace uvic::adamw_test {
 namespace {
 
 Tensor parameter(std::vector<double> values) {
@@ -78,4 +78,4 @@ TEST(AdamW, RefusesAStateOfOtherParameters) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::adamw_test

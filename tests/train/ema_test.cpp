@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace uvic {
+namespace uvic::ema_test {
 namespace {
 
 TEST(Ema, TwoStepsFollowTheFormula) {
@@ -32,4 +32,4 @@ TEST(Ema, WarmUpGrowsToTheRateAndDependsOnTheStepAlone) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::ema_test

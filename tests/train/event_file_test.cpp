@@ -16,7 +16,7 @@
 #include "core/formats/crc32c.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::event_file_test {
 namespace {
 
 class EventFileTest : public testing::Test {
@@ -216,4 +216,4 @@ TEST_F(EventFileTest, MissingFolderIsNamed) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::event_file_test

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/random.h"
 
-namespace uvic {
+namespace uvic::muon_test {
 namespace {
 
 Tensor random(at::IntArrayRef shape, int64_t index) {
@@ -103,4 +103,4 @@ TEST(Muon, RefusesTheStateOfAnotherOptimizer) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::muon_test

@@ -1,6 +1,6 @@
 #include "tests/train/run_folder.h"
 
-namespace uvic {
+namespace uvic::run_checkpoints_test {
 namespace {
 
 TEST_F(RunFolderTest, SaveAndLoad) {
@@ -231,4 +231,4 @@ TEST_F(RunFolderTest, SurvivesKills) {
 // ---- records
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::run_checkpoints_test

@@ -1,6 +1,6 @@
 #include "tests/train/run_folder.h"
 
-namespace uvic {
+namespace uvic::run_folder_test {
 namespace {
 
 TEST_F(RunFolderTest, NumbersGoUpAndNamesAreMadeSafe) {
@@ -248,4 +248,4 @@ TEST_F(RunFolderTest, AHalfLineIsNotGoneOnWith) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::run_folder_test

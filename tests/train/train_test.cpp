@@ -9,7 +9,7 @@
 #include "core/precision.h"
 #include "core/random.h"
 
-namespace uvic {
+namespace uvic::train_test {
 namespace {
 
 // y = w x with noisy targets: inputs and noise depend on the micro-batch alone, as in a real run.
@@ -199,4 +199,4 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::train_test

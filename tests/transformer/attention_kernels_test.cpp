@@ -9,7 +9,7 @@
 #include "tests/transformer/attention_problem.h"
 #include "transformer/kernels/attention_ops.h"
 
-namespace uvic {
+namespace uvic::attention_kernels_test {
 namespace {
 
 const std::pair<const char*, Attend> kDefinitions[] = {{"softmax", softmax_by_definition}, {"cog", cog_by_definition}};
@@ -202,4 +202,4 @@ TEST(FusedAttention, MemoryGrowsAsTheLength) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::attention_kernels_test

@@ -7,7 +7,7 @@
 #include "core/random.h"
 #include "tests/transformer/attention_definition.h"
 
-namespace uvic {
+namespace uvic::attention_test {
 namespace {
 
 struct Inputs {
@@ -109,4 +109,4 @@ TEST(AttentionKinds, FusedAndReferenceAreTheSumsOfValuesByTheWeights) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::attention_test

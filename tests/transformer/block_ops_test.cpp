@@ -6,7 +6,7 @@
 #include "core/autocast.h"
 #include "core/random.h"
 
-namespace uvic {
+namespace uvic::block_ops_test {
 namespace {
 
 // A block's part with 3 images of 180 tokens: rows that fill four pieces of work and a part of the next, enough for
@@ -133,4 +133,4 @@ TEST(BlockOps, GradientsAreTheSameBitsAtAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::block_ops_test

@@ -8,7 +8,7 @@
 #include "transformer/kernels/cuda/cog_op.h"
 #include "transformer/kernels/cuda/kernels.h"
 
-namespace uvic {
+namespace uvic::cog_kernels_test {
 namespace {
 
 template <gpu::Order order>
@@ -264,4 +264,4 @@ TEST(Emulation, NamesWhatWouldHangOrStop) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::cog_kernels_test

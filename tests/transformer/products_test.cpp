@@ -6,7 +6,7 @@
 #include "core/random.h"
 #include "transformer/kernels/isa.h"
 
-namespace uvic {
+namespace uvic::products_test {
 namespace {
 
 class Products : public testing::Test {
@@ -119,4 +119,4 @@ TEST_F(Products, LetNoNaNOrInfinityPassForANumber) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::products_test

@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 
-namespace uvic {
+namespace uvic::rows_test {
 namespace {
 
 // 1 + 150 rows of an odd width: two pieces of work, and a vector that is not full.
@@ -50,4 +50,4 @@ TEST(Rows, TransposesAnyShape) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::rows_test

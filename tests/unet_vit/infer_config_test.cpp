@@ -4,7 +4,7 @@
 
 #include "unet_vit/uvit.h"
 
-namespace uvic {
+namespace uvic::infer_config_test {
 namespace {
 
 // The weights of that network, as a file would hold them.
@@ -140,4 +140,4 @@ TEST(InferConfig, NamesEveryContradiction) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::infer_config_test

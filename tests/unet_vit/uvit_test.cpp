@@ -11,7 +11,7 @@
 #include "core/random.h"
 #include "tests/temporary.h"
 
-namespace uvic {
+namespace uvic::uvit_test {
 namespace {
 
 UVitConfig small() {
@@ -303,4 +303,4 @@ TEST(Parameters, LoadingIsStrictBothWays) {
 }
 
 }  // namespace
-}  // namespace uvic
+}  // namespace uvic::uvit_test
