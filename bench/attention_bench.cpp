@@ -44,7 +44,7 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
   for (const auto& entry : attention_kinds()) {
     const std::string name(entry.name);
     const AttentionKind& kind = entry.value;
-    candidates.push_back({name, "fused", [&] { return fused_attention(kind, qkv, {.scale = scale}); }});
+    candidates.push_back({name, "fused", [&] { return fused_attention(kind, unpack(qkv), {.scale = scale}); }});
     candidates.push_back({name, "eager", [&] { return eager(kind, q, k, v, scale); }});
   }
 

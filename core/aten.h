@@ -15,6 +15,8 @@
 #include <ATen/ops/abs.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/amin.h>
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/avg_pool2d.h>
@@ -29,6 +31,7 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/cosine_similarity.h>
 #include <ATen/ops/cov.h>
+#include <ATen/ops/cummax.h>
 #include <ATen/ops/diag.h>
 #include <ATen/ops/diag_embed.h>
 #include <ATen/ops/diagonal.h>
@@ -42,6 +45,7 @@
 #include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/geqrf.h>
 #include <ATen/ops/group_norm.h>
@@ -60,6 +64,7 @@
 #include <ATen/ops/logspace.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mv.h>

@@ -29,9 +29,14 @@ std::span<const Entry<AttentionKind>> attention_kinds() {
   return kKinds;
 }
 
-Tensor fused_attention(const AttentionKind& kind, const Tensor& qkv, const AttendOptions& options) {
-  if (!qkv.is_cpu()) return kind.gpu(qkv, options);
-  const bool has_kernel = qkv.scalar_type() == at::kFloat || qkv.scalar_type() == at::kBFloat16;
+Qkv unpack(const Tensor& packed) {
+  const std::vector<Tensor> parts = packed.unbind(2);
+  return {parts[0], parts[1], parts[2], packed};
+}
+
+Tensor fused_attention(const AttentionKind& kind, const Qkv& qkv, const AttendOptions& options) {
+  if (!qkv.q.is_cpu()) return kind.gpu(qkv, options);
+  const bool has_kernel = qkv.q.scalar_type() == at::kFloat || qkv.q.scalar_type() == at::kBFloat16;
   if (!has_kernel) return kind.reference(qkv, options);
   return attention_cpu(qkv, options, kind.weighting, *default_kernel_isa().value.kernels);
 }

@@ -5,21 +5,25 @@
 
 #include "core/registry.h"
 #include "core/tensor.h"
+#include "transformer/visible_keys.h"
 
 namespace uvic {
-
-struct VisibleKeys {
-  bool causal = false;  // token i sees tokens 0..i
-  Tensor lengths = {};  // [B] int64: image b's keys from lengths[b] on are seen by none; undefined: all are seen
-};
 
 struct AttendOptions {
   double scale;  // of the scores, usually head_dim^-1/2
   VisibleKeys keys = {};
 };
 
-// qkv [B, L, 3, H, D], the last dimension contiguous -> [B, L, H, D] contiguous; differentiable.
-using Attend = Tensor (*)(const Tensor& qkv, const AttendOptions& options);
+// q [B, queries, H, D], k and v [B, keys, H, D].
+struct Qkv {
+  Tensor q, k, v;
+  Tensor packed = {};  // what they are views of, if they are; kernels then give its gradient in one piece
+};
+// Of a projection [B, L, 3, H, D].
+Qkv unpack(const Tensor& packed);
+
+// -> [B, queries, H, D] contiguous; differentiable. A query that sees no key gets zeros.
+using Attend = Tensor (*)(const Qkv& qkv, const AttendOptions& options);
 
 // All that tells one kind from another.
 struct AttentionKind {
@@ -36,8 +40,8 @@ struct AttentionKind {
 };
 std::span<const Entry<AttentionKind>> attention_kinds();
 
-// By a kernel that keeps nothing of size L x L; by the reference where there is none: float64 and float16 on CPU, and
-// what the kind's function for GPUs leaves to it.
-Tensor fused_attention(const AttentionKind& kind, const Tensor& qkv, const AttendOptions& options);
+// By a kernel that keeps nothing of size L x L, and whose time grows as the number of keys that are seen; by the
+// reference where there is none: float64 and float16 on CPU, and what the kind's function for GPUs leaves to it.
+Tensor fused_attention(const AttentionKind& kind, const Qkv& qkv, const AttendOptions& options);
 
 }  // namespace uvic

@@ -15,7 +15,7 @@ Tensor Block::operator()(const Tensor& x, const Tensor& skip) const {
 Tensor Block::attention(const Tensor& projected) const {
   const int64_t batch = projected.size(0), length = projected.size(1), head_dim = projected.size(2) / (3 * heads);
   const AttendOptions options{.scale = 1 / std::sqrt(static_cast<double>(head_dim))};
-  const Tensor packed = projected.view({batch, length, 3, heads, head_dim});
+  const Qkv packed = unpack(projected.view({batch, length, 3, heads, head_dim}));
   return (fused ? fused_attention(*kind, packed, options) : kind->reference(packed, options)).flatten(2);
 }
 

@@ -61,8 +61,10 @@ void cog_case(const Case& reference, Report& report) {
     const std::string name = sub.at("name");
     const auto input = [&](const char* which) { return reference.at(fmt::format("in.{}.{}", name, which)).clone(); };
     const Tensor q = input("q").requires_grad_(), k = input("k").requires_grad_(), v = input("v").requires_grad_();
-    const Tensor qkv = at::stack({q, k, v}).permute({1, 3, 0, 2, 4});  // [3, B, H, L, D] -> [B, L, 3, H, D]
-    const AttendOptions options{.scale = sub.at("scale"), .keys = {.causal = sub.at("causal")}};
+    const Qkv qkv{q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};  // [B, H, L, D] -> [B, L, H, D]
+    const AttendOptions options{
+        .scale = sub.at("scale"),
+        .keys = sub.at("causal").get<bool>() ? causal_keys(q.size(2), k.size(2)) : VisibleKeys()};
     const AttentionKind& cog = find(attention_kinds(), "cog", "attention kind").value;
     const Tensor out = fused_attention(cog, qkv, options).transpose(1, 2);
     out.backward(input("dO"));

@@ -1,5 +1,4 @@
-// The definitions of attention, written with autograd's own operations, [B, L, 3, H, D] -> [B, L, H, D], and what the
-// program computes.
+// The definitions of attention, written with autograd's own operations, and what the program computes.
 #pragma once
 
 #include <limits>
@@ -8,39 +7,51 @@
 
 namespace uvic {
 
-inline Tensor scores_by_definition(const Tensor& qkv, const AttendOptions& options) {
-  const auto part = [&](int64_t which) { return qkv.select(2, which).transpose(1, 2); };
-  return at::matmul(part(0), part(1).transpose(-2, -1)) * options.scale;
+inline Tensor scores_by_definition(const Qkv& qkv, const AttendOptions& options) {
+  return at::matmul(qkv.q.transpose(1, 2), qkv.k.permute({0, 2, 3, 1})) * options.scale;
 }
 
-inline Tensor softmax_of_visible(Tensor scores, const AttendOptions& options) {
-  const auto hide = [&](const Tensor& hidden) {
-    scores = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity());
-  };
-  const int64_t length = scores.size(-1);
-  if (options.keys.causal) hide(at::ones({length, length}, at::kBool).triu(1));
-  if (options.keys.lengths.defined()) hide(at::arange(length) >= options.keys.lengths.view({-1, 1, 1, 1}));
-  return at::softmax(scores, -1);
+// One query and key after the other.
+inline Tensor hidden_by_definition(const VisibleKeys& keys, const Tensor& scores) {
+  const int64_t queries = scores.size(2), count = scores.size(3);
+  const int64_t images = keys.first.defined() ? std::max(keys.first.size(0), keys.last.size(0)) : 1;
+  Tensor hidden = at::zeros({images, 1, queries, count}, at::kBool);
+  if (!keys.first.defined()) return hidden;
+  const auto end = [&](const Tensor& x, int64_t b, int64_t i) { return x[x.size(0) == 1 ? 0 : b][i].item<int64_t>(); };
+  auto at = hidden.accessor<bool, 4>();
+  for (int64_t b = 0; b < images; ++b)
+    for (int64_t i = 0; i < queries; ++i) {
+      const int64_t first = end(keys.first, b, i), last = end(keys.last, b, i);
+      for (int64_t j = keys.prefix; j < count; ++j)
+        if (j < first || j >= last) at[b][0][i][j] = true;
+    }
+  return hidden;
 }
 
-inline Tensor softmax_by_definition(const Tensor& qkv, const AttendOptions& options) {
-  const Tensor weights = softmax_of_visible(scores_by_definition(qkv, options), options);
-  return at::matmul(weights, qkv.select(2, 2).transpose(1, 2)).transpose(1, 2);
+inline Tensor shares_by_definition(const Tensor& magnitudes, const AttendOptions& options) {
+  const Tensor hidden = hidden_by_definition(options.keys, magnitudes);
+  const Tensor exponentials = (magnitudes - magnitudes.amax(-1, true).detach()).exp().masked_fill(hidden, 0);
+  return exponentials / exponentials.sum(-1, true).clamp_min(std::numeric_limits<double>::min());
 }
 
-inline Tensor cog_by_definition(const Tensor& qkv, const AttendOptions& options) {
+inline Tensor softmax_by_definition(const Qkv& qkv, const AttendOptions& options) {
+  return at::matmul(shares_by_definition(scores_by_definition(qkv, options), options), qkv.v.transpose(1, 2))
+      .transpose(1, 2);
+}
+
+inline Tensor cog_by_definition(const Qkv& qkv, const AttendOptions& options) {
   const Tensor scores = scores_by_definition(qkv, options);
-  const Tensor weights = softmax_of_visible(scores.abs(), options) * scores.sign().detach();
-  return at::matmul(weights, qkv.select(2, 2).transpose(1, 2)).transpose(1, 2);
+  const Tensor weights = shares_by_definition(scores.abs(), options) * scores.sign().detach();
+  return at::matmul(weights, qkv.v.transpose(1, 2)).transpose(1, 2);
 }
 
 inline const AttentionKind& kind_named(std::string_view name) {
   return find(attention_kinds(), name, "attention kind").value;
 }
-inline Tensor cog_attention(const Tensor& qkv, const AttendOptions& options) {
+inline Tensor cog_attention(const Qkv& qkv, const AttendOptions& options) {
   return fused_attention(kind_named("cog"), qkv, options);
 }
-inline Tensor softmax_attention(const Tensor& qkv, const AttendOptions& options) {
+inline Tensor softmax_attention(const Qkv& qkv, const AttendOptions& options) {
   return fused_attention(kind_named("softmax"), qkv, options);
 }
 

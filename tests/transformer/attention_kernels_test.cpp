@@ -21,7 +21,7 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
   void TearDown() override { at::set_num_threads(threads_); }
 
   Result compute(const Problem& p, const char* weighting = "cog") const {
-    const auto kernel = [&](const Tensor& qkv, const AttendOptions& options) {
+    const auto kernel = [&](const Qkv& qkv, const AttendOptions& options) {
       return attention_cpu(qkv, options, weighting, *GetParam().value.kernels);
     };
     return run(p, kernel, p.qkv.scalar_type());
@@ -29,7 +29,7 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
 
   void expect_near_definition(const Problem& p, double out_tolerance, double gradient_tolerance,
                               const std::string& what) const {
-    const Tensor scores = scores_by_definition(p.qkv.to(at::kDouble), p.options).abs();
+    const Tensor scores = scores_by_definition(p.inputs(p.qkv.to(at::kDouble)), p.options).abs();
     EXPECT_GT(scores.masked_select(scores > 0).min().item<double>(), 1e-2) << what;
     for (const auto& [weighting, definition] : kDefinitions) {
       const Result got = compute(p, weighting), want = run(p, definition, at::kDouble);
@@ -40,22 +40,22 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
     }
   }
 
-  // Every mask (on long sequences all at once or none) on every length, and on every head dimension.
+  // Every mask on every length, and on every head dimension; some with fewer queries than keys.
   void expect_near_definition_for_all_shapes(at::ScalarType dtype, double out, double gradient) const {
     std::vector<Shape> shapes;
     for (const int64_t length : {1, 2, 7, 16, 31, 79, 257, 600}) shapes.push_back({length, 64});
     for (const int64_t dim : {5, 16, 24, 32, 72, 80, 128}) shapes.push_back({31, dim});
-    for (const Shape& shape : shapes)
-      for (const bool causal : {false, true})
-        for (const bool shorter : {false, true}) {
-          if (shape.length > 100 && causal != shorter) continue;
-          Problem p = make_problem(shape, dtype);
-          p.options.keys.causal = causal;
-          if (shorter) p.options.keys.lengths = at::tensor({shape.length, (shape.length + 1) / 2}, at::kLong);
-          expect_near_definition(p, out, gradient,
-                                 fmt::format("length {}, dim {}{}{}", shape.length, shape.dim, causal ? ", causal" : "",
-                                             shorter ? ", key lengths" : ""));
-        }
+    for (const int64_t queries : {1, 5, 70})
+      shapes.push_back({.length = 600, .dim = 32, .heads = 1, .queries = queries});
+    for (const Shape& shape : shapes) {
+      Problem p = make_problem(shape, dtype);
+      for (auto& [name, keys] : all_masks(p.queries, shape.length)) {
+        p.options.keys = keys;
+        expect_near_definition(
+            p, out, gradient,
+            fmt::format("{} queries of length {}, dim {}, {}", p.queries, shape.length, shape.dim, name));
+      }
+    }
   }
 
   const int threads_ = at::get_num_threads();
@@ -88,7 +88,7 @@ TEST_P(Kernels, ZeroScoresHaveNoWeightAndNoGradient) {
 
 TEST_P(Kernels, AnImageWithoutKeysGivesZeros) {
   Problem p = make_problem({20, 16});
-  p.options.keys.lengths = at::tensor({0, 20}, at::kLong);
+  p.options.keys = first_keys(at::tensor({0, 20}, at::kLong), 20);
   const Result result = compute(p);
   EXPECT_EQ(result.out[0].abs().max().item<double>(), 0);
   EXPECT_EQ(result.d_qkv[0].abs().max().item<double>(), 0);
@@ -111,7 +111,7 @@ TEST_P(Kernels, SlopeIsThatOfDifferences) {
   Problem p = make_problem({33, 24});
   const Tensor direction = at::randn(p.qkv.sizes(), make_generator(3, Stream::kNoise), at::kFloat);
   const auto loss = [&](double step) {
-    const Tensor out = attention_cpu(p.qkv + direction * step, p.options, "cog", *GetParam().value.kernels);
+    const Tensor out = attention_cpu(unpack(p.qkv + direction * step), p.options, "cog", *GetParam().value.kernels);
     return (out * p.d_out).sum(at::kDouble).item<double>();
   };
   const double slope = (compute(p).d_qkv * direction).sum(at::kDouble).item<double>();

@@ -20,19 +20,19 @@ void emulate(CogPass pass, const CogArguments& arguments) {
 }
 
 template <gpu::Order order>
-Tensor emulated(const Tensor& qkv, const AttendOptions& options) {
+Tensor emulated(const Qkv& qkv, const AttendOptions& options) {
   return cog_attention_on(emulate<order>, qkv, options);
 }
 
-Tensor on_gpu(const Tensor& qkv, const AttendOptions& options) {
-  const Tensor there = qkv.cuda();
+Tensor on_gpu(const Qkv& qkv, const AttendOptions& options) {
+  const Qkv there = qkv.packed.defined() ? unpack(qkv.packed.cuda()) : Qkv{qkv.q.cuda(), qkv.k.cuda(), qkv.v.cuda()};
   if (!has_cuda_kernel(there)) throw std::logic_error("the reference would run in place of the kernel");
   return cog_attention_cuda(there, options).cpu();
 }
 
 bool has_gpu() {
   return at::globalContext().hasCUDA() &&
-         has_cuda_kernel(at::empty({1, 1, 3, 1, kCogHeadDims[0]}, at::TensorOptions(at::kCUDA)));
+         has_cuda_kernel(unpack(at::empty({1, 1, 3, 1, kCogHeadDims[0]}, at::TensorOptions(at::kCUDA))));
 }
 
 struct Machine {
@@ -79,22 +79,38 @@ class CogKernels : public ::testing::TestWithParam<std::tuple<Machine, Type>> {
   const Type type_ = std::get<1>(GetParam());
 };
 
+// The first lengths[b] keys, causal or not.
+VisibleKeys keys_of(const std::vector<int64_t>& lengths, bool causal, int64_t length) {
+  VisibleKeys keys = first_keys(at::tensor(lengths, at::kLong), length);
+  if (causal) keys.last = at::minimum(keys.last, causal_keys(length, length).last);
+  return keys;
+}
+
 TEST_P(CogKernels, EqualTheDefinition) {
   for (const int64_t dim : kCogHeadDims)
     for (const int64_t length : {1, 5, 16, 17, 64, 70, 130})
       for (const bool causal : {false, true}) {
         Problem p = problem({length, dim, length < 100 ? 2 : 1, length < 20 ? 2 : 1});
-        p.options.keys.causal = causal;
+        if (causal) p.options.keys = causal_keys(length, length);
         expect_right(p, fmt::format("length {}, dim {}{}", length, dim, causal ? ", causal" : ""));
       }
+}
+
+TEST_P(CogKernels, EqualTheDefinitionUnderEveryMask) {
+  for (const int64_t queries : {3, 150}) {
+    Problem p = problem({.length = 150, .dim = 32, .heads = 1, .queries = queries});
+    for (const auto& [name, keys] : all_masks(queries, 150)) {
+      p.options.keys = keys;
+      expect_right(p, fmt::format("{} queries, {}", queries, name));
+    }
+  }
 }
 
 TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
   for (const int64_t dim : kCogHeadDims)
     for (const bool causal : {false, true}) {
       Problem p = problem({70, dim, 4, 1});
-      p.options.keys.causal = causal;
-      p.options.keys.lengths = at::tensor({70, 65, 64, 3}, at::kLong);
+      p.options.keys = keys_of({70, 65, 64, 3}, causal, 70);
       expect_right(p, fmt::format("dim {}{}", dim, causal ? ", causal" : ""));
     }
 }
@@ -103,8 +119,7 @@ TEST_P(CogKernels, SkipKeysBehindTheirNumber) {
 TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
   for (const bool causal : {false, true}) {
     Problem p = problem({70, 80, 2, 1});
-    p.options.keys.causal = causal;
-    p.options.keys.lengths = at::tensor({40, 64}, at::kLong);
+    p.options.keys = keys_of({40, 64}, causal, 70);
     const Result want = compute(p);
     for (const int64_t image : {0, 1}) {
       const int64_t keys = image == 0 ? 40 : 64;
@@ -118,11 +133,11 @@ TEST_P(CogKernels, TakeNoNumberFromSkippedKeys) {
 
 TEST_P(CogKernels, GiveZerosToAnImageWithoutKeys) {
   Problem p = problem({70, 32, 3, 1});
-  p.options.keys.lengths = at::tensor({0, -1, 1000}, at::kLong);  // lengths are clamped
+  p.options.keys = keys_of({0, -1, 1000}, false, 70);  // lengths are clamped
   const Result result = compute(p);
   EXPECT_EQ(result.out.narrow(0, 0, 2).abs().max().item<double>(), 0);
   EXPECT_EQ(result.d_qkv.narrow(0, 0, 2).abs().max().item<double>(), 0);
-  p.options.keys.lengths = Tensor();
+  p.options.keys = {};
   const Result all = compute(p);
   EXPECT_TRUE(at::equal(result.out[2], all.out[2]));
   EXPECT_TRUE(at::equal(result.d_qkv[2], all.d_qkv[2]));
@@ -152,7 +167,7 @@ TEST_P(CogKernels, ReadAnyStrides) {
   const Problem p = problem({20, 32});
   const Result want = compute(p);
   const auto expect_same = [&](const Tensor& qkv, const std::string& what) {
-    EXPECT_TRUE(at::equal(machine_.attend(qkv, p.options), want.out)) << what;
+    EXPECT_TRUE(at::equal(machine_.attend(unpack(qkv), p.options), want.out)) << what;
   };
   expect_same(p.qkv.permute({3, 2, 0, 1, 4}).contiguous().permute({2, 3, 1, 0, 4}), "heads first");
   expect_same(at::cat({p.qkv, p.qkv}, 1).narrow(1, 0, 20), "part of a longer sequence");
@@ -168,7 +183,7 @@ TEST_P(CogKernels, TakeManyTokens) {
   for (const int64_t length : {257, 1000}) {
     Problem p = problem({length, 64});
     expect_right(p, fmt::format("length {}", length));
-    p.options.keys.causal = true;
+    p.options.keys = causal_keys(length, length);
     expect_right(p, fmt::format("length {}, causal", length));
   }
 }
@@ -187,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(All, CogKernels,
                          });
 
 TEST(CogKernelChoice, IsByTypeAndHeadDimension) {
-  const auto qkv = [](int64_t dim, at::ScalarType dtype) { return at::empty({1, 1, 3, 1, dim}, dtype); };
+  const auto qkv = [](int64_t dim, at::ScalarType dtype) { return unpack(at::empty({1, 1, 3, 1, dim}, dtype)); };
   for (const int64_t dim : kCogHeadDims) EXPECT_TRUE(has_cog_kernel(qkv(dim, at::kBFloat16)));
   EXPECT_FALSE(has_cog_kernel(qkv(72, at::kFloat)));
   EXPECT_FALSE(has_cog_kernel(qkv(64, at::kHalf)));

@@ -5,10 +5,12 @@
 
 namespace uvic {
 
-// Query, key or value (which = 0, 1, 2) of a packed projection, [B, H, L, D].
-Tensor unpack(const Tensor& qkv, int64_t which);
+// [B, L, H, D] -> [B, H, L, D]
+inline Tensor heads_first(const Tensor& x) {
+  return x.transpose(1, 2);
+}
 
-// The keys each query sees, [B or 1, 1, L, L] bool; undefined if that is all.
-Tensor visible_keys(const Tensor& qkv, const AttendOptions& options);
+// The keys each query sees, [B or 1, 1, queries, keys] bool; undefined if that is all.
+Tensor visible_keys(const Qkv& qkv, const AttendOptions& options);
 
 }  // namespace uvic

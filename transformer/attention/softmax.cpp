@@ -3,13 +3,12 @@
 
 namespace uvic {
 
-Tensor softmax_reference(const Tensor& qkv, const AttendOptions& options) {
-  const Tensor q = unpack(qkv, 0), k = unpack(qkv, 1), v = unpack(qkv, 2);
-  std::optional<Tensor> mask;
-  if (options.keys.lengths.defined()) mask = visible_keys(qkv, options);
-  const bool causal = options.keys.causal && !mask;  // the mask has it
-  const Tensor out = at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, options.scale);
-  return out.transpose(1, 2).contiguous();
+Tensor softmax_reference(const Qkv& qkv, const AttendOptions& options) {
+  const Tensor visible = visible_keys(qkv, options);
+  const Tensor out = at::scaled_dot_product_attention(heads_first(qkv.q), heads_first(qkv.k), heads_first(qkv.v),
+                                                      visible.defined() ? std::optional(visible) : std::nullopt,
+                                                      /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);
+  return heads_first(out).contiguous();
 }
 
 }  // namespace uvic

@@ -19,9 +19,9 @@ struct Chunks {
   int64_t length, count, size;
 
   Chunks(int64_t length, int64_t most) : length(length) {
-    const int64_t wanted = std::min(most, (length + kTaskRows - 1) / kTaskRows);
+    const int64_t wanted = std::max<int64_t>(1, std::min(most, (length + kTaskRows - 1) / kTaskRows));
     size = (length + wanted - 1) / wanted;
-    count = (length + size - 1) / size;
+    count = size == 0 ? 0 : (length + size - 1) / size;
   }
   int64_t first(int64_t chunk) const { return chunk * size; }
   int64_t last(int64_t chunk) const { return std::min(length, first(chunk) + size); }
@@ -47,120 +47,153 @@ void run_tasks(int64_t count, int64_t workspace_size, void (*kernel)(const Task&
 }
 
 // The arguments of one call, and where a head's numbers lie.
-struct Problem {
-  Tensor qkv;
-  AttendOptions options;
+struct Call {
+  Qkv in;
+  double scale;
+  VisibleKeys keys;  // as `checked` gives them
   const Kernel& kernel;
-  int64_t batch = qkv.size(0), length = qkv.size(1), heads = qkv.size(3), dim = qkv.size(4);
-  HeadShape shape{length, dim};
+  int64_t batch = in.q.size(0), heads = in.q.size(2);
+  HeadShape shape{in.q.size(1), in.k.size(1), in.q.size(3)};
 
-  void* at(const Tensor& x, int64_t offset) const {
-    return static_cast<char*>(x.data_ptr()) + offset * x.element_size();
+  // Row 0 of a head of [B, L, H, D].
+  static void* rows(const Tensor& x, int64_t image, int64_t head) {
+    return static_cast<char*>(x.data_ptr()) + (image * x.stride(0) + head * x.stride(2)) * x.element_size();
   }
-  // Row 0 of a head of [B, L, 3, H, D] or [B, L, H, D].
-  void* part(const Tensor& packed, int64_t which, int64_t image, int64_t head) const {
-    return at(packed, image * packed.stride(0) + which * packed.stride(2) + head * packed.stride(3));
-  }
-  void* rows(const Tensor& x, int64_t image, int64_t head) const {
-    return at(x, image * x.stride(0) + head * x.stride(2));
+  // Of the queries of an image; null: every one sees all keys.
+  const int32_t* ends(const Tensor& x, int64_t image) const {
+    return x.defined() ? x.const_data_ptr<int32_t>() + (x.size(0) == 1 ? 0 : image) * shape.queries : nullptr;
   }
   Head head(int64_t image, int64_t head) const {
-    const Tensor& lengths = options.keys.lengths;
-    return {
-        .shape = shape,
-        .keys = lengths.defined() ? std::clamp<int64_t>(lengths.const_data_ptr<int64_t>()[image], 0, length) : length,
-        .q = part(qkv, 0, image, head),
-        .k = part(qkv, 1, image, head),
-        .v = part(qkv, 2, image, head),
-        .stride = qkv.stride(1),
-        .scale = static_cast<float>(options.scale),
-        .causal = options.keys.causal};
+    return {.shape = shape,
+            .q = rows(in.q, image, head),
+            .k = rows(in.k, image, head),
+            .v = rows(in.v, image, head),
+            .q_stride = in.q.stride(1),
+            .k_stride = in.k.stride(1),
+            .v_stride = in.v.stride(1),
+            .scale = static_cast<float>(scale),
+            .prefix = keys.prefix,
+            .first = ends(keys.first, image),
+            .last = ends(keys.last, image)};
   }
-  // statistics [B, H, 2, L]
+  // statistics [B, H, 2, queries]
   RowStatistics row_statistics(const Tensor& statistics, int64_t image, int64_t head) const {
-    float* first = statistics.data_ptr<float>() + (image * heads + head) * 2 * length;
-    return {first, first + length};
+    float* first = statistics.data_ptr<float>() + (image * heads + head) * 2 * shape.queries;
+    return {first, first + shape.queries};
   }
 };
 
-void attend(const Problem& p, const Tensor& out, const Tensor& statistics) {
+void attend(const Call& call, const Tensor& out, const Tensor& statistics) {
   RECORD_USER_SCOPE("attention");
-  const Chunks chunks(p.length, p.length);
-  run_tasks<ForwardTask>(
-      p.batch * p.heads * chunks.count, p.kernel.forward_workspace(p.shape), p.kernel.forward, [&](int64_t i) {
-        const int64_t chunk = i % chunks.count, head = i / chunks.count % p.heads, image = i / chunks.count / p.heads;
-        return ForwardTask{.head = p.head(image, head),
-                           .first_query = chunks.first(chunk),
-                           .last_query = chunks.last(chunk),
-                           .out = p.rows(out, image, head),
-                           .out_stride = out.stride(1),
-                           .past_caches = is_large(out),
-                           .statistics = p.row_statistics(statistics, image, head)};
-      });
+  const Chunks chunks(call.shape.queries, call.shape.queries);
+  run_tasks<ForwardTask>(call.batch * call.heads * chunks.count, call.kernel.forward_workspace(call.shape),
+                         call.kernel.forward, [&](int64_t i) {
+                           const int64_t chunk = i % chunks.count, head = i / chunks.count % call.heads,
+                                         image = i / chunks.count / call.heads;
+                           return ForwardTask{.head = call.head(image, head),
+                                              .first_query = chunks.first(chunk),
+                                              .last_query = chunks.last(chunk),
+                                              .out = Call::rows(out, image, head),
+                                              .out_stride = out.stride(1),
+                                              .past_caches = is_large(out),
+                                              .statistics = call.row_statistics(statistics, image, head)};
+                         });
 }
 
-void attend_backward(const Problem& p, const Tensor& out, const Tensor& d_out, const Tensor& statistics,
-                     const Tensor& d_qkv) {
+// The queries that see any of the keys first..last.
+std::pair<int64_t, int64_t> queries_of(const Head& head, int64_t first, int64_t last) {
+  const int64_t count = head.shape.queries;
+  if (!head.first || first < head.prefix) return {0, count};
+  const auto sees = [&](int64_t i) { return head.first[i] < last && first < head.last[i]; };
+  int64_t begin = 0, end = count;
+  while (begin < end && !sees(begin)) ++begin;
+  while (begin < end && !sees(end - 1)) --end;
+  return {begin, end};
+}
+
+void attend_backward(const Call& call, const Tensor& out, const Tensor& d_out, const Tensor& statistics,
+                     const Qkv& gradients) {
   RECORD_USER_SCOPE("attention backward");
-  const Chunks chunks(p.length, kMostChunks);
-  const int64_t all = p.batch * p.heads;
+  const auto [queries, keys, dim] = call.shape;
+  if (keys == 0) return (void)gradients.q.zero_();
+  const Chunks chunks(keys, kMostChunks);
+  const int64_t all = call.batch * call.heads;
   const int64_t at_once = chunks.count == 1 ? all : std::min(all, kMostPartials / chunks.count);
+  const bool past_caches = is_large(gradients.packed.defined() ? gradients.packed : gradients.k);
   Tensor partials;
   if (chunks.count > 1)
-    partials = at::empty({chunks.count, at_once, p.length, p.dim}, d_qkv.options().dtype(at::kFloat));
+    partials = at::empty({chunks.count, at_once, queries, dim}, call.in.q.options().dtype(at::kFloat));
   for (int64_t start = 0; start < all; start += at_once) {
     const int64_t count = std::min(at_once, all - start);
+    std::vector<std::pair<int64_t, int64_t>> seeing(count * chunks.count);
     run_tasks<BackwardTask>(
-        count * chunks.count, p.kernel.backward_workspace(p.shape), p.kernel.backward, [&](int64_t i) {
+        count * chunks.count, call.kernel.backward_workspace(call.shape), call.kernel.backward, [&](int64_t i) {
           const int64_t chunk = i % chunks.count, index = i / chunks.count;
-          const int64_t head = (start + index) % p.heads, image = (start + index) / p.heads;
-          return BackwardTask{.head = p.head(image, head),
+          const int64_t head = (start + index) % call.heads, image = (start + index) / call.heads;
+          const Head of_head = call.head(image, head);
+          // Alone it writes the gradients of all queries, of those that see nothing too.
+          seeing[i] = partials.defined() ? queries_of(of_head, chunks.first(chunk), chunks.last(chunk))
+                                         : std::pair(int64_t{0}, queries);
+          return BackwardTask{.head = of_head,
                               .first_key = chunks.first(chunk),
                               .last_key = chunks.last(chunk),
-                              .out = p.rows(out, image, head),
-                              .d_out = p.rows(d_out, image, head),
+                              .first_query = seeing[i].first,
+                              .last_query = seeing[i].second,
+                              .out = Call::rows(out, image, head),
+                              .d_out = Call::rows(d_out, image, head),
                               .out_stride = out.stride(1),
-                              .statistics = p.row_statistics(statistics, image, head),
-                              .d_q = p.part(d_qkv, 0, image, head),
-                              .d_k = p.part(d_qkv, 1, image, head),
-                              .d_v = p.part(d_qkv, 2, image, head),
-                              .d_stride = d_qkv.stride(1),
-                              .past_caches = is_large(d_qkv),
+                              .statistics = call.row_statistics(statistics, image, head),
+                              .d_q = Call::rows(gradients.q, image, head),
+                              .d_k = Call::rows(gradients.k, image, head),
+                              .d_v = Call::rows(gradients.v, image, head),
+                              .d_q_stride = gradients.q.stride(1),
+                              .d_k_stride = gradients.k.stride(1),
+                              .d_v_stride = gradients.v.stride(1),
+                              .past_caches = past_caches,
                               .partial_d_q = partials.defined() ? partials[chunk][index].data_ptr<float>() : nullptr};
         });
     if (!partials.defined()) continue;
-    Tensor sum = partials[0];
-    for (int64_t chunk = 1; chunk < chunks.count; ++chunk) sum.add_(partials[chunk]);
-    for (int64_t index = 0; index < count; ++index)
-      d_qkv[(start + index) / p.heads].select(1, 0).select(1, (start + index) % p.heads).copy_(sum[index]);
+    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t index = begin; index < end; ++index) {
+        Tensor sum = at::zeros({queries, dim}, partials.options());
+        for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
+          const auto [first, last] = seeing[index * chunks.count + chunk];
+          sum.narrow(0, first, last - first).add_(partials[chunk][index].narrow(0, first, last - first));
+        }
+        gradients.q[(start + index) / call.heads].select(1, (start + index) % call.heads).copy_(sum);
+      }
+    });
   }
 }
 
 class Attention : public torch::autograd::Function<Attention> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& qkv, const AttendOptions& options,
-                        const Kernel* kernel) {
-    const Problem problem{qkv, options, *kernel};
-    const Tensor out = at::empty({problem.batch, problem.length, problem.heads, problem.dim}, qkv.options());
+  static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& k,
+                        const std::optional<Tensor>& v, const AttendOptions& options, const Kernel* kernel) {
+    const AttentionInputs inputs(x, k.value_or(Tensor()), v.value_or(Tensor()));
+    const Qkv in = inputs.parts();
+    const Call call{in, options.scale, options.keys, *kernel};
+    const Tensor out = at::empty(in.q.sizes(), in.q.options());
     const Tensor statistics =
-        at::empty({problem.batch, problem.heads, 2, problem.length}, qkv.options().dtype(at::kFloat));
-    attend(problem, out, statistics);
-    context->save_for_backward({qkv, options.keys.lengths, out, statistics});
+        at::empty({call.batch, call.heads, 2, call.shape.queries}, in.q.options().dtype(at::kFloat));
+    attend(call, out, statistics);
+    context->save_for_backward({inputs.x, inputs.k, inputs.v, options.keys.first, options.keys.last, out, statistics});
     context->saved_data["scale"] = options.scale;
-    context->saved_data["causal"] = options.keys.causal;
+    context->saved_data["prefix"] = options.keys.prefix;
     context->saved_data["kernel"] = reinterpret_cast<int64_t>(kernel);  // one of a constant table
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
-    const Tensor &qkv = saved[0], &out = saved[2];
-    const AttendOptions options{.scale = context->saved_data["scale"].toDouble(),
-                                .keys = {.causal = context->saved_data["causal"].toBool(), .lengths = saved[1]}};
-    const auto* kernel = reinterpret_cast<const Kernel*>(context->saved_data["kernel"].toInt());
-    const Tensor d_qkv = at::empty(qkv.sizes(), qkv.options());
-    attend_backward({qkv, options, *kernel}, out, grads[0].to(out.scalar_type()).contiguous(), saved[3], d_qkv);
-    return {d_qkv, {}, {}};
+    const AttentionInputs inputs(saved[0], saved[1], saved[2]), gradients = inputs.empty_like();
+    const Tensor& out = saved[5];
+    const Call call{inputs.parts(),
+                    context->saved_data["scale"].toDouble(),
+                    {.prefix = context->saved_data["prefix"].toInt(), .first = saved[3], .last = saved[4]},
+                    *reinterpret_cast<const Kernel*>(context->saved_data["kernel"].toInt())};
+    attend_backward(call, out, grads[0].to(out.scalar_type()).contiguous(), saved[6], gradients.parts());
+    return {gradients.x, gradients.k, gradients.v, {}, {}};
   }
 };
 
@@ -176,10 +209,13 @@ const Kernel& find_kernel(const KernelTable& table, std::string_view weighting, 
 
 }  // namespace
 
-Tensor attention_cpu(const Tensor& qkv, const AttendOptions& options, std::string_view weighting,
+Tensor attention_cpu(const Qkv& qkv, const AttendOptions& options, std::string_view weighting,
                      const KernelTable& kernels) {
-  const Kernel& kernel = find_kernel(kernels, weighting, element_of(qkv));
-  return Attention::apply(qkv.stride(4) == 1 ? qkv : qkv.contiguous(), checked_options(qkv, options), &kernel);
+  const Kernel& kernel = find_kernel(kernels, weighting, element_of(qkv.q));
+  const AttentionInputs inputs(qkv, options);
+  const AttendOptions as_taken{options.scale,
+                               checked(options.keys, qkv.q.size(0), qkv.q.size(1), qkv.k.size(1), qkv.q.device())};
+  return Attention::apply(inputs.x, std::optional(inputs.k), std::optional(inputs.v), as_taken, &kernel);
 }
 
 }  // namespace uvic

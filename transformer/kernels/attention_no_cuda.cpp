@@ -3,11 +3,11 @@
 
 namespace uvic {
 
-bool has_cuda_kernel(const Tensor&) {
+bool has_cuda_kernel(const Qkv&) {
   return false;
 }
 
-Tensor cog_attention_cuda(const Tensor&, const AttendOptions&) {
+Tensor cog_attention_cuda(const Qkv&, const AttendOptions&) {
   TORCH_CHECK(false, "a build without CUDA has no CUDA kernels");
 }
 

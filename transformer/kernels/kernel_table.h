@@ -14,17 +14,18 @@ enum class Element { kFloat32, kBfloat16 };
 
 // Sizes that decide how much working memory a task needs.
 struct HeadShape {
-  int64_t length, head_dim;
+  int64_t queries, keys, head_dim;
 };
 
-// Rows of queries, keys and values of one head, `stride` elements apart. Keys from `keys` on are skipped.
+// Rows of queries, keys and values of one head, so many elements apart.
 struct Head {
   HeadShape shape;
-  int64_t keys;
   const void *q, *k, *v;
-  int64_t stride;
+  int64_t q_stride, k_stride, v_stride;
   float scale;
-  bool causal;
+  // Query i sees the keys 0..prefix and first[i]..last[i], prefix <= first[i] <= last[i] <= keys. Null: all keys.
+  int64_t prefix;
+  const int32_t *first, *last;
 };
 
 // Of every query: the maximum of |scores| (softmax: of scores) in units of ln 2, and 1 / the sum of their exponentials.
@@ -42,16 +43,17 @@ struct ForwardTask {
   RowStatistics statistics;
 };
 
-// Gradients of the keys and values first..last, and what these keys give to the gradient of every query: complete if
-// they are all keys, and then in the type of the inputs; else a partial sum [length, head_dim] in float32.
+// Gradients of the keys and values first..last, and what these keys give to the gradients of the queries that see any
+// of them: complete if they are all keys, and then in the type of the inputs; else a partial sum [queries, head_dim] in
+// float32.
 struct BackwardTask {
   Head head;
-  int64_t first_key, last_key;
+  int64_t first_key, last_key, first_query, last_query;
   const void *out, *d_out;
   int64_t out_stride;
   RowStatistics statistics;
   void *d_q, *d_k, *d_v;
-  int64_t d_stride;
+  int64_t d_q_stride, d_k_stride, d_v_stride;
   bool past_caches;    // the gradients are too large for them
   float* partial_d_q;  // null: write d_q
 };

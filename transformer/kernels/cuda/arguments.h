@@ -7,29 +7,41 @@
 
 namespace uvic {
 
-// One call. Strides count elements. A pointer that a pass does not use may be null.
-struct CogArguments {
-  Element element;
-  int length, heads, head_dim, batch;
-  float scale;
-  bool causal;
-  const int64_t* key_lengths;  // [B]; null: all keys are seen
+// Keys that one block of threads of the gradient pass owns.
+constexpr int kCogKeyBlock = 64;
 
-  const void* qkv;  // [B, L, 3, H, D], rows on multiples of 16 bytes
-  struct {
-    int64_t image, token, part, head;
-  } strides;
-
-  void* out;          // [B, L, H, D]
-  float* statistics;  // [B, H, 2, L]: max of |scores| in units of ln 2, 1 / sum of exponentials
-
-  const void* d_out;  // [B, L, H, D]
-  float* row_dots;    // [B, H, L]: d_out . out
-  void* d_qkv;        // [B, L, 3, H, D]
+// A [B, L, H, D] tensor, rows on multiples of 16 bytes; strides count elements.
+template <class Void>
+struct CogTensor {
+  Void* data;
+  int64_t image, token, head;
 };
 
-// Forward reads qkv. The backward passes read qkv, statistics and d_out: kRowDots (which reads out too) comes first,
-// then the gradient of the queries and that of keys and values, in any order.
+// One call. A pointer that a pass does not use may be null.
+struct CogArguments {
+  Element element;
+  int queries, keys, heads, head_dim, batch;
+  float scale;
+
+  // Query i sees the keys 0..prefix and first[i]..last[i], prefix <= first[i] <= last[i] <= keys; the same for all
+  // images, or [B, queries]. Null: all keys.
+  int prefix;
+  const int32_t *first, *last;
+  bool by_image;
+  const int32_t*
+      seen_by;  // [1 or B, blocks of kCogKeyBlock keys, 2]: the first query that sees any of them, one behind the last
+
+  CogTensor<const void> q, k, v;
+  void* out;          // [B, queries, H, D]
+  float* statistics;  // [B, H, 2, queries]: max of |scores| in units of ln 2, 1 / sum of exponentials
+
+  const void* d_out;  // [B, queries, H, D]
+  float* row_dots;    // [B, H, queries]: d_out . out
+  CogTensor<void> d_q, d_k, d_v;
+};
+
+// Forward reads q, k and v. The backward passes read them, statistics and d_out: kRowDots (which reads out too) comes
+// first, then the gradient of the queries and that of keys and values (which reads seen_by), in any order.
 enum class CogPass { kForward, kRowDots, kQueryGradient, kKeyGradient };
 
 // Head dimensions that there are kernels for.

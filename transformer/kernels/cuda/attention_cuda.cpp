@@ -14,12 +14,12 @@ void launch_on_current_stream(CogPass pass, const CogArguments& arguments) {
 
 }  // namespace
 
-bool has_cuda_kernel(const Tensor& qkv) {
+bool has_cuda_kernel(const Qkv& qkv) {
   // Compute capability 8.0 has bfloat16 tensor cores and asynchronous copies.
-  return qkv.is_cuda() && has_cog_kernel(qkv) && at::cuda::getDeviceProperties(qkv.get_device())->major >= 8;
+  return qkv.q.is_cuda() && has_cog_kernel(qkv) && at::cuda::getDeviceProperties(qkv.q.get_device())->major >= 8;
 }
 
-Tensor cog_attention_cuda(const Tensor& qkv, const AttendOptions& options) {
+Tensor cog_attention_cuda(const Qkv& qkv, const AttendOptions& options) {
   return cog_attention_on(launch_on_current_stream, qkv, options);
 }
 

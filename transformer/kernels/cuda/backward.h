@@ -12,30 +12,34 @@ namespace uvic::gpu {
 template <class T, int D>
 struct RowDots {
   static constexpr int kSharedBytes = 0;
-  static int64_t rows(const CogArguments& a) { return static_cast<int64_t>(a.batch) * a.length * a.heads; }
+  static int64_t rows(const CogArguments& a) { return static_cast<int64_t>(a.batch) * a.queries * a.heads; }
   static int blocks(const CogArguments& a) { return static_cast<int>((rows(a) + kWarps - 1) / kWarps); }
 
   static UVIC_DEVICE void run(const CogArguments& a) {
     const int64_t row = static_cast<int64_t>(block_index()) * kWarps + warp_index();
-    const int64_t token = row / a.heads, image = token / a.length;
+    const int64_t token = row / a.heads, image = token / a.queries;
     if (image >= a.batch) return;
     const T *out = static_cast<const T*>(a.out) + row * D, *d_out = static_cast<const T*>(a.d_out) + row * D;
     float sum = 0;
     for (int c = lane_index(); c < D; c += 32) sum += to_float(out[c]) * to_float(d_out[c]);
     UVIC_UNROLL
     for (int mask = 16; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
-    if (lane_index() == 0) a.row_dots[(image * a.heads + row % a.heads) * a.length + token % a.length] = sum;
+    if (lane_index() == 0) a.row_dots[(image * a.heads + row % a.heads) * a.queries + token % a.queries] = sum;
   }
 };
 
 // What the gradient of a score needs to know of its query.
 struct QueryStatistics {
   float max, normalizer, row_dot;
+  Sight sight;
 
   // Of no query: no weight.
-  static UVIC_DEVICE QueryStatistics of(const float* statistics, const float* row_dots, int query, int length) {
-    if (query >= length) return {};
-    return {statistics[query], statistics[length + query], row_dots[query]};
+  template <class T>
+  static UVIC_DEVICE QueryStatistics of(const BlockOfRows<T>& block, int query) {
+    if (query >= block.a.queries) return {};
+    const float* const statistics = block.vectors(block.a.statistics, 2);
+    return {statistics[query], statistics[block.a.queries + query], block.vectors(block.a.row_dots, 1)[query],
+            Sight::of(block, query)};
   }
 };
 
@@ -50,52 +54,68 @@ struct Gradient {
   static constexpr int kSharedBytes =
       kPanelBytes + kWarps * kScratch + (kOfKeys ? kOthers * static_cast<int>(sizeof(QueryStatistics)) : 0);
 
-  static int blocks(const CogArguments& a) { return blocks_of_rows(a); }
+  static int blocks(const CogArguments& a) { return blocks_of_rows(a, kOfKeys ? a.keys : a.queries); }
+
+  // The blocks of other rows, first to last without a gap (queries) or as KeyBlocks.
+  struct QueryBlocks {
+    int first, last;
+
+    UVIC_DEVICE explicit QueryBlocks(const BlockOfRows<T>& block) : first(0), last(block.a.queries) {
+      static_assert(kBlockRows == kCogKeyBlock);
+      if (block.a.first == nullptr || block.first < block.a.prefix) return;
+      const int image = block.a.by_image ? block.image : 0;
+      const int32_t* range = block.a.seen_by + 2 * (image * row_blocks(block.a.keys) + block.first / kBlockRows);
+      first = range[0], last = range[1];
+    }
+    UVIC_DEVICE int begin() const { return first; }
+    UVIC_DEVICE bool has(int query) const { return query < last; }
+    UVIC_DEVICE int next(int query) const { return query + kOthers; }
+    UVIC_DEVICE int end(int) const { return last; }
+  };
+  template <bool, class Keys, class Queries>
+  struct Either {
+    using Type = Keys;
+  };
+  template <class Keys, class Queries>
+  struct Either<true, Keys, Queries> {
+    using Type = Queries;
+  };
+  using Others = typename Either<kOfKeys, KeyBlocks<kOthers>, QueryBlocks>::Type;
 
   static UVIC_DEVICE void run(const CogArguments& a) {
-    const BlockOfRows<T> block(a);
+    const int own_rows = kOfKeys ? a.keys : a.queries;
+    const BlockOfRows<T> block(a, own_rows);
     const Panel<T, D> x_score{reinterpret_cast<T*>(shared_memory())}, x_out = x_score.from(kBlockRows);
     const Panel<T, D> y_score = x_out.from(kBlockRows), y_out = y_score.from(kOthers);
     char* const after = shared_memory() + kPanelBytes;
     char* const scratch = after + warp_index() * kScratch;
     QueryStatistics* const y_statistics = reinterpret_cast<QueryStatistics*>(after + kWarps * kScratch);
     const Rows<const T> d_out = block.packed(static_cast<const T*>(a.d_out));
-    const Rows<const T> other_score = block.qkv(kOfKeys ? 0 : 1), other_out = kOfKeys ? d_out : block.qkv(2);
+    const Rows<const T> q = block.rows(a.q), k = block.rows(a.k), v = block.rows(a.v);
+    const Rows<const T> other_score = kOfKeys ? q : k, other_out = kOfKeys ? d_out : v;
     const int own_row = warp_index() * kWarpRows;
 
-    const float *statistics = block.vectors(a.statistics, 2), *row_dots = block.vectors(a.row_dots, 1);
     QueryStatistics x_statistics[2];
-    int from[2], to[2];  // the other rows that each of the lane's two rows meets
-    UVIC_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      const int x = block.warp_first() + tile_row(half);
-      if constexpr (kOfKeys) {
-        from[half] = a.causal ? x : 0;
-        to[half] = x < block.keys ? a.length : 0;
-      } else {
-        from[half] = 0;
-        to[half] = a.causal && x < block.keys ? x + 1 : block.keys;
-        x_statistics[half] = QueryStatistics::of(statistics, row_dots, x, a.length);
-      }
+    if constexpr (!kOfKeys) {
+      UVIC_UNROLL
+      for (int half = 0; half < 2; ++half)
+        x_statistics[half] = QueryStatistics::of(block, block.warp_first() + tile_row(half));
     }
-    const int last = block.first + kBlockRows;
-    const int begin = kOfKeys && a.causal ? block.first : 0;
-    const int end = kOfKeys                         ? (block.first < block.keys ? a.length : 0)
-                    : a.causal && last < block.keys ? last
-                                                    : block.keys;
+    const Others others(block);
 
     Tile<D> d_score_rows = {};               // of queries or keys
     [[maybe_unused]] Tile<D> d_values = {};  // kOfKeys
-    load_rows<kBlockRows>(x_score, block.qkv(kOfKeys ? 1 : 0), block.first, a.length);
-    load_rows<kBlockRows>(x_out, kOfKeys ? block.qkv(2) : d_out, block.first, a.length);
-    if (begin < end) load_rows<kOthers>(y_out, other_out, begin, end);
-    for (int first = begin; first < end; first += kOthers) {
+    load_rows<kBlockRows>(x_score, kOfKeys ? k : q, block.first, own_rows);
+    load_rows<kBlockRows>(x_out, kOfKeys ? v : d_out, block.first, own_rows);
+    if (others.has(others.begin())) load_rows<kOthers>(y_out, other_out, others.begin(), others.end(others.begin()));
+    for (int first = others.begin(); others.has(first); first = others.next(first)) {
+      const int end = others.end(first);
       wait_copies();
       sync_block();  // y_out is there, y_score no longer needed
       load_rows<kOthers>(y_score, other_score, first, end);
       if constexpr (kOfKeys)
         for (int i = thread_index(); i < kOthers; i += kThreads)
-          y_statistics[i] = QueryStatistics::of(statistics, row_dots, first + i, a.length);
+          y_statistics[i] = QueryStatistics::of(block, first + i);
       Tile<kOthers> d_weights = {};
       multiply_rows(d_weights, x_out.from(own_row), y_out);
       wait_copies();
@@ -106,27 +126,29 @@ struct Gradient {
       for (int j = 0; j < kOthers / 8; ++j) {
         UVIC_UNROLL
         for (int i = 0; i < 4; ++i) {
-          const int column = 8 * j + 2 * (lane_index() % 4) + i % 2, y = first + column, half = i / 2;
+          const int column = 8 * j + 2 * (lane_index() % 4) + i % 2, half = i / 2;
+          const int x = block.warp_first() + tile_row(half), y = first + column, key = kOfKeys ? x : y;
           const QueryStatistics query = kOfKeys ? y_statistics[column] : x_statistics[half];
-          const bool seen = from[half] <= y && y < to[half];
+          // Beyond `end` is another part of the keys, or no row.
+          const bool seen = y < end && (key < a.prefix || (query.sight.first <= key && key < query.sight.last));
           differentiate(scores.at[j][i], d_weights.at[j][i], seen, a.scale * kLog2E, query);
         }
       }
       if constexpr (kOfKeys) multiply_weights(d_values, scores, y_out, scratch);
       sync_block();  // y_out is no longer needed
-      if (first + kOthers < end) load_rows<kOthers>(y_out, other_out, first + kOthers, end);
+      const int next = others.next(first);
+      if (others.has(next)) load_rows<kOthers>(y_out, other_out, next, others.end(next));
       multiply_weights(d_score_rows, d_weights, y_score, scratch);
     }
     wait_copies();
     sync_block();
 
     const float scale[2] = {a.scale, a.scale};
-    const auto store = [&](int part, const Tile<D>& tile, const float(&factor)[2]) {
-      store_rows(block.packed(static_cast<T*>(a.d_qkv), 3, part), block.warp_first(), a.length, tile, factor,
-                 x_score.from(own_row));
+    const auto store = [&](const CogTensor<void>& to, const Tile<D>& tile, const float(&factor)[2]) {
+      store_rows(block.rows(to), block.warp_first(), own_rows, tile, factor, x_score.from(own_row));
     };
-    store(kOfKeys ? 1 : 0, d_score_rows, scale);
-    if constexpr (kOfKeys) store(2, d_values, {1, 1});
+    store(kOfKeys ? a.d_k : a.d_q, d_score_rows, scale);
+    if constexpr (kOfKeys) store(a.d_v, d_values, {1, 1});
   }
 
   // score -> weight, gradient of the weight -> gradient of the score

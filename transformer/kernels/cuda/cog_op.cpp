@@ -12,79 +12,114 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 // The kernels copy 16 bytes at once.
-bool has_aligned_rows(const Tensor& qkv) {
-  const auto aligned = [&](int64_t elements) { return elements * qkv.element_size() % 16 == 0; };
-  bool all = qkv.stride(4) == 1 && reinterpret_cast<uintptr_t>(qkv.const_data_ptr()) % 16 == 0;
-  for (int64_t dim = 0; dim < 4; ++dim) all = all && aligned(qkv.stride(dim));
-  return all;
+Tensor with_aligned_rows(const Tensor& x) {
+  if (!x.defined()) return x;
+  const auto aligned = [&](int64_t elements) { return elements * x.element_size() % 16 == 0; };
+  bool all = reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
+  for (int64_t dim = 0; dim + 1 < x.dim(); ++dim) all = all && aligned(x.stride(dim));
+  return all ? x : x.clone(at::MemoryFormat::Contiguous);
 }
 
-CogArguments arguments_of(const Tensor& qkv, const AttendOptions& options, const Tensor& out,
-                          const Tensor& statistics) {
-  return {.element = qkv.scalar_type() == at::kBFloat16 ? Element::kBfloat16 : Element::kFloat32,
-          .length = static_cast<int>(qkv.size(1)),
-          .heads = static_cast<int>(qkv.size(3)),
-          .head_dim = static_cast<int>(qkv.size(4)),
-          .batch = static_cast<int>(qkv.size(0)),
+template <class Void>
+CogTensor<Void> rows_of(const Tensor& x) {
+  return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
+}
+
+// [1 or B, blocks of keys, 2] int32 for intervals that are not the prefix.
+Tensor seen_by(const VisibleKeys& keys, int64_t count) {
+  const Tensor begin = at::arange(0, count, kCogKeyBlock, keys.first.options()).view({1, 1, -1});
+  const Tensor sees = (keys.first.unsqueeze(-1) < begin + kCogKeyBlock).logical_and(keys.last.unsqueeze(-1) > begin);
+  const int64_t queries = keys.first.size(1);
+  const Tensor number = at::arange(queries, keys.first.options()).view({1, -1, 1});
+  const Tensor first = at::where(sees, number, at::full_like(number, queries)).amin(1);
+  const Tensor last = at::where(sees, number + 1, at::zeros_like(number)).amax(1);
+  return at::stack({first, last}, -1).contiguous();
+}
+
+CogArguments arguments_of(const Qkv& in, const AttendOptions& options, const Tensor& out, const Tensor& statistics) {
+  const VisibleKeys& keys = options.keys;
+  const auto ends = [](const Tensor& x) { return x.defined() ? x.const_data_ptr<int32_t>() : nullptr; };
+  return {.element = in.q.scalar_type() == at::kBFloat16 ? Element::kBfloat16 : Element::kFloat32,
+          .queries = static_cast<int>(in.q.size(1)),
+          .keys = static_cast<int>(in.k.size(1)),
+          .heads = static_cast<int>(in.q.size(2)),
+          .head_dim = static_cast<int>(in.q.size(3)),
+          .batch = static_cast<int>(in.q.size(0)),
           .scale = static_cast<float>(options.scale),
-          .causal = options.keys.causal,
-          .key_lengths = options.keys.lengths.defined() ? options.keys.lengths.const_data_ptr<int64_t>() : nullptr,
-          .qkv = qkv.const_data_ptr(),
-          .strides = {qkv.stride(0), qkv.stride(1), qkv.stride(2), qkv.stride(3)},
+          .prefix = static_cast<int>(keys.prefix),
+          .first = ends(keys.first),
+          .last = ends(keys.last),
+          .by_image = keys.first.defined() && keys.first.size(0) > 1,
+          .seen_by = nullptr,
+          .q = rows_of<const void>(in.q),
+          .k = rows_of<const void>(in.k),
+          .v = rows_of<const void>(in.v),
           .out = out.data_ptr(),
           .statistics = statistics.data_ptr<float>(),
           .d_out = nullptr,
           .row_dots = nullptr,
-          .d_qkv = nullptr};
+          .d_q = {},
+          .d_k = {},
+          .d_v = {}};
 }
 
 class CogOp : public torch::autograd::Function<CogOp> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& qkv, const AttendOptions& options, CogLaunch launch) {
-    const c10::DeviceGuard guard(qkv.device());
-    const int64_t batch = qkv.size(0), length = qkv.size(1), heads = qkv.size(3);
-    const Tensor out = at::empty({batch, length, heads, qkv.size(4)}, qkv.options());
-    const Tensor statistics = at::empty({batch, heads, 2, length}, qkv.options().dtype(at::kFloat));
-    if (qkv.numel() > 0) launch(CogPass::kForward, arguments_of(qkv, options, out, statistics));
-    context->save_for_backward({qkv, options.keys.lengths, out, statistics});
+  static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& k,
+                        const std::optional<Tensor>& v, const AttendOptions& options, CogLaunch launch) {
+    const c10::DeviceGuard guard(x.device());
+    const AttentionInputs inputs(x, k.value_or(Tensor()), v.value_or(Tensor()));
+    const Qkv in = inputs.parts();
+    const Tensor out = at::empty(in.q.sizes(), in.q.options());
+    const Tensor statistics =
+        at::empty({in.q.size(0), in.q.size(2), 2, in.q.size(1)}, in.q.options().dtype(at::kFloat));
+    if (out.numel() > 0) launch(CogPass::kForward, arguments_of(in, options, out, statistics));
+    context->save_for_backward({inputs.x, inputs.k, inputs.v, options.keys.first, options.keys.last, out, statistics});
     context->saved_data["scale"] = options.scale;
-    context->saved_data["causal"] = options.keys.causal;
+    context->saved_data["prefix"] = options.keys.prefix;
     context->saved_data["launch"] = reinterpret_cast<int64_t>(launch);
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const tensor_list saved = context->get_saved_variables();
-    const Tensor &qkv = saved[0], &out = saved[2], &statistics = saved[3];
-    const c10::DeviceGuard guard(qkv.device());
-    const AttendOptions options{.scale = context->saved_data["scale"].toDouble(),
-                                .keys = {.causal = context->saved_data["causal"].toBool(), .lengths = saved[1]}};
+    const AttentionInputs inputs(saved[0], saved[1], saved[2]), gradients = inputs.empty_like();
+    const Tensor &out = saved[5], &statistics = saved[6];
+    const c10::DeviceGuard guard(out.device());
+    const AttendOptions options{
+        .scale = context->saved_data["scale"].toDouble(),
+        .keys = {.prefix = context->saved_data["prefix"].toInt(), .first = saved[3], .last = saved[4]}};
     const auto launch = reinterpret_cast<CogLaunch>(context->saved_data["launch"].toInt());
+    const Qkv in = inputs.parts(), d_in = gradients.parts();
     Tensor d_out = grads[0].to(out.scalar_type()).contiguous();
     if (reinterpret_cast<uintptr_t>(d_out.const_data_ptr()) % 16 != 0) d_out = d_out.clone();
-    const Tensor row_dots = at::empty({qkv.size(0), qkv.size(3), qkv.size(1)}, statistics.options());
-    const Tensor d_qkv = at::empty(qkv.sizes(), qkv.options());
-    CogArguments arguments = arguments_of(qkv, options, out, statistics);
+    const Tensor row_dots = at::empty({in.q.size(0), in.q.size(2), in.q.size(1)}, statistics.options());
+    const Tensor ranges = options.keys.first.defined() ? seen_by(options.keys, in.k.size(1)) : Tensor();
+    CogArguments arguments = arguments_of(in, options, out, statistics);
+    arguments.seen_by = ranges.defined() ? ranges.const_data_ptr<int32_t>() : nullptr;
     arguments.d_out = d_out.const_data_ptr();
     arguments.row_dots = row_dots.data_ptr<float>();
-    arguments.d_qkv = d_qkv.data_ptr();
-    if (qkv.numel() > 0)
-      for (const CogPass pass : {CogPass::kRowDots, CogPass::kQueryGradient, CogPass::kKeyGradient})
-        launch(pass, arguments);
-    return {d_qkv, {}, {}};
+    arguments.d_q = rows_of<void>(d_in.q), arguments.d_k = rows_of<void>(d_in.k), arguments.d_v = rows_of<void>(d_in.v);
+    if (out.numel() > 0)
+      for (const CogPass pass : {CogPass::kRowDots, CogPass::kQueryGradient}) launch(pass, arguments);
+    if (in.k.numel() > 0) launch(CogPass::kKeyGradient, arguments);
+    return {gradients.x, gradients.k, gradients.v, {}, {}};
   }
 };
 
 }  // namespace
 
-bool has_cog_kernel(const Tensor& qkv) {
-  return (qkv.scalar_type() == at::kFloat || qkv.scalar_type() == at::kBFloat16) &&
-         std::ranges::find(kCogHeadDims, qkv.size(-1)) != std::end(kCogHeadDims);
+bool has_cog_kernel(const Qkv& qkv) {
+  return (qkv.q.scalar_type() == at::kFloat || qkv.q.scalar_type() == at::kBFloat16) &&
+         std::ranges::find(kCogHeadDims, qkv.q.size(-1)) != std::end(kCogHeadDims);
 }
 
-Tensor cog_attention_on(CogLaunch launch, const Tensor& qkv, const AttendOptions& options) {
-  const AttendOptions checked = checked_options(qkv, options);
-  return CogOp::apply(has_aligned_rows(qkv) ? qkv : qkv.clone(at::MemoryFormat::Contiguous), checked, launch);
+Tensor cog_attention_on(CogLaunch launch, const Qkv& qkv, const AttendOptions& options) {
+  const AttentionInputs inputs(qkv, options);
+  const AttendOptions as_taken{options.scale,
+                               checked(options.keys, qkv.q.size(0), qkv.q.size(1), qkv.k.size(1), qkv.q.device())};
+  return CogOp::apply(with_aligned_rows(inputs.x), std::optional(with_aligned_rows(inputs.k)),
+                      std::optional(with_aligned_rows(inputs.v)), as_taken, launch);
 }
 
 }  // namespace uvic

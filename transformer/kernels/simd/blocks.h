@@ -14,9 +14,43 @@ constexpr float kLog2E = 1.44269504f;
 constexpr int64_t kKeyBlock = 512;
 
 template <class T>
-Rows<T> rows_of(const void* data, const Head& head) {
-  return {static_cast<const T*>(data), head.stride, head.shape.length, head.shape.head_dim};
+Rows<T> queries_of(const void* data, int64_t stride, const Head& head) {
+  return {static_cast<const T*>(data), stride, head.shape.queries, head.shape.head_dim};
 }
+template <class T>
+Rows<T> keys_of(const void* data, int64_t stride, const Head& head) {
+  return {static_cast<const T*>(data), stride, head.shape.keys, head.shape.head_dim};
+}
+
+// Keys or columns first..last.
+struct Interval {
+  int64_t first, last;
+
+  bool is_empty() const { return first >= last; }
+};
+
+inline Interval intersection(const Interval& a, const Interval& b) {
+  return {larger(a.first, b.first), smaller(a.last, b.last)};
+}
+
+// The smallest interval that holds those of the queries first..last, the prefix apart, and the largest that they all
+// hold.
+struct Sight {
+  Interval any, all;
+
+  Sight(const Head& head, int64_t first, int64_t last) {
+    if (!head.first) {
+      any = all = {0, head.shape.keys};
+      return;
+    }
+    any = {head.shape.keys, 0}, all = {0, head.shape.keys};
+    for (int64_t i = first; i < last; ++i) {
+      const Interval seen{head.first[i], head.last[i]};
+      all = intersection(all, seen);
+      if (!seen.is_empty()) any = {smaller(any.first, seen.first), larger(any.last, seen.last)};
+    }
+  }
+};
 
 // Writes `count` rows of `columns` elements, times `factor`.
 template <class T>

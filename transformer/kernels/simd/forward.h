@@ -23,55 +23,74 @@ struct RowStates {
   float *max, *sum;
 };
 
-template <class Weighting>
-Vec top_of_row(const float* scores, int64_t visible) {
-  const int64_t whole = visible / kLanes * kLanes;
-  Vec top = broadcast(kNoScore);
-  for (int64_t c = 0; c < whole; c += kLanes) top = max(top, Weighting::magnitude(load(scores + c)));
-  if (whole == visible) return top;
-  const IntVec in_tail = lane_numbers() < static_cast<int32_t>(visible - whole);
-  return max(top, in_tail ? Weighting::magnitude(load(scores + whole)) : broadcast(kNoScore));
+// The lanes of a vector that count.
+struct AllLanesSeen {};
+inline Vec choose(AllLanesSeen, Vec seen, Vec) {
+  return seen;
+}
+inline Vec choose(IntVec lanes, Vec seen, Vec hidden) {
+  return lanes ? seen : hidden;
 }
 
-// Scores of one query (in place, or to `weights`) -> exp(magnitude - max) with the sign of the weight, 0 from `visible`
-// to `columns`. Returns the sum of the exponentials, by lanes.
+// f(column, lanes) for every vector that holds some of the columns.
+template <class Function>
+void each_vector(const Interval& columns, const Function& f) {
+  if (columns.is_empty()) return;
+  const int64_t begin = columns.first / kLanes * kLanes, whole = round_up(columns.first, kLanes);
+  const int64_t end = columns.last / kLanes * kLanes;
+  const auto partly = [&](int64_t c) {
+    f(c, (lane_numbers() >= static_cast<int32_t>(columns.first - c)) &
+             (lane_numbers() < static_cast<int32_t>(columns.last - c)));
+  };
+  if (begin < whole) partly(begin);
+  for (int64_t c = whole; c < end; c += kLanes) f(c, AllLanesSeen{});
+  if (whole <= end && end < columns.last) partly(end);
+}
+
+template <class Weighting>
+Vec top_of_row(const float* scores, const Interval& seen) {
+  Vec top = broadcast(kNoScore);
+  each_vector(seen, [&](int64_t c, auto lanes) {
+    top = max(top, choose(lanes, Weighting::magnitude(load(scores + c)), broadcast(kNoScore)));
+  });
+  return top;
+}
+
+// Scores of one query (in place, or to `weights`) -> exp(magnitude - max) with the sign of the weight, 0 in the other
+// columns. Returns the sum of the exponentials, by lanes.
 template <class Weighting, class Unit>
-Vec weigh_row(const float* scores, Unit* weights, int64_t visible, int64_t columns, float scale, float row_max) {
-  const int64_t whole = visible / kLanes * kLanes;
+Vec weigh_row(const float* scores, Unit* weights, const Interval& seen, int64_t columns, float scale, float row_max) {
   Vec sum{};
   const Vec minus_max = broadcast(-row_max);
-  const auto weigh = [&](int64_t c, auto keep) {
+  const int64_t begin = seen.is_empty() ? columns : seen.first / kLanes * kLanes;
+  const int64_t end = seen.is_empty() ? columns : round_up(seen.last, kLanes);
+  for (int64_t c = 0; c < begin; c += kLanes) store_units(weights, c, Vec{});
+  each_vector(seen, [&](int64_t c, auto lanes) {
     const Vec score = load(scores + c);
-    const Vec share = keep(exp2<kDepth<Unit> == 1>(Weighting::magnitude(score) * scale + minus_max));
+    const Vec share = choose(lanes, exp2<kDepth<Unit> == 1>(Weighting::magnitude(score) * scale + minus_max), Vec{});
     sum += share;
     store_units(weights, c, Weighting::weight(share, score));
-  };
-  for (int64_t c = 0; c < whole; c += kLanes) weigh(c, [](Vec share) { return share; });
-  int64_t c = whole;
-  if (whole < visible) {
-    const IntVec in_tail = lane_numbers() < static_cast<int32_t>(visible - whole);
-    weigh(whole, [&](Vec share) { return in_tail ? share : Vec{}; }), c += kLanes;
-  }
-  for (; c < columns; c += kLanes) store_units(weights, c, Vec{});
+  });
+  for (int64_t c = end; c < columns; c += kLanes) store_units(weights, c, Vec{});
   return sum;
 }
 
 // The same for the queries i, i + 1, ... (kLanes or fewer) of a block that begins with query `row` of the task; their
 // horizontal maxima and sums take fewer steps together. Returns the factors that bring what was summed before to the
 // new maxima.
-template <class Weighting, class Unit, class Visible>
-Vec weigh_rows(const Matrix<float>& scores, const Matrix<Unit>& weights, int64_t i, int64_t count,
-               const Visible& visible, int64_t columns, float scale, const RowStates& states, int64_t row) {
+template <class Weighting, class Unit, class Seen>
+Vec weigh_rows(const Matrix<float>& scores, const Matrix<Unit>& weights, int64_t i, int64_t count, const Seen& seen,
+               int64_t columns, float scale, const RowStates& states, int64_t row) {
   float *const max_of_rows = states.max + row + i, *const sum_of_rows = states.sum + row + i;
   Vec rows[kLanes];
   for (int64_t r = 0; r < kLanes; ++r)
-    rows[r] = r < count ? top_of_row<Weighting>(scores.at(i + r, 0), visible(i + r)) : broadcast(kNoScore);
+    rows[r] = r < count ? top_of_row<Weighting>(scores.at(i + r, 0), seen(i + r)) : broadcast(kNoScore);
   const Vec before = load(max_of_rows);
   const Vec now = max(before, reduce_rows(rows, [](Vec a, Vec b) { return max(a, b); }) * scale);
   store(max_of_rows, now);
   for (int64_t r = 0; r < kLanes; ++r)
-    rows[r] = r < count ? weigh_row<Weighting>(scores.at(i + r, 0), weights.at(i + r, 0), visible(i + r), columns,
-                                               scale, max_of_rows[r])
+    rows[r] = r < count ? weigh_row<Weighting>(scores.at(i + r, 0), weights.at(i + r, 0), seen(i + r), columns, scale,
+                                               max_of_rows[r])
                         : Vec{};
   const Vec rescale = exp2<true>(before - now);
   store(sum_of_rows, load(sum_of_rows) * rescale + reduce_rows(rows, [](Vec a, Vec b) { return a + b; }));
@@ -88,8 +107,8 @@ struct ForwardMemory {
   ForwardMemory(Arena& arena, const HeadShape& shape) {
     columns = round_up(shape.head_dim, kPad<Unit>);
     depth = columns / kDepth<Unit>;
-    keys = round_up(smaller(shape.length, kKeyBlock), kPad<Unit>);
-    const int64_t queries = round_up(smaller(shape.length, kTaskRows), kPad<Unit>);
+    keys = round_up(smaller(shape.keys, kKeyBlock), kPad<Unit>);
+    const int64_t queries = round_up(smaller(shape.queries, kTaskRows), kPad<Unit>);
     states = {arena.take<float>(queries + kLanes), arena.take<float>(queries + kLanes)};
     out = arena.take<float>(queries * columns);
     scores = arena.take<float>(kForwardQueries<Unit> * keys);
@@ -107,76 +126,114 @@ int64_t forward_workspace(const HeadShape& shape) {
   return arena.used();
 }
 
+// One task: T in memory, products of Units.
 template <class Weighting, class T, class Unit>
-void forward(const ForwardTask& task, void* workspace) {
-  [[maybe_unused]] const TileScope tiles;
-  const Head& head = task.head;
-  const int64_t dim = head.shape.head_dim, queries = task.last_query - task.first_query;
-  Arena arena(workspace);
-  const ForwardMemory<Unit> memory(arena, head.shape);
-  const Rows<T> q = rows_of<T>(head.q, head).from(task.first_query, task.last_query);
-  const Rows<T> k = rows_of<T>(head.k, head), v = rows_of<T>(head.v, head);
-  const float scale = head.scale * kLog2E;
+class Forward {
+ public:
+  Forward(const ForwardTask& task, void* workspace) : task_(task), arena_(workspace), memory_(arena_, head_.shape) {}
 
-  for (int64_t i = 0; i < queries + kLanes; ++i) memory.states.max[i] = kNoScore, memory.states.sum[i] = 0;
-  const Matrix<float> out = plain(memory.out, memory.columns);
-  fill_zero(out, queries, memory.columns);
+  void run() {
+    [[maybe_unused]] const TileScope tiles;
+    for (int64_t i = 0; i < queries_ + kLanes; ++i) memory_.states.max[i] = kNoScore, memory_.states.sum[i] = 0;
+    fill_zero(out_, queries_, memory_.columns);
+    add_keys({0, head_.prefix}, true);
+    add_keys(Sight(head_, task_.first_query, task_.last_query).any, !head_.first);
+    for (int64_t i = 0; i < queries_; ++i) write_row(i);
+    finish_streams();
+  }
 
-  const int64_t keys = head.causal ? smaller(head.keys, task.last_query) : head.keys;
-  for (int64_t first = 0; first < keys; first += kKeyBlock) {
-    const int64_t last = smaller(first + kKeyBlock, keys), columns = round_up(last - first, kPad<Unit>);
-    const Matrix<Unit> packed_k = packed(memory.k, memory.depth);
-    const Matrix<Unit> packed_v = packed(memory.v, columns / kDepth<Unit>);
-    pack_transposed(packed_k, columns, memory.depth, along_rows<Unit>(k.from(first, last)));
-    pack(packed_v, columns / kDepth<Unit>, memory.columns, along_columns<Unit>(v.from(first, last)));
-
-    for (int64_t row = 0; row < queries; row += kForwardQueries<Unit>) {
-      const int64_t count = smaller(kForwardQueries<Unit>, queries - row);
-      const int64_t query = task.first_query + row;
-      const auto visible = [&](int64_t i) {  // keys of this block
-        return head.causal ? smaller(larger(query + i + 1 - first, int64_t{0}), last - first) : last - first;
-      };
-      const int64_t seen = round_up(visible(count - 1), kPad<Unit>);
-      if (seen == 0) continue;
-      Prefetcher ahead(kRowsPerTile<Unit>);
-      if (first == 0) {  // the next task is likely the next head
-        const Rows<T> inputs[] = {k, v, q};
-        for (const Rows<T>& rows : inputs) ahead.will_read(rows.from(row, row + count).next_head());
-        if (!task.past_caches)
-          ahead.will_write(
-              Rows<T>{static_cast<const T*>(task.out) + query * task.out_stride, task.out_stride, count, dim});
-      }
-      const Matrix<Unit> packed_q = plain(memory.q, memory.depth);
-      pack(packed_q, kDepth<Unit> == 1 ? count : round_up(count, kLanes), memory.depth,
-           along_rows<Unit>(q.from(row, row + count)));
-      const Matrix<float> scores = plain(memory.scores, seen);
-      multiply<Unit>(scores, {packed_q, packed_k, count, seen, memory.depth}, false, ahead);
-      const Matrix<Unit> weights = plain(memory.weights, seen / kDepth<Unit>);
-      for (int64_t i = 0; i < count; i += kLanes) {
-        const int64_t some = smaller<int64_t>(kLanes, count - i);
-        float rescale[kLanes];
-        store(rescale, weigh_rows<Weighting>(scores, weights, i, some, visible, seen, scale, memory.states, row));
-        if (first == 0) continue;
-        for (int64_t r = 0; r < some; ++r)
-          for (int64_t c = 0; c < memory.columns; c += kLanes) {
-            float* sum = out.at(row + i + r, c);
-            store(sum, load(sum) * rescale[r]);
-          }
-      }
-      const Matrix<float> out_rows = plain(out.at(row, 0), memory.columns);
-      const int64_t depth = kDepth<Unit> == 1 ? visible(count - 1) : seen / kDepth<Unit>;
-      multiply<Unit>(out_rows, {weights, packed_v, count, memory.columns, depth}, true, ahead);
+ private:
+  // Block after block.
+  void add_keys(const Interval& keys, bool seen_by_all) {
+    for (int64_t first = keys.first; first < keys.last; first += kKeyBlock) {
+      add_block({first, smaller(first + kKeyBlock, keys.last)}, seen_by_all);
+      is_first_ = false;
     }
   }
 
-  for (int64_t i = 0; i < queries; ++i) {
-    const float sum = memory.states.sum[i], normalizer = sum > 0 ? 1 / sum : 0;  // no key: no output
-    write_rows(plain(out.at(i, 0), memory.columns), 1, dim, normalizer,
-               static_cast<T*>(task.out) + (task.first_query + i) * task.out_stride, task.out_stride, task.past_caches);
-    task.statistics.max[task.first_query + i] = memory.states.max[i];
-    task.statistics.normalizer[task.first_query + i] = normalizer;
+  void add_block(const Interval& block, bool seen_by_all) {
+    const int64_t columns = round_up(block.last - block.first, kPad<Unit>);
+    const Matrix<Unit> k = packed(memory_.k, memory_.depth), v = packed(memory_.v, columns / kDepth<Unit>);
+    pack_transposed(k, columns, memory_.depth, along_rows<Unit>(k_.from(block.first, block.last)));
+    pack(v, columns / kDepth<Unit>, memory_.columns, along_columns<Unit>(v_.from(block.first, block.last)));
+    for (int64_t row = 0; row < queries_; row += kForwardQueries<Unit>)
+      add_queries(row, smaller(kForwardQueries<Unit>, queries_ - row), block, seen_by_all, k, v);
   }
-  finish_streams();
+
+  // `count` queries, from `row` of the task on, and the packed keys of a block.
+  void add_queries(int64_t row, int64_t count, const Interval& block, bool seen_by_all, const Matrix<Unit>& packed_k,
+                   const Matrix<Unit>& packed_v) {
+    const int64_t query = task_.first_query + row;
+    const Interval any = seen_by_all ? block : intersection(Sight(head_, query, query + count).any, block);
+    if (any.is_empty()) return;
+    // Of the block the columns from a panel on.
+    const int64_t begin = (any.first - block.first) / kPanel * kPanel, first = block.first + begin;
+    const int64_t last = any.last - first, columns = round_up(last, kPad<Unit>);
+    const auto seen = [&](int64_t i) {
+      if (seen_by_all) return Interval{0, last};
+      const Interval all = intersection({head_.first[query + i], head_.last[query + i]}, block);
+      return Interval{all.first - first, all.last - first};
+    };
+    Prefetcher ahead = prefetcher(row, count);
+    const Matrix<Unit> packed_q = plain(memory_.q, memory_.depth);
+    pack(packed_q, kDepth<Unit> == 1 ? count : round_up(count, kLanes), memory_.depth,
+         along_rows<Unit>(q_.from(row, row + count)));
+    const Matrix<float> scores = plain(memory_.scores, columns);
+    const Matrix<Unit> keys{packed_k.at(0, begin), packed_k.row_stride, packed_k.panel_stride};
+    multiply<Unit>(scores, {packed_q, keys, count, columns, memory_.depth}, false, ahead);
+    const Matrix<Unit> weights = plain(memory_.weights, columns / kDepth<Unit>);
+    for (int64_t i = 0; i < count; i += kLanes) {
+      const int64_t some = smaller<int64_t>(kLanes, count - i);
+      float rescale[kLanes];
+      store(rescale, weigh_rows<Weighting>(scores, weights, i, some, seen, columns, scale_, memory_.states, row));
+      if (is_first_) continue;
+      for (int64_t r = 0; r < some; ++r)
+        for (int64_t c = 0; c < memory_.columns; c += kLanes) {
+          float* sum = out_.at(row + i + r, c);
+          store(sum, load(sum) * rescale[r]);
+        }
+    }
+    const Matrix<Unit> values{packed_v.at(begin / kDepth<Unit>, 0), packed_v.row_stride, packed_v.panel_stride};
+    const int64_t depth = kDepth<Unit> == 1 ? last : columns / kDepth<Unit>;
+    multiply<Unit>(plain(out_.at(row, 0), memory_.columns), {weights, values, count, memory_.columns, depth}, true,
+                   ahead);
+  }
+
+  // Of the first block: rows of the next task, which is likely the next head, and the rows that will be written.
+  Prefetcher prefetcher(int64_t row, int64_t count) const {
+    Prefetcher ahead(kRowsPerTile<Unit>);
+    if (!is_first_) return ahead;
+    const Rows<T> inputs[] = {k_, v_, q_};
+    for (const Rows<T>& rows : inputs) ahead.will_read(rows.from(row, row + count).next_head());
+    if (!task_.past_caches) ahead.will_write(Rows<T>{out_row(row), task_.out_stride, count, head_.shape.head_dim});
+    return ahead;
+  }
+
+  T* out_row(int64_t row) const { return static_cast<T*>(task_.out) + (task_.first_query + row) * task_.out_stride; }
+
+  void write_row(int64_t row) const {
+    const float sum = memory_.states.sum[row], normalizer = sum > 0 ? 1 / sum : 0;  // no key: no output
+    write_rows(plain(out_.at(row, 0), memory_.columns), 1, head_.shape.head_dim, normalizer, out_row(row),
+               task_.out_stride, task_.past_caches);
+    task_.statistics.max[task_.first_query + row] = memory_.states.max[row];
+    task_.statistics.normalizer[task_.first_query + row] = normalizer;
+  }
+
+  const ForwardTask& task_;
+  const Head& head_ = task_.head;
+  Arena arena_;
+  const ForwardMemory<Unit> memory_;
+  const int64_t queries_ = task_.last_query - task_.first_query;
+  const float scale_ = head_.scale * kLog2E;
+  const Rows<T> q_ = queries_of<T>(head_.q, head_.q_stride, head_).from(task_.first_query, task_.last_query);
+  const Rows<T> k_ = keys_of<T>(head_.k, head_.k_stride, head_), v_ = keys_of<T>(head_.v, head_.v_stride, head_);
+  const Matrix<float> out_ = plain(memory_.out, memory_.columns);
+  bool is_first_ = true;  // no keys were added yet
+};
+
+template <class Weighting, class T, class Unit>
+void forward(const ForwardTask& task, void* workspace) {
+  Forward<Weighting, T, Unit>(task, workspace).run();
 }
 
 }  // namespace
