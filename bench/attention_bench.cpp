@@ -19,6 +19,12 @@ Tensor eager(const AttentionKind& kind, const Tensor& q, const Tensor& k, const 
   return at::matmul(kind.weights(at::matmul(q, k.transpose(-2, -1)) * scale), v);
 }
 
+// Of each query the keys around it; at the ends those nearest to it.
+VisibleKeys window_keys(int64_t length, int64_t visible) {
+  const Tensor first = (at::arange(length, at::kLong) - visible / 2).clamp(0, length - visible).unsqueeze(0);
+  return {.first = first, .last = first + visible};
+}
+
 struct Candidate {
   std::string kind, impl;
   std::function<Tensor()> forward;
@@ -27,7 +33,7 @@ struct Candidate {
 }  // namespace
 
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
-                                             at::Device device, int64_t rounds) {
+                                             int64_t visible, at::Device device, int64_t rounds) {
   const auto [batch, heads, length, dim] = shape;
   const double scale = 1 / std::sqrt(static_cast<double>(dim));
   at::Generator generator = make_generator(0, Stream::kNoise);
@@ -45,6 +51,10 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
     const std::string name(entry.name);
     const AttentionKind& kind = entry.value;
     candidates.push_back({name, "fused", [&] { return fused_attention(kind, unpack(qkv), {.scale = scale}); }});
+    if (visible > 0)
+      candidates.push_back({name, "window", [&, window = window_keys(length, std::min(visible, length))] {
+                              return fused_attention(kind, unpack(qkv), {.scale = scale, .keys = window});
+                            }});
     candidates.push_back({name, "eager", [&] { return eager(kind, q, k, v, scale); }});
   }
 
@@ -67,14 +77,18 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
       if (candidates[i].kind == kind && candidates[i].impl == impl) return timings[i].min;
     return 0.0;
   };
-  const double flop = 4.0 * static_cast<double>(batch * heads * length * length * dim) * (backward ? 3.5 : 1);
+  const auto flop = [&](const std::string& impl) {
+    const int64_t keys = impl == "window" ? std::min(visible, length) : length;
+    return 4.0 * static_cast<double>(batch * heads * length * keys * dim) * (backward ? 3.5 : 1);
+  };
   std::vector<AttentionTiming> rows;
   for (size_t i = 0; i < candidates.size(); ++i) {
     const auto& [kind, impl, forward] = candidates[i];
     const Timing& timing = timings[i];
     rows.push_back({kind, impl, backward ? "fwd+bwd" : "fwd", dtype == at::kFloat ? "fp32" : "bf16", shape,
-                    1e3 * timing.min, 1e3 * timing.median, flop / timing.min / 1e9, timing.min / timings.front().min,
-                    timing.min / min_of(kind, "eager")});
+                    1e3 * timing.min, 1e3 * timing.median, flop(impl) / timing.min / 1e9,
+                    timing.min / timings.front().min, timing.min / min_of(kind, "eager"),
+                    timing.min / min_of(kind, "fused")});
   }
   return rows;
 }

@@ -14,17 +14,19 @@ struct AttentionShape {
 };
 
 struct AttentionTiming {
-  std::string kind, impl, pass, dtype;  // of attention_kinds(); fused | sdpa | eager; fwd | fwd+bwd; fp32 | bf16
+  std::string kind, impl, pass,
+      dtype;  // of attention_kinds(); fused | window | sdpa | eager; fwd | fwd+bwd; fp32 | bf16
   AttentionShape shape;
   double min_ms, median_ms;
   double gflops;   // products only, 4 B H L^2 D forward, 2.5 times that backward, by the minimum
-  double vs_sdpa;  // time by that of sdpa, and by that of eager attention of the same kind
-  double vs_eager;
+  double vs_sdpa;  // time by that of sdpa, and by those of eager and fused attention of the same kind over all keys
+  double vs_eager, vs_fused;
 };
 
-// One shape, dtype and pass: every kind in every implementation, all taking turns, so that ratios hold.
+// One shape, dtype and pass: every kind in every implementation, all taking turns, so that ratios hold. `visible`: also
+// the fused one where each query sees only so many keys around it; 0: not.
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
-                                             at::Device device, int64_t rounds);
+                                             int64_t visible, at::Device device, int64_t rounds);
 
 struct Peak {
   std::string isa;  // the instruction set that the kernels use here

@@ -64,6 +64,7 @@ struct BenchCommand {
 struct AttentionCommand : BenchCommand {
   std::vector<std::string> shapes{"32,8,257,64"}, passes{"fwd", "fwd+bwd"};
   std::string device = "cpu";
+  int64_t visible = 0;
 
   static AttentionShape parse(const std::string& text) {
     AttentionShape shape{};
@@ -89,13 +90,14 @@ struct AttentionCommand : BenchCommand {
       for (const std::string& dtype : dtypes)
         for (const std::string& pass : passes)
           for (const AttentionTiming& t : bench_attention(parse(shape), find(precisions(), dtype, "precision").value,
-                                                          pass == "fwd+bwd", where, rounds)) {
+                                                          pass == "fwd+bwd", visible, where, rounds)) {
             Row row{{"bench", "attention"},  {"kind", t.kind},     {"impl", t.impl},           {"pass", t.pass},
                     {"dtype", t.dtype},      {"B", t.shape.batch}, {"H", t.shape.heads},       {"L", t.shape.length},
                     {"D", t.shape.head_dim}, {"ms", t.min_ms},     {"median_ms", t.median_ms}, {"gflops", t.gflops}};
             if (peak) row["of_peak"] = t.gflops / peak->gflops;
             row["vs_sdpa"] = t.vs_sdpa;
             row["vs_eager"] = t.vs_eager;
+            row["vs_fused"] = t.vs_fused;
             table.add(row);
           }
   }
@@ -107,7 +109,7 @@ constexpr double kLeastShare = 0.005;
 struct StepCommand : BenchCommand {
   RunConfig config;
   std::unique_ptr<RunOptions> options;
-  std::vector<std::string> attention{"cog", "softmax"}, kernels{"fused", "reference"};
+  std::vector<std::string> attention = names_in(attention_kinds()), kernels{"fused", "reference"};
   int64_t images = 16;
   SamplerConfig sampler{.kind = "dpm-solver++2m", .steps = 50};
   bool drawing, profiling = false;
@@ -205,6 +207,10 @@ void add_bench_command(CLI::App& app) {
   sub->add_option("--pass", attention->passes, "which of fwd and fwd+bwd")
       ->delimiter(',')
       ->check(CLI::IsMember({"fwd", "fwd+bwd"}))
+      ->capture_default_str();
+  sub->add_option("--visible", attention->visible,
+                  "also time our kernels where each query sees only so many keys around it (window); 0: not")
+      ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   sub->add_option("--device", attention->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   finish(sub, attention);
