@@ -26,6 +26,6 @@ struct Metric {
   std::vector<MetricValue> (*compute)(const FeatureSet& a, const FeatureSet& b, uint64_t seed);
 };
 
-std::span<const Entry<Metric>> metrics();  // fid, fid-inf, sfid, kid, is, prdc
+std::span<const Entry<Metric>> metrics();
 
 }  // namespace uvic
