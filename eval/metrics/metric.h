@@ -15,7 +15,7 @@ struct MetricValue {
   std::string name;  // "FID", "precision"
   double value = 0;
   double spread = 0;      // 0 or more; meaningless while `spread_of` is empty
-  std::string spread_of;  // "95%", "std of 100 subsets of 1000"
+  std::string spread_of = {};  // "95%", "std of 100 subsets of 1000"
   int decimals = 4;       // worth printing
 };
 
