@@ -52,6 +52,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string valid_utf8(std::string_view text) {
+  std::string valid;
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = character_bytes(text, at);
+    if (bytes == 0)
+      append_utf8(valid, 0xFFFD);
+    else
+      valid += text.substr(at, bytes);
+    at += std::max<size_t>(bytes, 1);
+  }
+  return valid;
+}
+
 void append_utf8(std::string& text, uint32_t code) {
   if (code < 0x80) {
     text += static_cast<char>(code);

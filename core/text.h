@@ -10,6 +10,9 @@ namespace uvic {
 // Strictly: nothing overlong, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
+// With U+FFFD for each byte that belongs to no character.
+std::string valid_utf8(std::string_view text);
+
 // Character `code`, at most U+10FFFF.
 void append_utf8(std::string& text, uint32_t code);
 

@@ -7,6 +7,7 @@
 #include "app/model/model.h"
 #include "core/error.h"
 #include "core/formats/json_file.h"
+#include "core/text.h"
 #include "encoders/tiled_decode.h"
 
 namespace uvic {
@@ -14,8 +15,8 @@ namespace {
 
 // A value that could be taken for more than one stands as a JSON string, as the web UI writes it.
 std::string quoted(const std::string& value) {
-  if (value.find_first_of(",:\"\\\r\n") == std::string::npos) return value;
-  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string valid = valid_utf8(value);
+  return valid.find_first_of(",:\"\\\r\n") == std::string::npos ? valid : nlohmann::json(valid).dump();
 }
 
 // The value at `at`, which moves behind it.
@@ -86,7 +87,7 @@ constexpr const char* kExactNegative = "Exact negative prompt";
 }  // namespace
 
 std::string to_parameters(const Recipe& r) {
-  const Prompts prompts{r.prompt, r.negative};
+  const Prompts prompts{valid_utf8(r.prompt), valid_utf8(r.negative)};
   const RecipeWords words = recipe_words(r.settings);
   std::string text = prompts.text() + "\n";
   for (const auto& [name, value] : words.first)
@@ -101,12 +102,14 @@ std::string to_parameters(const Recipe& r) {
   if (r.label) text += fmt::format(", Class: {}", *r.label);
   if (!r.label_name.empty()) text += fmt::format(", Class name: {}", quoted(r.label_name));
   if (!(split_prompts(prompts.text()) == prompts))
-    text += fmt::format(", {}: {}, {}: {}", kExactPrompt, quoted(r.prompt), kExactNegative, quoted(r.negative));
+    text +=
+        fmt::format(", {}: {}, {}: {}", kExactPrompt, quoted(prompts.prompt), kExactNegative, quoted(prompts.negative));
   return text + fmt::format(", Model hash: {}, Model: {}, Version: {}", quoted(r.model_hash), quoted(r.model),
                             quoted(r.version));
 }
 
-Recipe parse_parameters(const std::string& text, const std::string& origin) {
+Recipe parse_parameters(const std::string& given, const std::string& origin) {
+  const std::string text = valid_utf8(given);
   const size_t last = last_line(text, kSteps);
   if (last == std::string::npos) fail("{}: its 'parameters' text is no recipe: no line starts with 'Steps:'", origin);
   const auto fields = parse_fields(text.substr(last));

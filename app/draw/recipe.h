@@ -27,7 +27,8 @@ struct Recipe {
   bool operator==(const Recipe&) const = default;
 };
 
-// prompt \n Negative prompt: ... \n Steps: 20, Sampler: ddim, CFG scale: 2, Seed: 42, Size: 32x32, Model hash: ...
+// prompt \n Negative prompt: ... \n Steps: 20, Sampler: ddim, CFG scale: 2, Seed: 42, Size: 32x32, Model hash: ... In
+// UTF-8: what is none stands as U+FFFD.
 std::string to_parameters(const Recipe& recipe);
 // Error if the text is no such recipe; unknown fields are ignored.
 Recipe parse_parameters(const std::string& text, const std::string& origin);

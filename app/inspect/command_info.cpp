@@ -207,8 +207,9 @@ void add_info_command(CLI::App& app) {
   sub->add_flag("--config", arguments->config, "print just the whole config, as `uvic train --config` takes it");
   sub->callback([arguments] {
     if (arguments->config) {
-      fmt::print("{}", config_of(arguments->path));
-      return;
+      std::string config = config_of(arguments->path);
+      if (config.ends_with('\n')) config.pop_back();
+      return print_result({{"config", config}}, config);
     }
     const Fields fields = describe(arguments->path, arguments->tensors);
     print_result(fields, to_text(fields));

@@ -4,7 +4,6 @@
 #include "app/cli/results.h"
 #include "app/score/scoring.h"
 #include "core/files.h"
-#include "core/formats/json_file.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -14,12 +13,6 @@
 
 namespace uvic {
 namespace {
-
-// With U+FFFD for what is not UTF-8: names of files can be anything, notes of a .feats file cannot.
-std::string as_utf8(const std::string& text) {
-  using nlohmann::json;
-  return parse_json(json(text).dump(-1, ' ', false, json::error_handler_t::replace), "text").get<std::string>();
-}
 
 struct StatsCommand {
   Scoring scoring;
@@ -49,7 +42,7 @@ struct StatsCommand {
       notes["source"] = describe(side);
       write_gaussian(out, side.set->moments, notes);
     } else {
-      notes["source"] = as_utf8(text);
+      notes["source"] = valid_utf8(text);  // names of files can be anything, notes of a .feats file cannot
       FeatureSet set;
       set.moments.n = write_features(side, *net, notes);
       side.set = set;

@@ -15,7 +15,7 @@ struct MetricValue {
   std::string name;  // "FID", "precision"
   double value = 0;
   double spread = 0;      // 0 or more; meaningless while `spread_of` is empty
-  std::string spread_of;  // "95%", "std of 100 subsets of 1000"
+  std::string spread_of = {};  // "95%", "std of 100 subsets of 1000"
   int decimals = 4;       // worth printing
 };
 
@@ -26,6 +26,6 @@ struct Metric {
   std::vector<MetricValue> (*compute)(const FeatureSet& a, const FeatureSet& b, uint64_t seed);
 };
 
-std::span<const Entry<Metric>> metrics();  // fid, fid-inf, sfid, kid, is, prdc
+std::span<const Entry<Metric>> metrics();
 
 }  // namespace uvic

@@ -86,6 +86,19 @@ TEST(Recipe, AnyTextOfAFieldSurvives) {
   }
 }
 
+TEST(Recipe, BytesThatAreNoTextAreReplacedOnce) {
+  Recipe r = example();
+  r.prompt = "a \xb8\nNegative prompt: \xe2\x82";
+  r.model = "\xff, x";
+  const Recipe read = parse_parameters(to_parameters(r), "x.png");
+  EXPECT_EQ(read.prompt, "a \uFFFD\nNegative prompt: \uFFFD\uFFFD");
+  EXPECT_EQ(read.model, "\uFFFD, x");
+  EXPECT_EQ(to_parameters(read), to_parameters(r));
+  const std::string foreign = "x\nSteps: 1, Sampler: ddim, Seed: 0, Size: 1x1, Exact prompt: \"a\nb\xb8\"c\"";
+  const Recipe once = parse_parameters(foreign, "x.png");
+  EXPECT_EQ(to_parameters(parse_parameters(to_parameters(once), "x.png")), to_parameters(once));
+}
+
 TEST(Recipe, PlainPromptsAreNotRepeated) {
   Recipe r = example();
   r.prompt = "Steps: 5\nand more";

@@ -9,6 +9,11 @@ namespace {
 
 using namespace std::string_literals;
 
+TEST(ValidUtf8, ReplacesEachByteThatIsOfNoCharacter) {
+  EXPECT_EQ(valid_utf8("ein K\u00e4fer \U0001F7E5"), "ein K\u00e4fer \U0001F7E5");
+  EXPECT_EQ(valid_utf8("\xe4 \xe2\x82"), "\uFFFD \uFFFD\uFFFD");
+}
+
 TEST(IsUtf8, EdgesOfTheRanges) {
   for (const std::string& good : {""s, "a\0b"s, "\x7F"s, "\xC2\x80"s, "\xDF\xBF"s, "\xE0\xA0\x80"s, "\xED\x9F\xBF"s,
                                   "\xEE\x80\x80"s, "\xEF\xBF\xBF"s, "\xF0\x90\x80\x80"s, "\xF4\x8F\xBF\xBF"s, "ä€😀"s})

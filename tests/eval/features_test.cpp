@@ -128,8 +128,8 @@ TEST(Registry, OnlyPublishedWeightsGiveTheirLabel) {
 }
 
 TEST(Registry, NamesAndUnknownNetwork) {
-  EXPECT_EQ(names(feature_nets()), "inception-fid, efficientnet-lite0, dinov2");
-  expect_mentions(error_of([] { find(feature_nets(), "fid", "feature network"); }), {"expected one of inception-fid"});
+  for (const auto& row : feature_nets())
+    expect_mentions(error_of([] { find(feature_nets(), "fid", "feature network"); }), {"'fid'", row.name});
 }
 
 TEST(Inception, KnownAnswers) {

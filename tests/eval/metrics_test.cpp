@@ -21,6 +21,24 @@ FeatureSet set_of(const Tensor& features, const Keep& keep = {}) {
   return collector.finish();
 }
 
+TEST(Metrics, EveryRowGivesNamedFiniteNumbers) {
+  const Tensor x = randn({200, 4}, 1).abs(), y = randn({200, 4}, 2).abs() * 2;
+  for (const auto& row : metrics()) {
+    SCOPED_TRACE(row.name);
+    const Metric& metric = row.value;
+    ASSERT_LE(metric.fewest, 200);
+    const std::vector<MetricValue> values = metric.compute(set_of(x, metric.of_a), set_of(y, metric.of_b), 1);
+    const std::vector<MetricValue> again = metric.compute(set_of(x, metric.of_a), set_of(y, metric.of_b), 1);
+    ASSERT_FALSE(values.empty());
+    for (size_t i = 0; i < values.size(); ++i) {
+      EXPECT_FALSE(values[i].name.empty());
+      EXPECT_TRUE(std::isfinite(values[i].value)) << values[i].name;
+      EXPECT_GE(values[i].spread, 0) << values[i].name;
+      EXPECT_EQ(values[i].value, again[i].value) << values[i].name;  // one seed, one number
+    }
+  }
+}
+
 // That they are numpy's is a case of uvic-parity.
 TEST(NumpyRandom, DrawsPermutations) {
   NumpyRandom random(2020);

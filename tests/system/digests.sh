@@ -13,6 +13,7 @@ quietly() { "$uvic" --quiet "$@" > /dev/null; }
 line() { printf '%-28s %s\n' "$1" "$(sha256sum | cut -d' ' -f1)"; }  # line NAME < what is digested
 files() { (cd "$1" && find . -type f ! -name '*.tmp*' | LC_ALL=C sort | xargs -r sha256sum); }
 pixels() { find "$@" -name '*.png' | LC_ALL=C sort | xargs python3 "$tests/system/pixels.py"; }
+named() { sed -n 's/.* is none of //p' <<< "$1" | tr -d ','; }  # the names that an error lists
 # A run but for its times and the command.
 run() {
   (
@@ -46,7 +47,7 @@ digests() {
 
   sample() { quietly sample --out "$@"; }
   local sampler
-  for sampler in $("$uvic" sample --help | sed -n '/--sampler/,/^  *-/s/[{},]/ /gp' | grep -oE '\b(dd[ip]m|dpm-solver[+0-9m]*|euler-[a-z]+)' | sort -u); do
+  for sampler in $(named "$("$uvic" sample --model whole/0* --sampler '?' 2>&1)" | sort -u); do
     sample "by-$sampler" --model whole/0* -p 'a red circle' --seeds 0-2 --steps 6 --cfg-scale 2 --sampler "$sampler"
     pixels "by-$sampler" | line "sample_$sampler"
   done
@@ -98,7 +99,7 @@ digests() {
   "$uvic" info bundle | line info_bundle
   "$uvic" info way/000001.png | line info_picture
   local command
-  for command in '' train sample fid stats clip-score data encode convert bundle info bench; do
+  for command in '' $("$uvic" --help | sed -n '/^Subcommands/,$s/^  \([a-z-]\+\) .*/\1/p'); do
     "$uvic" $command --help | line "help_${command:-uvic}"
   done
 }

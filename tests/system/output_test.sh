@@ -66,6 +66,24 @@ done << COMMANDS
 2 data info --json
 COMMANDS
 
+say 'results for programs'
+while read -r command; do
+  "$uvic" --quiet --json $command > out
+  python3 -c 'import json; assert [isinstance(json.loads(line), dict) for line in open("out")].count(True) > 0' ||
+    { cat out && die "no JSON from '$command'"; }
+done << COMMANDS
+info $run
+info --config $run
+info --tensors $run/latest
+data list
+data info shapes?limit=4
+data export shapes?limit=2 --out exported --force
+convert $run out.pth --force
+sample --model $run --out pictures --force
+train --preset smoke --dry-run
+fid exported shapes?limit=20 --doctor
+COMMANDS
+
 say 'text of others, which a terminal must not obey'
 evil=$'evil\e]0;name\a\u009b31m\u202e'
 mkdir "pictures$evil" && cp pictures/000000.png "pictures$evil/$evil.png"
