@@ -106,6 +106,20 @@ TEST_P(Kernels, LargeScoresStayFinite) {
   }
 }
 
+// NaN in one key is seen by those that see the key, and by no other.
+TEST_P(Kernels, NanIsNotHidden) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16})
+    for (const auto& [weighting, definition] : kDefinitions) {
+      Problem p = make_problem({90, 32, 1, 1}, dtype);
+      p.options.keys = causal_keys(90, 90);
+      p.qkv.select(2, 1).select(1, 40).select(-1, 3).fill_(std::numeric_limits<float>::quiet_NaN());
+      const Result result = compute(p, weighting);
+      const Tensor finite = at::isfinite(result.out).all(-1).flatten();
+      EXPECT_TRUE(finite.narrow(0, 0, 40).all().item<bool>()) << weighting;
+      EXPECT_FALSE(finite.narrow(0, 40, 50).any().item<bool>()) << weighting;
+    }
+}
+
 TEST_P(Kernels, SlopeIsThatOfDifferences) {
   // Along a random direction, of the loss sum(out * d_out); float32 differences are good to about 1e-3.
   Problem p = make_problem({33, 24});

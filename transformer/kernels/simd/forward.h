@@ -32,19 +32,20 @@ inline Vec choose(IntVec lanes, Vec seen, Vec hidden) {
   return lanes ? seen : hidden;
 }
 
-// f(column, lanes) for every vector that holds some of the columns.
+// f(column, lanes) for every vector that holds some of the columns, those that hold others too behind the rest.
 template <class Function>
 void each_vector(const Interval& columns, const Function& f) {
   if (columns.is_empty()) return;
   const int64_t begin = columns.first / kLanes * kLanes, whole = round_up(columns.first, kLanes);
   const int64_t end = columns.last / kLanes * kLanes;
-  const auto partly = [&](int64_t c) {
-    f(c, (lane_numbers() >= static_cast<int32_t>(columns.first - c)) &
-             (lane_numbers() < static_cast<int32_t>(columns.last - c)));
-  };
-  if (begin < whole) partly(begin);
   for (int64_t c = whole; c < end; c += kLanes) f(c, AllLanesSeen{});
-  if (whole <= end && end < columns.last) partly(end);
+  int64_t partial[2];
+  int partials = 0;
+  if (begin < whole) partial[partials++] = begin;
+  if (whole <= end && end < columns.last) partial[partials++] = end;
+  for (int i = 0; i < partials; ++i)
+    f(partial[i], (lane_numbers() >= static_cast<int32_t>(columns.first - partial[i])) &
+                      (lane_numbers() < static_cast<int32_t>(columns.last - partial[i])));
 }
 
 template <class Weighting>

@@ -23,6 +23,7 @@ constexpr int kLanes = 4, kPanelVecs = 2;
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t UIntVec __attribute__((vector_size(4 * kLanes)));
 
 template <class V = Vec>
 V load(const void* from) {
@@ -152,8 +153,8 @@ constexpr float kLowestExponent = -100;
 // relative error 1e-7 (precise) or 7.5e-5, which bfloat16 does not see.
 template <bool kPrecise>
 Vec exp2(Vec x) {
-  constexpr float kRound = 12582912;  // 1.5 * 2^23: adding it leaves the rounded integer in the lowest bits
-  x = max(x, broadcast(kLowestExponent));
+  constexpr float kRound = 12582912;       // 1.5 * 2^23: adding it leaves the rounded integer in the lowest bits
+  x = max(broadcast(kLowestExponent), x);  // in this order NaN stays NaN
   const Vec shifted = x + kRound;
   const Vec f = x - (shifted - kRound);
   Vec p;
@@ -170,7 +171,8 @@ Vec exp2(Vec x) {
     p = p * f + 6.93260985e-1f;
     p = p * f + 9.99928074e-1f;
   }
-  return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) + (reinterpret_cast<IntVec>(shifted) << 23));
+  // Unsigned, since what is too large wraps around.
+  return reinterpret_cast<Vec>(reinterpret_cast<UIntVec>(p) + (reinterpret_cast<UIntVec>(shifted) << 23));
 }
 
 }  // namespace
