@@ -14,9 +14,9 @@ namespace uvic {
 struct MetricValue {
   std::string name;  // "FID", "precision"
   double value = 0;
-  double spread = 0;      // 0 or more; meaningless while `spread_of` is empty
+  double spread = 0;           // 0 or more; meaningless while `spread_of` is empty
   std::string spread_of = {};  // "95%", "std of 100 subsets of 1000"
-  int decimals = 4;       // worth printing
+  int decimals = 4;            // worth printing
 };
 
 // Set A is the generated one and B the real one where a metric tells them apart. `seed` chooses random subsets.

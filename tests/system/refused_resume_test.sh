@@ -51,7 +51,7 @@ rest() {
   [ $code -eq 1 ] && [ "$(wc -l < refused)" -eq 1 ] && grep -q "$says" refused || { cat refused && die "exit code $code from $*"; }
   fingerprint $text | diff before - || die "$* changed the run"
 }
-rest 'not enough memory' --batch 10000000
+ldd "$uvic" | grep -q 'lib[at]san' || rest 'not enough memory' --batch 10000000  # sanitizers need all addresses
 
 say 'what may change'
 resume $text --steps 6 --batch 4 --lr 0.002 --output.save_every 3 --model.kernels reference --threads 2
