@@ -31,6 +31,7 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/cosine_similarity.h>
 #include <ATen/ops/cov.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/cummax.h>
 #include <ATen/ops/diag.h>
 #include <ATen/ops/diag_embed.h>
@@ -71,10 +72,12 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/outer.h>
+#include <ATen/ops/pow.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sign.h>

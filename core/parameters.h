@@ -17,7 +17,8 @@ namespace uvic {
 // What a parameter is to its network. How it is initialised, which optimizer takes it and in which type it may be
 // stored follow from this.
 enum class Role {
-  kBlockMatrix,  // [out, in], of a linear layer inside a transformer block, where nearly all of the work is
+  kBlockMatrix,  // of a linear layer inside a transformer block, where nearly all of the work is: [out, in], or a bare
+                 // [in, out]
   kMatrix,       // [out, in], of any other linear layer
   kConvolution,  // [out, in / groups, height, width]
   kEmbedding,    // [N, D], a table of which rows are looked up

@@ -22,6 +22,16 @@ struct LayerNorm {
   Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, epsilon); }
 };
 
+// x / sqrt(mean(x^2) + epsilon) * weight, the mean in float32 at least (arXiv 1910.07467).
+struct RmsNorm {
+  Tensor weight;  // [dim]
+  double epsilon = 1e-6;
+  Tensor operator()(const Tensor& x) const {
+    const Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+    return (wide * at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + epsilon)).to(x.scalar_type()) * weight;
+  }
+};
+
 struct GroupNorm {
   static constexpr Role kRole = Role::kNorm;
   Tensor weight, bias;  // [channels]

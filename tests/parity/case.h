@@ -54,6 +54,8 @@ using RunCase = void (*)(const Case&, Report&);
 
 void cog_case(const Case&, Report&);                // kind "cog"
 void uvit_case(const Case&, Report&);               // "uvit"
+void bswa_case(const Case&, Report&);               // "bswa"
+void cogformer_case(const Case&, Report&);          // "cogformer"
 void timestep_patchify_case(const Case&, Report&);  // "small"
 void checkpoint_case(const Case&, Report&);         // "ckpt"
 void data_case(const Case&, Report&);               // "data"

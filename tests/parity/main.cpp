@@ -14,6 +14,8 @@ namespace {
 const std::map<std::string, RunCase> kKinds = {
     {"cog", cog_case},
     {"uvit", uvit_case},
+    {"bswa", bswa_case},
+    {"cogformer", cogformer_case},
     {"small", timestep_patchify_case},
     {"ckpt", checkpoint_case},
     {"data", data_case},

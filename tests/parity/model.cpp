@@ -76,6 +76,26 @@ void cog_case(const Case& reference, Report& report) {
   }
 }
 
+void compare_gradients(const Parameters& parameters, const Case& reference, Report& report) {
+  const auto& tolerance = reference.entry.at("tolerance");
+  for (const auto& [name, parameter, role] : parameters) {
+    const Tensor& gradient = parameter.grad();
+    const double want_norm = reference.at("out.gradnorm." + name).item<double>();
+    const double scale = want_norm * l2(parameter);
+    // A bias of the keys has no gradient under softmax (its rounding noise says nothing), so tiny norms compare
+    // absolutely.
+    report.add("gradnorm " + name, std::abs(l2(gradient) - want_norm) / std::max(want_norm, 1e-6),
+               tolerance.at("gradnorm_rel"));
+    if (scale > 0) {
+      const double dot = (gradient.to(at::kDouble) * parameter.to(at::kDouble)).sum().item<double>();
+      report.add("graddot " + name, std::abs(dot - reference.at("out.graddot." + name).item<double>()) / scale,
+                 tolerance.at("graddot_abs_over_(norm_grad*norm_param)"));
+    }
+    if (reference.has("out.grad." + name))
+      report.relmax("grad " + name, gradient, reference.at("out.grad." + name), tolerance.at("grad_relmax"));
+  }
+}
+
 void uvit_case(const Case& reference, Report& report) {
   const auto& tolerance = reference.entry.at("tolerance");
   UVitConfig config = uvit_config(reference.config().at("model"), reference.config().at("family"));
@@ -96,22 +116,7 @@ void uvit_case(const Case& reference, Report& report) {
     const Tensor y = net.forward(reference.at("in.x"), reference.at("in.t"), condition, observe);
     report.relmax("y", y, reference.at("out.y"), tolerance.at("y_relmax"));
     (y * reference.at("in.w")).sum().backward();
-    for (const auto& [name, parameter, role] : net.parameters()) {
-      const Tensor& gradient = parameter.grad();
-      const double want_norm = reference.at("out.gradnorm." + name).item<double>();
-      const double scale = want_norm * l2(parameter);
-      // A bias of the keys has no gradient under softmax (its rounding noise says nothing), so tiny norms compare
-      // absolutely.
-      report.add("gradnorm " + name, std::abs(l2(gradient) - want_norm) / std::max(want_norm, 1e-6),
-                 tolerance.at("gradnorm_rel"));
-      if (scale > 0) {
-        const double dot = (gradient.to(at::kDouble) * parameter.to(at::kDouble)).sum().item<double>();
-        report.add("graddot " + name, std::abs(dot - reference.at("out.graddot." + name).item<double>()) / scale,
-                   tolerance.at("graddot_abs_over_(norm_grad*norm_param)"));
-      }
-      if (reference.has("out.grad." + name))
-        report.relmax("grad " + name, gradient, reference.at("out.grad." + name), tolerance.at("grad_relmax"));
-    }
+    compare_gradients(net.parameters(), reference, report);
   }
 }
 
