@@ -2,18 +2,25 @@
 
 #include <cmath>
 
+#include "core/error.h"
 #include "core/random.h"
 #include "lm/rotary.h"
 
 namespace uvic {
 
+std::vector<std::string> inner_attention(const std::string& kind, int64_t layers) {
+  std::vector<std::string> all(layers, kind);
+  if (layers > 0) all.front() = all.back() = "softmax";
+  return all;
+}
+
 Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(config) {
+  TORCH_CHECK(std::ssize(config.attention) == config.layers, "a kind of attention for each of the ", config.layers,
+              " layers, got ", config.attention.size());
   const int64_t width = config.heads * config.head_dim;
   const auto norm = [&] { return RmsNorm{at::ones({config.dim}), config.norm_epsilon}; };
   embedding_ = at::empty({config.vocabulary, config.dim});
-  const AttentionKind& inner = find(attention_kinds(), config.attention, "attention kind").value;
-  const AttentionKind& outer = find(attention_kinds(), "softmax", "attention kind").value;
-  for (int64_t i = 0; i < config.layers; ++i)
+  for (const std::string& kind : config.attention)
     layers_.push_back({.qw = at::empty({config.dim, width}),
                        .kw = at::empty({config.dim, width}),
                        .vw = at::empty({config.dim, width}),
@@ -23,7 +30,9 @@ Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(con
                        .ffn_ow = at::empty({config.hidden, config.dim}),
                        .attention_norm = norm(),
                        .ffn_norm = norm(),
-                       .kind = i == 0 || i == config.layers - 1 ? &outer : &inner});
+                       .kind = &find(attention_kinds(), kind, "attention kind").value,
+                       .head_dim = config.head_dim});
+  if (config.memory.fam_length > 0) fam_embedding_ = at::empty({config.memory.fam_length, config.dim});
   norm_ = norm();
   output_ = make_linear(config.dim, config.vocabulary, /*bias=*/false);
 
@@ -37,20 +46,8 @@ Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(con
 
 void Cogformer::visit(const EachParameter& each) {
   each("embedding.weight", embedding_, Role::kEmbedding);
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    Layer& layer = layers_[i];
-    const std::string attention = fmt::format("layers.{}.attention.", i);
-    const std::string ffn = fmt::format("layers.{}.ffn.shared_experts.0.", i);
-    each(attention + "qw", layer.qw, Role::kBlockMatrix);
-    each(attention + "kw", layer.kw, Role::kBlockMatrix);
-    each(attention + "vw", layer.vw, Role::kBlockMatrix);
-    each(attention + "ow", layer.ow, Role::kBlockMatrix);
-    each(ffn + "gw", layer.gw, Role::kBlockMatrix);
-    each(ffn + "pw", layer.pw, Role::kBlockMatrix);
-    each(ffn + "ow", layer.ffn_ow, Role::kBlockMatrix);
-    each(fmt::format("layers.{}.attention_norm.weight", i), layer.attention_norm.weight, Role::kNorm);
-    each(fmt::format("layers.{}.ffn_norm.weight", i), layer.ffn_norm.weight, Role::kNorm);
-  }
+  if (fam_embedding_.defined()) each("fam_embedding", fam_embedding_, Role::kToken);
+  for (size_t i = 0; i < layers_.size(); ++i) layers_[i].visit(fmt::format("layers.{}.", i), each);
   each("norm.weight", norm_.weight, Role::kNorm);
   each("output.weight", output_.weight, Role::kMatrix);
 }
@@ -67,37 +64,80 @@ void Cogformer::to(at::Device device, at::ScalarType dtype) {
   visit([&](const std::string&, Tensor& p, Role) { p = p.detach().to(device, dtype); });
 }
 
-Tensor Cogformer::attend(const Layer& layer, const Tensor& x, const VisibleKeys& visible, Cache* cache,
-                         size_t number) const {
-  const int64_t before = cache && number < cache->keys.size() ? cache->keys[number].size(1) : 0;
-  const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options().requires_grad(false));
-  const auto heads = [&](const Tensor& w) { return at::matmul(x, w).unflatten(-1, {config_.heads, config_.head_dim}); };
-  Qkv in{rotate(heads(layer.qw), turn), rotate(heads(layer.kw), turn), heads(layer.vw)};
-  if (cache) {
-    if (number == cache->keys.size()) {
-      cache->keys.push_back(in.k), cache->values.push_back(in.v);
-    } else {
-      cache->keys[number] = in.k = at::cat({cache->keys[number], in.k}, 1);
-      cache->values[number] = in.v = at::cat({cache->values[number], in.v}, 1);
-    }
-  }
-  const double scale = 1 / std::sqrt(static_cast<double>(config_.head_dim));
-  return at::matmul(fused_attention(*layer.kind, in, {.scale = scale, .keys = visible}).flatten(2), layer.ow);
+void Cogformer::replace(const std::function<Tensor(const std::string&, const Tensor&, Role)>& by) {
+  visit([&](const std::string& name, Tensor& p, Role role) { p = by(name, p, role); });
+}
+
+Tensor Cogformer::finish(const Tensor& x, const Observe& observe) const {
+  const Tensor y = norm_(x);
+  if (observe) observe("final_norm", y);
+  return output_(y);
 }
 
 Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache,
                           const Observe& observe) const {
   Tensor x = at::embedding(embedding_, tokens);
+  const int64_t before = cache ? cache->length() : 0;
+  const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options().requires_grad(false));
+  if (cache) cache->keys.resize(layers_.size()), cache->values.resize(layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    x = x + attend(layer, layer.attention_norm(x), visible, cache, i);
-    const Tensor y = layer.ffn_norm(x);
-    x = x + at::matmul(at::matmul(y, layer.gw) * at::silu(at::matmul(y, layer.pw)), layer.ffn_ow);
+    const CogformerLayer& layer = layers_[i];
+    const Tensor y = layer.attention_norm(x);
+    Qkv in{rotate(layer.heads(y, layer.qw), turn), rotate(layer.heads(y, layer.kw), turn), layer.heads(y, layer.vw)};
+    if (cache) {
+      if (before > 0) in.k = at::cat({cache->keys[i], in.k}, 1), in.v = at::cat({cache->values[i], in.v}, 1);
+      cache->keys[i] = in.k, cache->values[i] = in.v;
+    }
+    x = layer.feed_forward(x + layer.attend(in, visible));
     if (observe) observe(fmt::format("layer{}", i), x);
   }
-  x = norm_(x);
-  if (observe) observe("final_norm", x);
-  return output_(x);
+  return finish(x, observe);
+}
+
+Cogformer::State Cogformer::begin(int64_t batch) const {
+  State state;
+  state.layers.resize(layers_.size());
+  if (!fam_embedding_.defined()) return state;
+  const std::vector<Tensor> learned = climb(layers_, fam_embedding_);
+  for (size_t i = 0; i < layers_.size(); ++i) state.layers[i].fam = learned[i].expand({batch, -1, -1});
+  return state;
+}
+
+Cogformer::State Cogformer::begin(int64_t batch, const std::vector<Tensor>& carried) const {
+  TORCH_CHECK(carried.size() == layers_.size(), "a FAM for each of the ", layers_.size(), " layers, got ",
+              carried.size());
+  State state;
+  for (const Tensor& fam : carried)
+    state.layers.push_back({.fam = fam.expand({batch, -1, -1}), .updated = true, .keys = {}, .values = {}});
+  return state;
+}
+
+Tensor Cogformer::forward(const Tensor& tokens, State& state, const Observe& observe) const {
+  const int64_t block = config_.memory.block;
+  TORCH_CHECK(block > 0, "this model has no memory");
+  std::vector<Tensor> rows;
+  std::vector<std::vector<Tensor>> of_layers(layers_.size());
+  for (int64_t begin = 0, number = 0; begin < tokens.size(1);) {
+    const int64_t count = std::min(block - state.in_block, tokens.size(1) - begin);
+    Tensor x = at::embedding(embedding_, tokens.narrow(1, begin, count));
+    const bool fills = state.in_block + count == block;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      LayerMemory& memory = state.layers[i];
+      x = attend_with_memory(layers_[i], config_.memory, x, state.in_block, memory);
+      of_layers[i].push_back(x);
+      if (observe && fills && memory.fam.defined()) observe(fmt::format("fam.{}.{}", i, number), memory.fam);
+    }
+    rows.push_back(x);
+    begin += count;
+    number += fills;
+    state.in_block = fills ? 0 : state.in_block + count;
+  }
+  for (size_t i = 0; observe && i < layers_.size(); ++i) observe(fmt::format("layer{}", i), at::cat(of_layers[i], 1));
+  return finish(at::cat(rows, 1), observe);
+}
+
+Tensor Cogformer::next(const Tensor& tokens, State& state) const {
+  return forward(tokens, state, {});
 }
 
 Tensor Cogformer::operator()(const Tensor& tokens, const VisibleKeys& visible) const {

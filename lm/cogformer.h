@@ -9,16 +9,19 @@
 
 #include "core/parameters.h"
 #include "core/tensor.h"
-#include "transformer/attention.h"
-#include "transformer/layers.h"
+#include "lm/memory.h"
 
 namespace uvic {
 
 struct CogformerConfig {
   int64_t vocabulary = 0, layers = 0, dim = 0, heads = 0, head_dim = 0, hidden = 0;
-  std::string attention = "cog";  // a row of attention_kinds(); the first and the last layer have softmax
+  std::vector<std::string> attention;  // of each layer, a row of attention_kinds()
   double norm_epsilon = 1e-6;
+  MemoryConfig memory = {};
 };
+
+// That kind in all layers but the first and the last, which have softmax.
+std::vector<std::string> inner_attention(const std::string& kind, int64_t layers);
 
 class Cogformer {
  public:
@@ -36,27 +39,36 @@ class Cogformer {
   Tensor operator()(const Tensor& tokens, const VisibleKeys& visible) const;
   // The same for tokens that follow those of the cache, to which they are added; `visible` of all keys then there.
   Tensor next(const Tensor& tokens, const VisibleKeys& visible, Cache& cache) const;
-  // The intermediate results, for tests: "layer0"..., "final_norm".
+
+  // With memory: the next tokens of a text, pieces of any length. Logits are those of the whole text at once.
+  struct State {
+    std::vector<LayerMemory> layers;
+    int64_t in_block = 0;  // tokens of the current block so far
+  };
+  State begin(int64_t batch) const;
+  Tensor next(const Tensor& tokens, State& state) const;
+  // `carried`: FAM [1 or batch, F, dim] of each layer from another text in place of the learned one.
+  State begin(int64_t batch, const std::vector<Tensor>& carried) const;
+
+  // The intermediate results, for tests: "layer0"..., "final_norm", with memory also "fam.L.B" after block B.
   using Observe = std::function<void(const std::string& name, const Tensor& value)>;
   Tensor forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache, const Observe& observe) const;
+  Tensor forward(const Tensor& tokens, State& state, const Observe& observe) const;
 
   const CogformerConfig& config() const { return config_; }
   Parameters parameters() const;  // with the original's names
   void to(at::Device device, at::ScalarType dtype);
+  // Puts other tensors in the places of parameters, such as sums with adapters.
+  void replace(const std::function<Tensor(const std::string& name, const Tensor& tensor, Role role)>& by);
 
  private:
-  struct Layer {
-    Tensor qw, kw, vw, ow;  // [dim, heads head_dim], the last the other way round: x @ w, as in the original
-    Tensor gw, pw, ffn_ow;  // [dim, hidden], [hidden, dim]
-    RmsNorm attention_norm, ffn_norm;
-    const AttentionKind* kind = nullptr;
-  };
   void visit(const EachParameter& each);
-  Tensor attend(const Layer& layer, const Tensor& x, const VisibleKeys& visible, Cache* cache, size_t number) const;
+  Tensor finish(const Tensor& x, const Observe& observe) const;
 
   CogformerConfig config_;
-  Tensor embedding_;  // [vocabulary, dim]
-  std::vector<Layer> layers_;
+  Tensor embedding_;      // [vocabulary, dim]
+  Tensor fam_embedding_;  // [F, dim]; undefined without a feedback memory
+  std::vector<CogformerLayer> layers_;
   RmsNorm norm_;
   Linear output_;
 };

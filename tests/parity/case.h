@@ -55,6 +55,7 @@ using RunCase = void (*)(const Case&, Report&);
 void cog_case(const Case&, Report&);                // kind "cog"
 void uvit_case(const Case&, Report&);               // "uvit"
 void bswa_case(const Case&, Report&);               // "bswa"
+void fam_case(const Case&, Report&);                // "fam"
 void cogformer_case(const Case&, Report&);          // "cogformer"
 void timestep_patchify_case(const Case&, Report&);  // "small"
 void checkpoint_case(const Case&, Report&);         // "ckpt"

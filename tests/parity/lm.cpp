@@ -3,6 +3,7 @@
 #include "lm/rotary.h"
 #include "tests/parity/case.h"
 #include "tests/parity/model.h"
+#include "transformer/lora.h"
 
 namespace uvic::parity {
 namespace {
@@ -30,19 +31,28 @@ Tensor attend_block_by_block(const AttentionKind& kind, const Qkv& in, const Att
   return at::cat(out, 1);
 }
 
-CogformerConfig cogformer_config(const nlohmann::json& model) {
-  expect_options(model, {"vocab_size", "n_layers", "max_seq_length", "dim", "n_heads", "head_dim", "hidden_dim",
-                         "norm_eps", "attn_type", "shared_expert_recipe"});
-  expect_value(model, "attn_type", {"np", "vanilla"});
-  expect_value(model, "shared_expert_recipe", {1, nlohmann::json::array({1})});
+CogformerConfig sizes(const nlohmann::json& config) {
+  const auto& model = config.at("model");
   return {.vocabulary = model.at("vocab_size"),
           .layers = model.at("n_layers"),
           .dim = model.at("dim"),
           .heads = model.at("n_heads"),
           .head_dim = model.at("head_dim"),
           .hidden = model.at("hidden_dim"),
-          .attention = model.at("attn_type") == "np" ? "cog" : "softmax",
+          .attention = config.at("attention_per_layer"),
           .norm_epsilon = model.at("norm_eps")};
+}
+
+CogformerConfig cogformer_config(const nlohmann::json& config) {
+  const auto& model = config.at("model");
+  expect_options(model, {"vocab_size", "n_layers", "max_seq_length", "dim", "n_heads", "head_dim", "hidden_dim",
+                         "norm_eps", "attn_type", "shared_expert_recipe"});
+  expect_value(model, "attn_type", {"np", "vanilla"});
+  expect_value(model, "shared_expert_recipe", {1, nlohmann::json::array({1})});
+  const CogformerConfig all = sizes(config);
+  const std::string inner = model.at("attn_type") == "np" ? "cog" : "softmax";
+  TORCH_CHECK(all.attention == inner_attention(inner, all.layers), "attn_type and attention_per_layer differ");
+  return all;
 }
 
 // What the last `count` of the tokens see.
@@ -112,11 +122,87 @@ void bswa_case(const Case& reference, Report& report) {
   }
 }
 
+void fam_case(const Case& reference, Report& report) {
+  const auto &config = reference.config(), &tolerance = reference.entry.at("tolerance");
+  expect_options(config, {"model", "attention_per_layer", "block", "memory", "fam", "stop_gradient", "carried",
+                          "stream_chunks", "whole_gradients", "lora"});
+  CogformerConfig sizes_and_memory = sizes(config);
+  sizes_and_memory.memory = {.block = config.at("block"),
+                             .segments = config.at("memory"),
+                             .fam_length = config.at("fam"),
+                             .stop_gradient = config.at("stop_gradient")};
+  const Tensor& tokens = reference.at("in.tokens");
+  Cogformer net(sizes_and_memory);
+  TensorMap weights = reference.weights(), adapters;
+  for (auto entry = weights.begin(); entry != weights.end();)
+    if (entry->first.find(".lora_") != std::string::npos)
+      adapters.insert(weights.extract(entry++));
+    else
+      ++entry;
+  load_into(net.parameters(), weights, reference.name);
+  std::vector<Tensor> carried;
+  for (int64_t i = 0; config.at("carried").get<bool>() && i < sizes_and_memory.layers; ++i)
+    carried.push_back(reference.at(fmt::format("in.fam.{}", i)));
+  const auto begin = [&] { return carried.empty() ? net.begin(tokens.size(0)) : net.begin(tokens.size(0), carried); };
+
+  Parameters trained;
+  if (config.contains("lora")) {
+    Cogformer::State base = begin();
+    report.relmax("logits_base", net.next(tokens, base), reference.at("out.logits_base"),
+                  tolerance.at("logits_relmax"));
+    const double alpha = config.at("lora").at("alpha");
+    net.replace([&](const std::string& name, const Tensor& tensor, Role role) {
+      if (role != Role::kBlockMatrix) return tensor;
+      const auto adapter = [&](const char* part) {
+        const std::string full = name + part;
+        Tensor leaf = adapters.at(full).clone().requires_grad_();
+        trained.push_back({full, leaf, Role::kBlockMatrix});
+        return leaf;
+      };
+      const Tensor a = adapter(".lora_a"), merged = with_lora(tensor, a, adapter(".lora_b"), alpha);
+      if (reference.has("out.merged." + name))
+        report.relmax("merged " + name, merged.detach(), reference.at("out.merged." + name), 1e-6);
+      return merged;
+    });
+    for (const Parameter& parameter : net.parameters())
+      if (parameter.name == "fam_embedding") trained.push_back(parameter);
+  } else {
+    trained = net.parameters();
+  }
+  for (const Parameter& parameter : trained) Tensor(parameter.tensor).requires_grad_();
+
+  Cogformer::State stream = begin();
+  const auto compare = [&](const std::string& name, const Tensor& value) {
+    if (reference.has("out." + name))
+      report.relmax(name, value, reference.at("out." + name), tolerance.at("logits_relmax"));
+  };
+  for (size_t i = 0; i < stream.layers.size(); ++i)
+    if (stream.layers[i].fam.defined()) compare(fmt::format("fam_init.{}", i), stream.layers[i].fam);
+  const Tensor logits = net.forward(tokens, stream, compare);
+  report.relmax("logits", logits, reference.at("out.logits"), tolerance.at("logits_relmax"));
+  const Tensor loss = next_token_loss(logits, tokens);
+  const double want = reference.at("out.loss").item<double>();
+  report.add("loss", std::abs(loss.item<double>() - want) / want, tolerance.at("loss_rel"));
+  loss.backward();
+  compare_gradients(trained, reference, report);
+
+  const at::NoGradGuard no_grad;
+  Cogformer::State pieces = begin();
+  std::vector<Tensor> streamed;
+  int64_t at = 0;
+  for (const int64_t count : config.at("stream_chunks")) {
+    streamed.push_back(net.next(tokens.narrow(1, at, count), pieces));
+    at += count;
+  }
+  report.relmax("logits_streamed", at::cat(streamed, 1), reference.at("out.logits_streamed"),
+                tolerance.at("logits_relmax"));
+}
+
 void cogformer_case(const Case& reference, Report& report) {
   const auto& tolerance = reference.entry.at("tolerance");
   const Tensor &tokens = reference.at("in.tokens"), begins = reference.at("in.bos").to(at::kBool);
   const int64_t length = tokens.size(1);
-  Cogformer net(cogformer_config(reference.config().at("model")));
+  Cogformer net(cogformer_config(reference.config()));
   load_into(net.parameters(), reference.weights(), reference.name);
   for (const auto& [name, parameter, role] : net.parameters()) Tensor(parameter).requires_grad_();
 

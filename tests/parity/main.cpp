@@ -16,6 +16,7 @@ const std::map<std::string, RunCase> kKinds = {
     {"uvit", uvit_case},
     {"bswa", bswa_case},
     {"cogformer", cogformer_case},
+    {"fam", fam_case},
     {"small", timestep_patchify_case},
     {"ckpt", checkpoint_case},
     {"data", data_case},

@@ -1,0 +1,30 @@
+#include "lm/layer.h"
+
+#include <cmath>
+
+namespace uvic {
+
+Tensor CogformerLayer::attend(const Qkv& in, const VisibleKeys& visible) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
+  return at::matmul(fused_attention(*kind, in, {.scale = scale, .keys = visible}).flatten(2), ow);
+}
+
+Tensor CogformerLayer::feed_forward(const Tensor& x) const {
+  const Tensor y = ffn_norm(x);
+  return x + at::matmul(at::matmul(y, gw) * at::silu(at::matmul(y, pw)), ffn_ow);
+}
+
+void CogformerLayer::visit(const std::string& prefix, const EachParameter& each) {
+  const std::string attention = prefix + "attention.", ffn = prefix + "ffn.shared_experts.0.";
+  each(attention + "qw", qw, Role::kBlockMatrix);
+  each(attention + "kw", kw, Role::kBlockMatrix);
+  each(attention + "vw", vw, Role::kBlockMatrix);
+  each(attention + "ow", ow, Role::kBlockMatrix);
+  each(ffn + "gw", gw, Role::kBlockMatrix);
+  each(ffn + "pw", pw, Role::kBlockMatrix);
+  each(ffn + "ow", ffn_ow, Role::kBlockMatrix);
+  each(prefix + "attention_norm.weight", attention_norm.weight, Role::kNorm);
+  each(prefix + "ffn_norm.weight", ffn_norm.weight, Role::kNorm);
+}
+
+}  // namespace uvic

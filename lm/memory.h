@@ -1,0 +1,35 @@
+// Memory of a decoder that reads text of any length: block sliding window attention and feedback attention memory (FAM,
+// arXiv 2404.09173), block by block.
+#pragma once
+
+#include <vector>
+
+#include "lm/layer.h"
+
+namespace uvic {
+
+struct MemoryConfig {
+  int64_t block = 0;           // tokens of a block; 0: no memory
+  int64_t segments = 0;        // whole blocks before its own that a token sees
+  int64_t fam_length = 0;      // vectors of the feedback memory of a layer; 0: a sliding window only
+  bool stop_gradient = false;  // none flows into keys and values of earlier blocks
+};
+
+// What a layer keeps between pieces of a text.
+struct LayerMemory {
+  Tensor fam;            // [B, F, dim], of the blocks before this one; undefined: none
+  bool updated = false;  // it holds a block already, or was carried over from another text: then it is added to
+  // Not rotated, [B, N, H, D]: memory segments, then the tokens of the current block so far.
+  Tensor keys, values;
+};
+
+// The learned FAM [F, dim] on its way up through the layers: as each of them finds it before the first block.
+std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tensor& fam_embedding);
+
+// A layer's output rows of the next tokens x [B, n, dim], which all lie in the current block, `in_block` tokens of
+// which came before (Algorithm 2; the FAM looks at whole blocks, as the paper's text and figures say). When they fill
+// the block, the FAM takes it up and the oldest segment goes.
+Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x, int64_t in_block,
+                          LayerMemory& memory);
+
+}  // namespace uvic
