@@ -148,6 +148,11 @@ Tensor Cogformer::next(const Tensor& tokens, const VisibleKeys& visible, Cache& 
   return forward(tokens, visible, &cache, {});
 }
 
+TensorMap without_buffers(TensorMap file) {
+  for (const char* name : {"freqs_cis", "shortcut_bar"}) file.erase(name);
+  return file;
+}
+
 Tensor next_token_loss(const Tensor& logits, const Tensor& tokens, const Tensor& counted) {
   constexpr int64_t kLeftOut = -100;
   const Tensor targets = counted.defined() ? at::where(counted, tokens, at::full_like(tokens, kLeftOut)) : tokens;

@@ -73,6 +73,9 @@ class Cogformer {
   Linear output_;
 };
 
+// A file of the original without its buffers: the table of angles and a constant that nothing reads.
+TensorMap without_buffers(TensorMap file);
+
 // The mean cross entropy of every token but the first of a row under the logits before it. `counted` [B, L] bool leaves
 // out the other tokens as targets; undefined: none.
 Tensor next_token_loss(const Tensor& logits, const Tensor& tokens, const Tensor& counted = {});

@@ -1,4 +1,5 @@
 // Cases of the language model and of block sliding window attention.
+#include "core/pickle/pth.h"
 #include "lm/cogformer.h"
 #include "lm/rotary.h"
 #include "tests/parity/case.h"
@@ -204,6 +205,15 @@ void cogformer_case(const Case& reference, Report& report) {
   const int64_t length = tokens.size(1);
   Cogformer net(cogformer_config(reference.config()));
   load_into(net.parameters(), reference.weights(), reference.name);
+  // The same weights as the original saved them, among its buffers and settings.
+  const auto files = reference.entry.value("extra_files_sha256", nlohmann::json::object());
+  for (const auto& [file, hash] : files.items()) {
+    Cogformer saved(net.config(), 1);
+    load_into(saved.parameters(), without_buffers(read_weights(reference.folder / file).tensors), file);
+    const TensorMap wanted = to_map(net.parameters());
+    for (const auto& [name, parameter, role] : saved.parameters())
+      report.exact(file + " " + name, parameter, wanted.at(name));
+  }
   for (const auto& [name, parameter, role] : net.parameters()) Tensor(parameter).requires_grad_();
 
   const VisibleKeys visible = document_keys(begins);
