@@ -14,11 +14,11 @@ struct AttentionShape {
 };
 
 struct AttentionTiming {
-  std::string kind, impl, pass,
-      dtype;  // of attention_kinds(); fused | window | sdpa | eager; fwd | fwd+bwd; fp32 | bf16
+  std::string kind, impl;   // of attention_kinds(); fused | window | sdpa | eager
+  std::string pass, dtype;  // fwd | fwd+bwd; fp32 | bf16
   AttentionShape shape;
   double min_ms, median_ms;
-  double gflops;   // products only, 4 B H L^2 D forward, 2.5 times that backward, by the minimum
+  double gflops;   // products only, 4 B H L D for each key seen forward, 2.5 times that backward, by the minimum
   double vs_sdpa;  // time by that of sdpa, and by those of eager and fused attention of the same kind over all keys
   double vs_eager, vs_fused;
 };

@@ -8,6 +8,14 @@
 
 namespace uvic {
 
+namespace {
+
+Tensor wide(const Tensor& x) {
+  return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+}
+
+}  // namespace
+
 std::vector<std::string> inner_attention(const std::string& kind, int64_t layers) {
   std::vector<std::string> all(layers, kind);
   if (layers > 0) all.front() = all.back() = "softmax";
@@ -32,6 +40,9 @@ Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(con
                        .ffn_norm = norm(),
                        .kind = &find(attention_kinds(), kind, "attention kind").value,
                        .head_dim = config.head_dim});
+  TORCH_CHECK(
+      config.memory.segments >= 0 && config.memory.fam_length >= 0 && config.memory.fam_length <= config.memory.block,
+      "memory takes 0 or more segments and a FAM no longer than a block");
   if (config.memory.fam_length > 0) fam_embedding_ = at::empty({config.memory.fam_length, config.dim});
   norm_ = norm();
   output_ = make_linear(config.dim, config.vocabulary, /*bias=*/false);
@@ -78,7 +89,7 @@ Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cach
                           const Observe& observe) const {
   Tensor x = at::embedding(embedding_, tokens);
   const int64_t before = cache ? cache->length() : 0;
-  const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options().requires_grad(false));
+  const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options());
   if (cache) cache->keys.resize(layers_.size()), cache->values.resize(layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
     const CogformerLayer& layer = layers_[i];
@@ -99,7 +110,7 @@ Cogformer::State Cogformer::begin(int64_t batch) const {
   state.layers.resize(layers_.size());
   if (!fam_embedding_.defined()) return state;
   const std::vector<Tensor> learned = climb(layers_, fam_embedding_);
-  for (size_t i = 0; i < layers_.size(); ++i) state.layers[i].fam = learned[i].expand({batch, -1, -1});
+  for (size_t i = 0; i < layers_.size(); ++i) state.layers[i].fam = wide(learned[i]).expand({batch, -1, -1});
   return state;
 }
 
@@ -107,14 +118,21 @@ Cogformer::State Cogformer::begin(int64_t batch, const std::vector<Tensor>& carr
   TORCH_CHECK(carried.size() == layers_.size(), "a FAM for each of the ", layers_.size(), " layers, got ",
               carried.size());
   State state;
-  for (const Tensor& fam : carried)
-    state.layers.push_back({.fam = fam.expand({batch, -1, -1}), .updated = true, .keys = {}, .values = {}});
+  for (const Tensor& fam : carried) {
+    TORCH_CHECK(fam.dim() == 3 && (fam.size(0) == 1 || fam.size(0) == batch) &&
+                    fam.size(1) == config_.memory.fam_length && fam.size(2) == config_.dim,
+                "a carried FAM is [1 or ", batch, ", ", config_.memory.fam_length, ", ", config_.dim, "], got ",
+                fam.sizes());
+    state.layers.push_back({.fam = wide(fam).expand({batch, -1, -1}), .updated = true, .keys = {}, .values = {}});
+  }
   return state;
 }
 
 Tensor Cogformer::forward(const Tensor& tokens, State& state, const Observe& observe) const {
   const int64_t block = config_.memory.block;
   TORCH_CHECK(block > 0, "this model has no memory");
+  TORCH_CHECK(state.layers.size() == layers_.size(), "the state is not one that begin() gave");
+  TORCH_CHECK(tokens.size(1) > 0, "no tokens to read");
   std::vector<Tensor> rows;
   std::vector<std::vector<Tensor>> of_layers(layers_.size());
   for (int64_t begin = 0, number = 0; begin < tokens.size(1);) {

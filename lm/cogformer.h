@@ -58,7 +58,8 @@ class Cogformer {
   const CogformerConfig& config() const { return config_; }
   Parameters parameters() const;  // with the original's names
   void to(at::Device device, at::ScalarType dtype);
-  // Puts other tensors in the places of parameters, such as sums with adapters.
+  // Puts other tensors in the places of parameters, such as sums with adapters, which then are its parameters: who
+  // wants the first ones again keeps them.
   void replace(const std::function<Tensor(const std::string& name, const Tensor& tensor, Role role)>& by);
 
  private:

@@ -10,7 +10,7 @@ Tensor CogformerLayer::attend(const Qkv& in, const VisibleKeys& visible) const {
 }
 
 Tensor CogformerLayer::feed_forward(const Tensor& x) const {
-  const Tensor y = ffn_norm(x);
+  const Tensor y = ffn_norm(x).to(gw.scalar_type());
   return x + at::matmul(at::matmul(y, gw) * at::silu(at::matmul(y, pw)), ffn_ow);
 }
 

@@ -15,7 +15,9 @@ struct CogformerLayer {
   int64_t head_dim = 0;
 
   // Of normed rows y [B, L, dim]: [B, L, H, head_dim], not rotated.
-  Tensor heads(const Tensor& y, const Tensor& w) const { return at::matmul(y, w).unflatten(-1, {-1, head_dim}); }
+  Tensor heads(const Tensor& y, const Tensor& w) const {
+    return at::matmul(y.to(w.scalar_type()), w).unflatten(-1, {-1, head_dim});
+  }
   // What attention adds to the rows of the queries.
   Tensor attend(const Qkv& in, const VisibleKeys& visible) const;
   // x and what the feed-forward adds to it.

@@ -7,7 +7,7 @@ namespace {
 
 // Positions are relative to the start of the current block.
 Tensor rotated(const Tensor& x, int64_t first) {
-  return rotate(x, rotation(first, x.size(1), x.size(3), x.options().requires_grad(false)));
+  return rotate(x, rotation(first, x.size(1), x.size(3), x.options()));
 }
 
 Tensor joined(const Tensor& before, const Tensor& x) {
@@ -24,7 +24,7 @@ void update(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, co
             const Tensor& values) {
   const Tensor seen = layer.attend({fam.q, at::cat({fam.k, keys}, 1), at::cat({fam.v, values}, 1)}, {});
   // The learned FAM has no content of its own to keep (appendix B.1).
-  memory.fam = layer.feed_forward(memory.updated ? memory.fam + seen : seen);
+  memory.fam = layer.feed_forward(memory.updated ? memory.fam + seen : seen.to(memory.fam.scalar_type()));
   memory.updated = true;
 }
 
@@ -53,7 +53,7 @@ Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& confi
 
   Qkv fam;
   if (memory.fam.defined()) {
-    fam = of_fam(layer, layer.attention_norm(memory.fam), config.block - config.fam_length);
+    fam = of_fam(layer, layer.attention_norm(memory.fam), config.block - memory.fam.size(1));
     keys = at::cat({fam.k, keys}, 1), values = at::cat({fam.v, values}, 1);
   }
   const Qkv tokens{rotated(layer.heads(y, layer.qw), in_block), keys, values};

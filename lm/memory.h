@@ -17,7 +17,9 @@ struct MemoryConfig {
 
 // What a layer keeps between pieces of a text.
 struct LayerMemory {
-  Tensor fam;            // [B, F, dim], of the blocks before this one; undefined: none
+  // [B, F, dim], of the blocks before this one; undefined: none. In float32 at least: it grows with every block by
+  // about the same, which bfloat16 would lose after some hundred.
+  Tensor fam;
   bool updated = false;  // it holds a block already, or was carried over from another text: then it is added to
   // Not rotated, [B, N, H, D]: memory segments, then the tokens of the current block so far.
   Tensor keys, values;

@@ -7,13 +7,15 @@ Rotation rotation(int64_t first, int64_t length, int64_t head_dim, const at::Ten
   const Tensor pair = at::arange(head_dim / 2, at::kDouble) * (-2.0 / static_cast<double>(head_dim));
   const Tensor positions = at::arange(first, first + length, at::kDouble);
   const Tensor angles = at::outer(positions, at::pow(10000.0, pair));
-  return {angles.cos().to(options), angles.sin().to(options)};
+  const at::TensorOptions wide = options.dtype(options.dtype() == at::kDouble ? at::kDouble : at::kFloat);
+  return {angles.cos().to(wide), angles.sin().to(wide)};
 }
 
 Tensor rotate(const Tensor& x, const Rotation& by) {
-  const std::vector<Tensor> pairs = x.unflatten(-1, {-1, 2}).unbind(-1);
+  const std::vector<Tensor> pairs = x.to(by.cos.scalar_type()).unflatten(-1, {-1, 2}).unbind(-1);
   const Tensor cos = by.cos.unsqueeze(1), sin = by.sin.unsqueeze(1);
-  return at::stack({pairs[0] * cos - pairs[1] * sin, pairs[0] * sin + pairs[1] * cos}, -1).flatten(-2);
+  const Tensor turned = at::stack({pairs[0] * cos - pairs[1] * sin, pairs[0] * sin + pairs[1] * cos}, -1).flatten(-2);
+  return turned.to(x.scalar_type());
 }
 
 }  // namespace uvic

@@ -10,11 +10,11 @@ struct Rotation {
   Tensor cos, sin;  // [L, head_dim / 2]
 };
 
-// Of the positions first, first + 1, ...; angles are computed in float64, so that they are right at any position.
-// head_dim is even.
+// Of the positions first, first + 1, ..., on that device, in float64 or else float32; angles are computed in float64,
+// so that they are right at any position. head_dim is even.
 Rotation rotation(int64_t first, int64_t length, int64_t head_dim, const at::TensorOptions& options);
 
-// x [B, L, H, D], token i at the i-th position; differentiable.
+// x [B, L, H, D], token i at the i-th position -> the same type, computed in that of the rotation; differentiable.
 Tensor rotate(const Tensor& x, const Rotation& by);
 
 }  // namespace uvic

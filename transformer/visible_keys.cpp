@@ -55,10 +55,10 @@ VisibleKeys checked(const VisibleKeys& keys, int64_t batch, int64_t queries, int
   return {.prefix = keys.prefix, .first = whole(first), .last = whole(last)};
 }
 
-Tensor dense_mask(const VisibleKeys& keys, int64_t queries, int64_t count, at::Device device) {
+Tensor dense_mask(const VisibleKeys& keys, int64_t count, at::Device device) {
   if (!keys.first.defined() || keys.prefix >= count) return {};
   const Tensor key = numbers(count).to(device).view({1, 1, count});
-  const auto end = [&](const Tensor& x) { return x.to(device, at::kLong).view({-1, queries, 1}); };
+  const auto end = [&](const Tensor& x) { return x.to(device, at::kLong).unsqueeze(-1); };
   return (key < keys.prefix).logical_or((end(keys.first) <= key).logical_and(key < end(keys.last)));
 }
 

@@ -35,6 +35,6 @@ VisibleKeys block_window_keys(int64_t length, int64_t block, int64_t segments, i
 VisibleKeys checked(const VisibleKeys& keys, int64_t batch, int64_t queries, int64_t count, at::Device device);
 
 // [B or 1, queries, keys] bool; undefined: all of them.
-Tensor dense_mask(const VisibleKeys& keys, int64_t queries, int64_t count, at::Device device);
+Tensor dense_mask(const VisibleKeys& keys, int64_t count, at::Device device);
 
 }  // namespace uvic

@@ -10,7 +10,7 @@ SampleConfig choose_settings(Model& model, const SettingFlags& flags, const std:
   SampleConfig settings = base.value_or(model.card.config.sample);
   flags.apply(settings);
   if (settings.tile > 0) {
-    if (!model.autoencoder) fail("--tile is for models of latents: give their --autoencoder, too");
+    if (!model.autoencoder) fail("--tile is for models of latents, be it a recipe's: give their --autoencoder, too");
     if (settings.tile < kSmallestTile) fail("--tile {}: expected {} or more, or 0", settings.tile, kSmallestTile);
   }
   set_precision(model, find(precisions(), settings.precision, "precision").value);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/autocast.h"
 #include "lm/rotary.h"
 #include "tests/lm/small_cogformer.h"
 
@@ -65,6 +66,21 @@ TEST(Cogformer, DocumentsAreReadAlone) {
   const Tensor packed = net(tokens, document_keys(begins));
   EXPECT_TRUE(at::allclose(packed.narrow(1, 0, 8), net(tokens.narrow(1, 0, 8), causal_keys(8, 8)), 1e-4, 1e-5));
   EXPECT_TRUE(at::allclose(packed.narrow(1, 8, 12), net(tokens.narrow(1, 8, 12), causal_keys(12, 12)), 1e-4, 1e-5));
+}
+
+TEST(Cogformer, MultipliesInBfloat16) {
+  const at::NoGradGuard no_grad;
+  Cogformer net = random_cogformer(small_cogformer());
+  const Tensor tokens = some_tokens(20), want = net(tokens, causal_keys(20, 20));
+  const auto near = [&](const Tensor& got) {
+    return ((got.to(at::kFloat) - want).norm() / want.norm()).item<double>() < 0.05;
+  };
+  {
+    const Autocast autocast(at::kCPU, at::kBFloat16);
+    EXPECT_TRUE(near(net(tokens, causal_keys(20, 20))));
+  }
+  net.to(at::kCPU, at::kBFloat16);
+  EXPECT_TRUE(near(net(tokens, causal_keys(20, 20))));
 }
 
 TEST(Rotary, ScoresKnowDifferencesOfPositionsAlone) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/lm/small_cogformer.h"
+#include "transformer/lora.h"
 
 namespace uvic::memory_test {
 namespace {
@@ -88,6 +89,62 @@ TEST(Memory, StateDoesNotGrowWithTheText) {
   for (int i = 0; i < 20; ++i) net.next(tokens, state);
   EXPECT_EQ(numbers(), after_three);
   for (const LayerMemory& layer : state.layers) EXPECT_TRUE(at::isfinite(layer.fam).all().item<bool>());
+}
+
+// A sum of two hundred blocks still takes up the next one in every number, as bfloat16 would not.
+TEST(Memory, FeedbackIsKeptInFloat32) {
+  const at::NoGradGuard no_grad;
+  Cogformer net = with_memory(0, 3);
+  net.to(at::kCPU, at::kBFloat16);
+  Cogformer::State state = net.begin(1);
+  const Tensor tokens = at::arange(40, at::kLong).unsqueeze(0);
+  for (int i = 0; i < 20; ++i) net.next(tokens, state);
+  std::vector<Tensor> before;
+  for (const LayerMemory& layer : state.layers) before.push_back(layer.fam);
+  net.next(tokens.narrow(1, 0, 4), state);
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Tensor& after = state.layers[i].fam;
+    EXPECT_EQ(after.scalar_type(), at::kFloat);
+    EXPECT_GT((after != before[i]).to(at::kFloat).mean().item<double>(), 0.99);
+    EXPECT_LT((after.to(at::kBFloat16) != before[i].to(at::kBFloat16)).to(at::kFloat).mean().item<double>(), 0.99);
+  }
+}
+
+TEST(Memory, RefusesAStateThatIsNoneOfItsOwn) {
+  const Cogformer net = with_memory(0, 3);
+  const Tensor tokens = some_tokens(8);
+  Cogformer::State none;
+  EXPECT_THROW(net.next(tokens, none), c10::Error);
+  Cogformer::State state = net.begin(2);
+  EXPECT_THROW(net.next(tokens.narrow(1, 0, 0), state), c10::Error);
+  EXPECT_THROW(net.begin(2, {at::zeros({1, 4, 32}), at::zeros({1, 4, 32}), at::zeros({1, 4, 32})}), c10::Error);
+  CogformerConfig config = small_cogformer();
+  config.memory = {.block = 4, .fam_length = 5};
+  EXPECT_THROW(Cogformer{config}, c10::Error);
+}
+
+TEST(Lora, ReplacesMatricesBySums) {
+  Cogformer net = random_cogformer(small_cogformer());
+  const Tensor tokens = some_tokens(8), before = net(tokens, causal_keys(8, 8));
+  TensorMap base;
+  for (const auto& [name, tensor, role] : net.parameters()) base[name] = tensor;
+  const auto adapt = [&](const Tensor& b) {
+    net.replace([&](const std::string& name, const Tensor& tensor, Role role) {
+      if (role != Role::kBlockMatrix) return tensor;
+      const Tensor& weight = base.at(name);
+      return with_lora(weight, at::ones({weight.size(0), 2}), b.expand({2, weight.size(1)}), 3);
+    });
+    return net(tokens, causal_keys(8, 8));
+  };
+  Tensor b = at::zeros({2, 1}).requires_grad_();
+  const Tensor same = adapt(b);
+  EXPECT_TRUE(at::equal(same, before));
+  same.sum().backward();
+  EXPECT_GT(b.grad().abs().max().item<double>(), 0);
+  EXPECT_FALSE(at::allclose(adapt(at::full({2, 1}, 0.01)), before, 1e-3, 1e-3));
+  const Tensor sum =
+      with_lora(at::eye(2), at::tensor({1.0f, 2.0f}).view({2, 1}), at::tensor({3.0f, 5.0f}).view({1, 2}), 0.5);
+  EXPECT_TRUE(at::allclose(sum, at::tensor({2.5f, 2.5f, 3.0f, 6.0f}).view({2, 2})));
 }
 
 TEST(Memory, ACarriedFeedbackIsAddedToFromTheFirstBlockOn) {

@@ -217,7 +217,7 @@ void cogformer_case(const Case& reference, Report& report) {
   for (const auto& [name, parameter, role] : net.parameters()) Tensor(parameter).requires_grad_();
 
   const VisibleKeys visible = document_keys(begins);
-  const Tensor mask = dense_mask(visible, length, length, at::kCPU).unsqueeze(1);
+  const Tensor mask = dense_mask(visible, length, at::kCPU).unsqueeze(1);
   report.exact("mask", mask.to(at::kByte), reference.at("out.mask"));
   const auto observe = [&](const std::string& name, const Tensor& value) {
     report.relmax(name, value, reference.at("out." + name), tolerance.at("hidden_relmax"));

@@ -95,6 +95,36 @@ TEST_P(Kernels, AnImageWithoutKeysGivesZeros) {
   EXPECT_GT(result.out[1].abs().max().item<double>(), 0);
 }
 
+TEST_P(Kernels, TakeNoQueriesAndNoKeys) {
+  const auto rows = [](int64_t length) { return at::ones({2, length, 1, 8}).requires_grad_(); };
+  for (const auto& [queries, keys] : {std::pair(0, 3), {3, 0}}) {
+    const Qkv in{rows(queries), rows(keys), rows(keys)};
+    const Tensor out = attention_cpu(in, {.scale = 1}, "cog", *GetParam().value.kernels);
+    EXPECT_EQ(out.sizes(), in.q.sizes());
+    out.sum().backward();
+    for (const Tensor& x : {out, in.q.grad(), in.k.grad(), in.v.grad()}) EXPECT_TRUE(at::equal(x, at::zeros_like(x)));
+  }
+}
+
+// Tensors that are not the whole of the packed one are taken as they are.
+TEST_P(Kernels, PackedCountsWhereItIsAllThereIs) {
+  const Problem p = make_problem({20, 16});
+  Qkv part = unpack(p.qkv);
+  part.q = part.q.narrow(1, 15, 5);
+  const AttendOptions last{.scale = 0.3, .keys = causal_keys(5, 20)}, all{.scale = 0.3, .keys = causal_keys(20, 20)};
+  const auto attend = [&](const Qkv& in, const AttendOptions& options) {
+    return attention_cpu(in, options, "cog", *GetParam().value.kernels);
+  };
+  EXPECT_TRUE(at::allclose(attend(part, last), attend(unpack(p.qkv), all).narrow(1, 15, 5), 1e-5, 1e-6));
+}
+
+TEST_P(Kernels, RefuseQueriesKeysAndValuesOfSeveralTypes) {
+  Qkv in = make_problem({20, 16}).inputs();
+  in.packed = Tensor();
+  in.v = in.v.to(at::kBFloat16);
+  EXPECT_THROW(attention_cpu(in, {.scale = 1}, "cog", *GetParam().value.kernels), c10::Error);
+}
+
 TEST_P(Kernels, LargeScoresStayFinite) {
   for (const auto& [weighting, definition] : kDefinitions) {
     Problem p = make_problem({40, 32});

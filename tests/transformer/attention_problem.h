@@ -68,7 +68,9 @@ inline std::vector<std::pair<std::string, VisibleKeys>> all_masks(int64_t querie
           {"documents", tail(document_keys(begins))},
           {"block window", tail(block_window_keys(length, block, 1))},
           {"window of both sides behind a prefix", tail(block_window_keys(length, block, 1, prefix, true))},
-          {"any intervals behind a prefix", {.prefix = prefix, .first = first, .last = last}}};
+          {"any intervals", {.first = first, .last = last}},
+          {"any intervals behind a prefix", {.prefix = prefix, .first = first, .last = last}},
+          {"any intervals behind a long prefix", {.prefix = 2 * length / 3, .first = first, .last = last}}};
 }
 
 struct Result {

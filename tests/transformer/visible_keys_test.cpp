@@ -14,7 +14,7 @@ void expect_mask(const VisibleKeys& keys, int64_t images, int64_t queries, int64
                  const std::function<bool(int64_t, int64_t, int64_t)>& sees) {
   const VisibleKeys taken = checked(keys, images, queries, count, at::kCPU);
   for (const VisibleKeys& each : {keys, taken}) {
-    const Tensor mask = dense_mask(each, queries, count, at::kCPU).expand({images, queries, count});
+    const Tensor mask = dense_mask(each, count, at::kCPU).expand({images, queries, count});
     for (int64_t b = 0; b < images; ++b)
       for (int64_t i = 0; i < queries; ++i)
         for (int64_t j = 0; j < count; ++j)

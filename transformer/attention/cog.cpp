@@ -72,7 +72,7 @@ void tell_of_reference(const Tensor& q) {
 
 Tensor cog_reference(const Qkv& qkv, const AttendOptions& options) {
   const Tensor out = Cog::apply(heads_first(qkv.q), heads_first(qkv.k), heads_first(qkv.v), options.scale,
-                                std::optional(visible_keys(qkv, options)));
+                                std::optional(visible_mask(qkv, options)));
   return heads_first(out).contiguous();
 }
 

@@ -11,6 +11,6 @@ inline Tensor heads_first(const Tensor& x) {
 }
 
 // The keys each query sees, [B or 1, 1, queries, keys] bool; undefined if that is all.
-Tensor visible_keys(const Qkv& qkv, const AttendOptions& options);
+Tensor visible_mask(const Qkv& qkv, const AttendOptions& options);
 
 }  // namespace uvic

@@ -48,7 +48,7 @@ struct ForwardTask {
 // float32.
 struct BackwardTask {
   Head head;
-  int64_t first_key, last_key, first_query, last_query;
+  int64_t first_key, last_key, first_query, last_query;  // complete: all queries, also those that see nothing
   const void *out, *d_out;
   int64_t out_stride;
   RowStatistics statistics;

@@ -7,9 +7,6 @@
 
 namespace uvic {
 
-// Keys that one block of threads of the gradient pass owns.
-constexpr int kCogKeyBlock = 64;
-
 // A [B, L, H, D] tensor, rows on multiples of 16 bytes; strides count elements.
 template <class Void>
 struct CogTensor {
@@ -28,8 +25,6 @@ struct CogArguments {
   int prefix;
   const int32_t *first, *last;
   bool by_image;
-  const int32_t*
-      seen_by;  // [1 or B, blocks of kCogKeyBlock keys, 2]: the first query that sees any of them, one behind the last
 
   CogTensor<const void> q, k, v;
   void* out;          // [B, queries, H, D]
@@ -41,7 +36,7 @@ struct CogArguments {
 };
 
 // Forward reads q, k and v. The backward passes read them, statistics and d_out: kRowDots (which reads out too) comes
-// first, then the gradient of the queries and that of keys and values (which reads seen_by), in any order.
+// first, then the gradient of the queries and that of keys and values, in any order.
 enum class CogPass { kForward, kRowDots, kQueryGradient, kKeyGradient };
 
 // Head dimensions that there are kernels for.

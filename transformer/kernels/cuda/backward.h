@@ -60,12 +60,26 @@ struct Gradient {
   struct QueryBlocks {
     int first, last;
 
+    // All threads of the block look for them together, in the shared memory that nothing is in yet.
     UVIC_DEVICE explicit QueryBlocks(const BlockOfRows<T>& block) : first(0), last(block.a.queries) {
-      static_assert(kBlockRows == kCogKeyBlock);
+      static_assert(2 * kThreads * static_cast<int>(sizeof(int)) <= kPanelBytes);
+      const int queries = block.a.queries, end = block.first + kBlockRows;
       if (block.a.first == nullptr || block.first < block.a.prefix) return;
-      const int image = block.a.by_image ? block.image : 0;
-      const int32_t* range = block.a.seen_by + 2 * (image * row_blocks(block.a.keys) + block.first / kBlockRows);
-      first = range[0], last = range[1];
+      const int32_t *begins = block.ends(block.a.first), *ends = block.ends(block.a.last);
+      first = queries, last = 0;
+      for (int i = thread_index(); i < queries; i += kThreads) {
+        if (begins[i] >= end || ends[i] <= block.first) continue;
+        first = i < first ? i : first;
+        last = i + 1;
+      }
+      int* const found = reinterpret_cast<int*>(shared_memory());
+      found[2 * thread_index()] = first, found[2 * thread_index() + 1] = last;
+      sync_block();
+      for (int i = 0; i < kThreads; ++i) {
+        first = found[2 * i] < first ? found[2 * i] : first;
+        last = found[2 * i + 1] > last ? found[2 * i + 1] : last;
+      }
+      sync_block();
     }
     UVIC_DEVICE int begin() const { return first; }
     UVIC_DEVICE bool has(int query) const { return query < last; }

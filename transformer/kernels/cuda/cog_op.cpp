@@ -25,17 +25,6 @@ CogTensor<Void> rows_of(const Tensor& x) {
   return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
 }
 
-// [1 or B, blocks of keys, 2] int32 for intervals that are not the prefix.
-Tensor seen_by(const VisibleKeys& keys, int64_t count) {
-  const Tensor begin = at::arange(0, count, kCogKeyBlock, keys.first.options()).view({1, 1, -1});
-  const Tensor sees = (keys.first.unsqueeze(-1) < begin + kCogKeyBlock).logical_and(keys.last.unsqueeze(-1) > begin);
-  const int64_t queries = keys.first.size(1);
-  const Tensor number = at::arange(queries, keys.first.options()).view({1, -1, 1});
-  const Tensor first = at::where(sees, number, at::full_like(number, queries)).amin(1);
-  const Tensor last = at::where(sees, number + 1, at::zeros_like(number)).amax(1);
-  return at::stack({first, last}, -1).contiguous();
-}
-
 CogArguments arguments_of(const Qkv& in, const AttendOptions& options, const Tensor& out, const Tensor& statistics) {
   const VisibleKeys& keys = options.keys;
   const auto ends = [](const Tensor& x) { return x.defined() ? x.const_data_ptr<int32_t>() : nullptr; };
@@ -50,7 +39,6 @@ CogArguments arguments_of(const Qkv& in, const AttendOptions& options, const Ten
           .first = ends(keys.first),
           .last = ends(keys.last),
           .by_image = keys.first.defined() && keys.first.size(0) > 1,
-          .seen_by = nullptr,
           .q = rows_of<const void>(in.q),
           .k = rows_of<const void>(in.k),
           .v = rows_of<const void>(in.v),
@@ -94,9 +82,7 @@ class CogOp : public torch::autograd::Function<CogOp> {
     Tensor d_out = grads[0].to(out.scalar_type()).contiguous();
     if (reinterpret_cast<uintptr_t>(d_out.const_data_ptr()) % 16 != 0) d_out = d_out.clone();
     const Tensor row_dots = at::empty({in.q.size(0), in.q.size(2), in.q.size(1)}, statistics.options());
-    const Tensor ranges = options.keys.first.defined() ? seen_by(options.keys, in.k.size(1)) : Tensor();
     CogArguments arguments = arguments_of(in, options, out, statistics);
-    arguments.seen_by = ranges.defined() ? ranges.const_data_ptr<int32_t>() : nullptr;
     arguments.d_out = d_out.const_data_ptr();
     arguments.row_dots = row_dots.data_ptr<float>();
     arguments.d_q = rows_of<void>(d_in.q), arguments.d_k = rows_of<void>(d_in.k), arguments.d_v = rows_of<void>(d_in.v);

@@ -204,8 +204,12 @@ class Forward {
   Prefetcher prefetcher(int64_t row, int64_t count) const {
     Prefetcher ahead(kRowsPerTile<Unit>);
     if (!is_first_) return ahead;
-    const Rows<T> inputs[] = {k_, v_, q_};
-    for (const Rows<T>& rows : inputs) ahead.will_read(rows.from(row, row + count).next_head());
+    ahead.will_read(q_.from(row, row + count).next_head());
+    if (k_.count == head_.shape.queries) {  // as many keys as queries
+      const int64_t first = task_.first_query + row;
+      ahead.will_read(k_.from(first, first + count).next_head());
+      ahead.will_read(v_.from(first, first + count).next_head());
+    }
     if (!task_.past_caches) ahead.will_write(Rows<T>{out_row(row), task_.out_stride, count, head_.shape.head_dim});
     return ahead;
   }
