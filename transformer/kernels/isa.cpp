@@ -70,11 +70,9 @@ const Entry<KernelIsa>& choose_kernel_isa(std::string_view name) {
 }
 
 const Entry<KernelIsa>& default_kernel_isa() {
-  static const Entry<KernelIsa>& isa = []() -> const Entry<KernelIsa>& {
-    const char* name = std::getenv("UVIC_ISA");
-    return choose_kernel_isa(name ? name : "");
-  }();
-  return isa;
+  static const char* const name = std::getenv("UVIC_ISA");
+  static const Entry<KernelIsa>* const isa = &choose_kernel_isa(name ? name : "");
+  return *isa;
 }
 
 }  // namespace uvic
