@@ -124,7 +124,7 @@ TEST(FormatProgressJson, HasEveryKeyAndNullForUnknown) {
                                    "note":"loss 0.0412"})"));
   const json unknown = json::parse(format_progress_json({.task = "x", .unit = "y", .note = "", .done = 3}));
   EXPECT_TRUE(unknown["total"].is_null() && unknown["rate"].is_null() && unknown["eta_s"].is_null());
-  EXPECT_NO_THROW(json::parse(format_progress_json({.task = "\xff", .unit = "", .note = "\"\n"})));
+  EXPECT_TRUE(json::parse(format_progress_json({.task = "\xff", .unit = "", .note = "\"\n"})).is_object());
 }
 
 TEST(Progress, QuietShowsOnlyWarnings) {
