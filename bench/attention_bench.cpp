@@ -34,7 +34,7 @@ struct Candidate {
 
 std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::ScalarType dtype, bool backward,
                                              int64_t visible, at::Device device, int64_t rounds) {
-  const auto [batch, heads, length, dim] = shape;
+  const int64_t batch = shape.batch, heads = shape.heads, length = shape.length, dim = shape.head_dim;
   const double scale = 1 / std::sqrt(static_cast<double>(dim));
   at::Generator generator = make_generator(0, Stream::kNoise);
   const auto leaf = [&](const Tensor& x) { return x.to(device, dtype).contiguous().requires_grad_(backward); };

@@ -114,7 +114,7 @@ std::pair<int64_t, int64_t> queries_of(const Head& head, int64_t first, int64_t 
 void attend_backward(const Call& call, const Tensor& out, const Tensor& d_out, const Tensor& statistics,
                      const Qkv& gradients) {
   RECORD_USER_SCOPE("attention backward");
-  const auto [queries, keys, dim] = call.shape;
+  const int64_t queries = call.shape.queries, keys = call.shape.keys, dim = call.shape.head_dim;
   if (keys == 0) return (void)gradients.q.zero_();
   const Chunks chunks(keys, kMostChunks);
   const int64_t all = call.batch * call.heads;
