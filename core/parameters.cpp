@@ -61,6 +61,12 @@ void copy_into(const NamedTensors& target, const TensorMap& source, const std::s
 
 }  // namespace
 
+Parameters list_parameters(const VisitParameters& visit) {
+  Parameters all;
+  visit([&](const std::string& name, Tensor& tensor, Role role) { all.push_back({name, tensor, role}); });
+  return all;
+}
+
 TensorMap to_map(const Parameters& parameters) {
   TensorMap map;
   for (const Parameter& p : parameters) map.emplace(p.name, p.tensor);

@@ -37,6 +37,10 @@ using Parameters = std::vector<Parameter>;
 // A network calls it for its parameters one by one, in order; it may put another tensor in the place of one.
 using EachParameter = std::function<void(const std::string& name, Tensor& tensor, Role role)>;
 
+// Of the function with which a network lists them.
+using VisitParameters = std::function<void(const EachParameter& each)>;
+Parameters list_parameters(const VisitParameters& visit);
+
 TensorMap to_map(const Parameters& parameters);
 
 // Error that lists the missing, the unexpected and the wrongly shaped names, unless both have the same ones, or that

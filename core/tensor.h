@@ -9,6 +9,14 @@ namespace uvic {
 
 using at::Tensor;
 
+// What sums are taken in: float64 where the numbers are, else float32.
+inline at::ScalarType wide_type(at::ScalarType type) {
+  return type == at::kDouble ? at::kDouble : at::kFloat;
+}
+inline Tensor to_wide(const Tensor& x) {
+  return x.to(wide_type(x.scalar_type()));
+}
+
 // Whether no entry is infinite or not a number, without the copies of at::isfinite.
 inline bool is_finite(const Tensor& x) {
   if (x.numel() == 0) return true;

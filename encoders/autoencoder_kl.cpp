@@ -213,7 +213,7 @@ AutoencoderKl::AutoencoderKl(TensorMap weights, const std::string& origin, int64
 }
 
 Parameters AutoencoderKl::parameters() const {
-  return frozen::list(
+  return list_parameters(
       [this](const EachParameter& each) { const_cast<AutoencoderKl*>(this)->visit(diffusers_names(), each); });
 }
 

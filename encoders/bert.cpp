@@ -79,7 +79,7 @@ void Bert::visit(const EachParameter& each) {
 }
 
 Parameters Bert::parameters() const {
-  return frozen::list([this](const EachParameter& each) { const_cast<Bert*>(this)->visit(each); });
+  return list_parameters([this](const EachParameter& each) { const_cast<Bert*>(this)->visit(each); });
 }
 
 void Bert::to(at::Device device) {

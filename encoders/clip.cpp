@@ -57,7 +57,7 @@ void Clip::visit_projections(const EachParameter& each) {
 }
 
 Parameters Clip::parameters() const {
-  Parameters all = frozen::list([this](const EachParameter& e) { const_cast<Clip*>(this)->visit_projections(e); });
+  Parameters all = list_parameters([this](const EachParameter& e) { const_cast<Clip*>(this)->visit_projections(e); });
   for (const Parameters& half : {text_.parameters(), vision_.parameters()})
     all.insert(all.end(), half.begin(), half.end());
   return all;

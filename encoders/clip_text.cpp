@@ -63,7 +63,7 @@ void ClipText::visit(const EachParameter& each) {
 }
 
 Parameters ClipText::parameters() const {
-  return frozen::list([this](const EachParameter& each) { const_cast<ClipText*>(this)->visit(each); });
+  return list_parameters([this](const EachParameter& each) { const_cast<ClipText*>(this)->visit(each); });
 }
 
 void ClipText::to(at::Device device) {

@@ -67,7 +67,7 @@ void ClipVision::visit(const EachParameter& each) {
 }
 
 Parameters ClipVision::parameters() const {
-  return frozen::list([this](const EachParameter& each) { const_cast<ClipVision*>(this)->visit(each); });
+  return list_parameters([this](const EachParameter& each) { const_cast<ClipVision*>(this)->visit(each); });
 }
 
 Tensor ClipVision::operator()(const Tensor& pixels) const {

@@ -11,18 +11,13 @@ void expect_finite(const std::string& name, const Tensor& tensor, const std::str
 
 }  // namespace
 
-Parameters list(const VisitAll& parameters) {
-  Parameters all;
-  parameters([&](const std::string& name, Tensor& tensor, Role role) { all.push_back({name, tensor, role}); });
-  return all;
-}
-
-void move(const VisitAll& parameters, at::Device device) {
+void move(const VisitParameters& parameters, at::Device device) {
   parameters([&](const std::string&, Tensor& tensor, Role) { tensor = tensor.to(device); });
 }
 
-void adopt(const VisitAll& parameters, const TensorMap& source, const std::string& origin, std::string_view remedy) {
-  expect_fit(list(parameters), source, origin, remedy);
+void adopt(const VisitParameters& parameters, const TensorMap& source, const std::string& origin,
+           std::string_view remedy) {
+  expect_fit(list_parameters(parameters), source, origin, remedy);
   parameters([&](const std::string& name, Tensor& tensor, Role) {
     tensor = source.at(name);
     expect_finite(name, tensor, origin);

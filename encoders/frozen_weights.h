@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 
 #include "core/formats/safetensors.h"
@@ -11,14 +10,12 @@
 
 namespace uvic::frozen {
 
-using VisitAll = std::function<void(const EachParameter& each)>;  // calls `each` for every parameter of a network
-
-Parameters list(const VisitAll& parameters);
-void move(const VisitAll& parameters, at::Device device);
+void move(const VisitParameters& parameters, at::Device device);
 
 // Each parameter becomes the tensor of its name, which stays where it is. Error unless names and shapes agree both ways
 // and all numbers are finite; `origin` names the file, `remedy` says what to do.
-void adopt(const VisitAll& parameters, const TensorMap& source, const std::string& origin, std::string_view remedy);
+void adopt(const VisitParameters& parameters, const TensorMap& source, const std::string& origin,
+           std::string_view remedy);
 
 // The weights in a folder as Hugging Face's libraries write them: model.safetensors, its index of shards,
 // pytorch_model.bin, or the same named diffusion_pytorch_model. Error if there are none; `what` names the network.

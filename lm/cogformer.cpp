@@ -8,14 +8,6 @@
 
 namespace uvic {
 
-namespace {
-
-Tensor wide(const Tensor& x) {
-  return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
-}
-
-}  // namespace
-
 std::vector<std::string> inner_attention(const std::string& kind, int64_t layers) {
   std::vector<std::string> all(layers, kind);
   if (layers > 0) all.front() = all.back() = "softmax";
@@ -23,8 +15,9 @@ std::vector<std::string> inner_attention(const std::string& kind, int64_t layers
 }
 
 Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(config) {
-  TORCH_CHECK(std::ssize(config.attention) == config.layers, "a kind of attention for each of the ", config.layers,
-              " layers, got ", config.attention.size());
+  TORCH_CHECK(config.layers > 0 && std::ssize(config.attention) == config.layers,
+              "one layer or more, and a kind of attention for each of the ", config.layers, " layers, got ",
+              config.attention.size());
   const int64_t width = config.heads * config.head_dim;
   const auto norm = [&] { return RmsNorm{at::ones({config.dim}), config.norm_epsilon}; };
   embedding_ = at::empty({config.vocabulary, config.dim});
@@ -64,11 +57,7 @@ void Cogformer::visit(const EachParameter& each) {
 }
 
 Parameters Cogformer::parameters() const {
-  Parameters list;
-  const_cast<Cogformer*>(this)->visit([&](const std::string& name, Tensor& p, Role role) {
-    list.push_back({name, p, role});
-  });
-  return list;
+  return list_parameters([this](const EachParameter& each) { const_cast<Cogformer*>(this)->visit(each); });
 }
 
 void Cogformer::to(at::Device device, at::ScalarType dtype) {
@@ -110,7 +99,7 @@ Cogformer::State Cogformer::begin(int64_t batch) const {
   state.layers.resize(layers_.size());
   if (!fam_embedding_.defined()) return state;
   const std::vector<Tensor> learned = climb(layers_, fam_embedding_);
-  for (size_t i = 0; i < layers_.size(); ++i) state.layers[i].fam = wide(learned[i]).expand({batch, -1, -1});
+  for (size_t i = 0; i < layers_.size(); ++i) state.layers[i].fam = to_wide(learned[i]).expand({batch, -1, -1});
   return state;
 }
 
@@ -123,7 +112,7 @@ Cogformer::State Cogformer::begin(int64_t batch, const std::vector<Tensor>& carr
                     fam.size(1) == config_.memory.fam_length && fam.size(2) == config_.dim,
                 "a carried FAM is [1 or ", batch, ", ", config_.memory.fam_length, ", ", config_.dim, "], got ",
                 fam.sizes());
-    state.layers.push_back({.fam = wide(fam).expand({batch, -1, -1}), .updated = true, .keys = {}, .values = {}});
+    state.layers.push_back({.fam = to_wide(fam).expand({batch, -1, -1}), .updated = true, .keys = {}, .values = {}});
   }
   return state;
 }
@@ -139,9 +128,13 @@ Tensor Cogformer::forward(const Tensor& tokens, State& state, const Observe& obs
     const int64_t count = std::min(block - state.in_block, tokens.size(1) - begin);
     Tensor x = at::embedding(embedding_, tokens.narrow(1, begin, count));
     const bool fills = state.in_block + count == block;
+    const LayerMemory& any = state.layers.front();  // all have as much
+    const int64_t kept = any.keys.defined() ? any.keys.size(1) - state.in_block : 0;
+    const MemoryPlaces places = memory_places(config_.memory, kept, state.in_block, count,
+                                              any.fam.defined() ? any.fam.size(1) : 0, config_.head_dim, x.options());
     for (size_t i = 0; i < layers_.size(); ++i) {
       LayerMemory& memory = state.layers[i];
-      x = attend_with_memory(layers_[i], config_.memory, x, state.in_block, memory);
+      x = attend_with_memory(layers_[i], config_.memory, x, places, memory);
       of_layers[i].push_back(x);
       if (observe && fills && memory.fam.defined()) observe(fmt::format("fam.{}.{}", i, number), memory.fam);
     }

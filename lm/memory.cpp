@@ -1,23 +1,15 @@
 #include "lm/memory.h"
 
-#include "lm/rotary.h"
-
 namespace uvic {
 namespace {
-
-// Positions are relative to the start of the current block.
-Tensor rotated(const Tensor& x, int64_t first) {
-  return rotate(x, rotation(first, x.size(1), x.size(3), x.options()));
-}
 
 Tensor joined(const Tensor& before, const Tensor& x) {
   return before.defined() ? at::cat({before, x}, 1) : x;
 }
 
-// Keys and values of the FAM stand on the last positions of the block before.
-Qkv of_fam(const CogformerLayer& layer, const Tensor& y, int64_t first_query) {
-  return {rotated(layer.heads(y, layer.qw), first_query), rotated(layer.heads(y, layer.kw), -y.size(1)),
-          layer.heads(y, layer.vw)};
+Qkv of_fam(const CogformerLayer& layer, const Tensor& fam, const Rotation& queries, const Rotation& keys) {
+  const Tensor y = layer.attention_norm(fam);
+  return {rotate(layer.heads(y, layer.qw), queries), rotate(layer.heads(y, layer.kw), keys), layer.heads(y, layer.vw)};
 }
 
 void update(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, const Tensor& keys,
@@ -32,38 +24,50 @@ void update(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, co
 
 std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tensor& fam_embedding) {
   std::vector<Tensor> all{fam_embedding.unsqueeze(0)};
+  const int64_t length = fam_embedding.size(0);
+  const Rotation turn = rotation(-length, length, layers.front().head_dim, fam_embedding.options());
   for (size_t i = 0; i + 1 < layers.size(); ++i) {
     const Tensor& f = all.back();
-    const Qkv fam = of_fam(layers[i], layers[i].attention_norm(f), -f.size(1));
-    all.push_back(layers[i].feed_forward(f + layers[i].attend(fam, {})));
+    all.push_back(layers[i].feed_forward(f + layers[i].attend(of_fam(layers[i], f, turn, turn), {})));
   }
   return all;
 }
 
-Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x, int64_t in_block,
-                          LayerMemory& memory) {
-  const Tensor y = layer.attention_norm(x);
-  const int64_t count = x.size(1), own = in_block + count;
+MemoryPlaces memory_places(const MemoryConfig& config, int64_t kept, int64_t in_block, int64_t count,
+                           int64_t fam_length, int64_t head_dim, const at::TensorOptions& options) {
+  const auto turn = [&](int64_t first, int64_t length) { return rotation(first, length, head_dim, options); };
+  const int64_t own = in_block + count;
   TORCH_CHECK(own <= config.block, "a piece goes beyond its block: ", own, " tokens of ", config.block);
+  return {.own = own,
+          .keys = turn(-kept, kept + own),
+          .queries = turn(in_block, count),
+          .fam_keys = turn(-fam_length, fam_length),  // the last positions of the block before
+          .fam_queries = turn(config.block - fam_length, fam_length),
+          .visible = causal_keys(count, fam_length + kept + own)};
+}
+
+Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x,
+                          const MemoryPlaces& places, LayerMemory& memory) {
+  const Tensor y = layer.attention_norm(x);
   memory.keys = joined(memory.keys, layer.heads(y, layer.kw));
   memory.values = joined(memory.values, layer.heads(y, layer.vw));
-  const int64_t segments = memory.keys.size(1) - own;
-  Tensor keys = rotated(memory.keys, -segments), values = memory.values;
-  const Tensor block_keys = keys.narrow(1, segments, own), block_values = values.narrow(1, segments, own);
+  const int64_t own = places.own, kept = memory.keys.size(1) - own;
+  Tensor keys = rotate(memory.keys, places.keys), values = memory.values;
+  const Tensor block_keys = keys.narrow(1, kept, own), block_values = values.narrow(1, kept, own);
 
   Qkv fam;
   if (memory.fam.defined()) {
-    fam = of_fam(layer, layer.attention_norm(memory.fam), config.block - memory.fam.size(1));
+    fam = of_fam(layer, memory.fam, places.fam_queries, places.fam_keys);
     keys = at::cat({fam.k, keys}, 1), values = at::cat({fam.v, values}, 1);
   }
-  const Qkv tokens{rotated(layer.heads(y, layer.qw), in_block), keys, values};
-  const Tensor out = layer.feed_forward(x + layer.attend(tokens, causal_keys(count, keys.size(1))));
+  const Qkv tokens{rotate(layer.heads(y, layer.qw), places.queries), keys, values};
+  const Tensor out = layer.feed_forward(x + layer.attend(tokens, places.visible));
   if (own < config.block) return out;
 
   if (memory.fam.defined()) update(layer, memory, fam, block_keys, block_values);
   const auto last_segments = [&](const Tensor& all) {
-    const int64_t kept = std::min(all.size(1), config.segments * config.block);
-    const Tensor part = all.narrow(1, all.size(1) - kept, kept);
+    const int64_t last = std::min(all.size(1), config.segments * config.block);
+    const Tensor part = all.narrow(1, all.size(1) - last, last);
     return config.stop_gradient ? part.detach() : part;
   };
   memory.keys = last_segments(memory.keys), memory.values = last_segments(memory.values);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lm/layer.h"
+#include "lm/rotary.h"
 
 namespace uvic {
 
@@ -28,10 +29,23 @@ struct LayerMemory {
 // The learned FAM [F, dim] on its way up through the layers: as each of them finds it before the first block.
 std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tensor& fam_embedding);
 
-// A layer's output rows of the next tokens x [B, n, dim], which all lie in the current block, `in_block` tokens of
-// which came before (Algorithm 2; the FAM looks at whole blocks, as the paper's text and figures say). When they fill
-// the block, the FAM takes it up and the oldest segment goes.
-Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x, int64_t in_block,
-                          LayerMemory& memory);
+// Where a piece of a text and the FAM stand, relative to the start of the current block, and what the piece sees: the
+// same in every layer.
+struct MemoryPlaces {
+  int64_t own = 0;                 // tokens of the current block with the piece
+  Rotation keys, queries;          // of segments and own tokens; of the piece
+  Rotation fam_keys, fam_queries;  // if there is one
+  VisibleKeys visible;             // of FAM, segments and own tokens
+};
+
+// For `count` tokens behind `in_block` of the current block and `kept` of the segments; a FAM of that length; 0: none.
+MemoryPlaces memory_places(const MemoryConfig& config, int64_t kept, int64_t in_block, int64_t count,
+                           int64_t fam_length, int64_t head_dim, const at::TensorOptions& options);
+
+// A layer's output rows of the next tokens x [B, n, dim], which all lie in the current block (Algorithm 2; the FAM
+// looks at whole blocks, as the paper's text and figures say). When they fill it, the FAM takes it up and the oldest
+// segment goes.
+Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x,
+                          const MemoryPlaces& places, LayerMemory& memory);
 
 }  // namespace uvic

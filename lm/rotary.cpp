@@ -7,7 +7,7 @@ Rotation rotation(int64_t first, int64_t length, int64_t head_dim, const at::Ten
   const Tensor pair = at::arange(head_dim / 2, at::kDouble) * (-2.0 / static_cast<double>(head_dim));
   const Tensor positions = at::arange(first, first + length, at::kDouble);
   const Tensor angles = at::outer(positions, at::pow(10000.0, pair));
-  const at::TensorOptions wide = options.dtype(options.dtype() == at::kDouble ? at::kDouble : at::kFloat);
+  const at::TensorOptions wide = options.dtype(wide_type(c10::typeMetaToScalarType(options.dtype())));
   return {angles.cos().to(wide), angles.sin().to(wide)};
 }
 

@@ -34,6 +34,10 @@ Qkv unpack(const Tensor& packed) {
   return {parts[0], parts[1], parts[2], packed};
 }
 
+AttendOptions checked(const Qkv& qkv, const AttendOptions& options) {
+  return {options.scale, checked(options.keys, qkv.q.size(0), qkv.q.size(1), qkv.k.size(1), qkv.q.device())};
+}
+
 Tensor fused_attention(const AttentionKind& kind, const Qkv& qkv, const AttendOptions& options) {
   if (!qkv.q.is_cpu()) return kind.gpu(qkv, options);
   const bool has_kernel = qkv.q.scalar_type() == at::kFloat || qkv.q.scalar_type() == at::kBFloat16;

@@ -22,6 +22,9 @@ struct Qkv {
 // Of a projection [B, L, 3, H, D].
 Qkv unpack(const Tensor& packed);
 
+// The options with the keys as kernels take them (visible_keys.h). Error if they do not fit.
+AttendOptions checked(const Qkv& qkv, const AttendOptions& options);
+
 // -> [B, queries, H, D] contiguous; differentiable. A query that sees no key gets zeros.
 using Attend = Tensor (*)(const Qkv& qkv, const AttendOptions& options);
 

@@ -27,7 +27,7 @@ struct RmsNorm {
   Tensor weight;  // [dim]
   double epsilon = 1e-6;
   Tensor operator()(const Tensor& x) const {
-    const Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+    const Tensor wide = to_wide(x);
     return (wide * at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + epsilon)).to(x.scalar_type()) * weight;
   }
 };

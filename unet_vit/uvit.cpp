@@ -120,11 +120,7 @@ void UVit::initialize(uint64_t seed) {
 }
 
 Parameters UVit::parameters() const {
-  Parameters list;
-  const_cast<UVit*>(this)->visit([&](const std::string& name, Tensor& p, Role role) {
-    list.push_back({name, p, role});
-  });
-  return list;
+  return list_parameters([this](const EachParameter& each) { const_cast<UVit*>(this)->visit(each); });
 }
 
 void UVit::to(at::Device device, at::ScalarType dtype) {

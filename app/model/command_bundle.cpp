@@ -1,6 +1,5 @@
 // uvic bundle OUT
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
 #include "app/cli/results.h"

@@ -1,6 +1,5 @@
 // uvic convert IN OUT
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/config_source.h"
 #include "app/cli/results.h"

@@ -1,7 +1,6 @@
 // uvic clip-score
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/results.h"
 #include "app/score/captions.h"

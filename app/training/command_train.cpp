@@ -1,6 +1,5 @@
 // uvic train
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/checks.h"
 #include "app/cli/config_source.h"

@@ -1,7 +1,6 @@
 #include "app/training/training_plan.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/results.h"
 #include "app/training/training_loss.h"

@@ -7,6 +7,15 @@ export LC_ALL=C.UTF-8 OMP_NUM_THREADS=1
 "$uvic" train --preset smoke --steps 1 --output.sample_every 0 --quiet --out runs --name small > /dev/null
 run=runs/00000-small
 
+results="info $run
+info --config $run
+info --tensors $run/latest
+data list
+data info shapes?limit=4
+convert $run out.pth --force
+data export shapes?limit=2 --out exported --force
+train --preset smoke --dry-run"
+
 say 'a full disk, a closed output and a reader that has gone'
 exec 3> >(:)
 sleep 1
@@ -26,16 +35,9 @@ outputs() {
 while read -r command; do
   outputs 'error: cannot write to standard output: %s' $command
 done << COMMANDS
-info $run
-info --config $run
-info --tensors $run/latest
-data list
-data info shapes?limit=4
+$results
 sample --model $run --out pictures
 sample --model $run --out picture.png --force
-convert $run out.pth --force
-data export shapes?limit=2 --out exported --force
-train --preset smoke --dry-run
 --version
 --help
 train --help
@@ -69,18 +71,11 @@ COMMANDS
 say 'results for programs'
 while read -r command; do
   "$uvic" --quiet --json $command > out
-  python3 -c 'import json; assert [isinstance(json.loads(line), dict) for line in open("out")].count(True) > 0' ||
+  python3 -c 'import json; rows = [json.loads(line) for line in open("out")]; assert rows and all(type(r) is dict for r in rows)' ||
     { cat out && die "no JSON from '$command'"; }
 done << COMMANDS
-info $run
-info --config $run
-info --tensors $run/latest
-data list
-data info shapes?limit=4
-data export shapes?limit=2 --out exported --force
-convert $run out.pth --force
+$results
 sample --model $run --out pictures --force
-train --preset smoke --dry-run
 fid exported shapes?limit=20 --doctor
 COMMANDS
 

@@ -213,9 +213,7 @@ Tensor attention_cpu(const Qkv& qkv, const AttendOptions& options, std::string_v
                      const KernelTable& kernels) {
   const Kernel& kernel = find_kernel(kernels, weighting, element_of(qkv.q));
   const AttentionInputs inputs(qkv, options);
-  const AttendOptions as_taken{options.scale,
-                               checked(options.keys, qkv.q.size(0), qkv.q.size(1), qkv.k.size(1), qkv.q.device())};
-  return Attention::apply(inputs.x, std::optional(inputs.k), std::optional(inputs.v), as_taken, &kernel);
+  return Attention::apply(inputs.x, std::optional(inputs.k), std::optional(inputs.v), checked(qkv, options), &kernel);
 }
 
 }  // namespace uvic

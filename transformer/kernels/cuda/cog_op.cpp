@@ -102,10 +102,8 @@ bool has_cog_kernel(const Qkv& qkv) {
 
 Tensor cog_attention_on(CogLaunch launch, const Qkv& qkv, const AttendOptions& options) {
   const AttentionInputs inputs(qkv, options);
-  const AttendOptions as_taken{options.scale,
-                               checked(options.keys, qkv.q.size(0), qkv.q.size(1), qkv.k.size(1), qkv.q.device())};
   return CogOp::apply(with_aligned_rows(inputs.x), std::optional(with_aligned_rows(inputs.k)),
-                      std::optional(with_aligned_rows(inputs.v)), as_taken, launch);
+                      std::optional(with_aligned_rows(inputs.v)), checked(qkv, options), launch);
 }
 
 }  // namespace uvic

@@ -8,9 +8,6 @@ namespace uvic::gpu {
 constexpr float kLog2E = 1.44269504088896340736F;
 
 // A block of threads for each kBlockRows of `rows` rows of each head.
-UVIC_DEVICE int row_blocks(int rows) {
-  return (rows + kBlockRows - 1) / kBlockRows;
-}
 inline int blocks_of_rows(const CogArguments& a, int rows) {
   return a.batch * a.heads * ((rows + kBlockRows - 1) / kBlockRows);
 }
@@ -22,7 +19,7 @@ struct BlockOfRows {
   int image, head;
 
   UVIC_DEVICE BlockOfRows(const CogArguments& a, int rows) : a(a) {
-    const int blocks = row_blocks(rows), index = block_index();
+    const int blocks = (rows + kBlockRows - 1) / kBlockRows, index = block_index();
     first = index % blocks * kBlockRows;
     head = index / blocks % a.heads;
     image = index / blocks / a.heads;

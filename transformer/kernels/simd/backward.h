@@ -178,16 +178,20 @@ class Backward {
   // Rows of the next task, which is likely the next head, and the rows of this head that will be written.
   Prefetcher prefetcher(int64_t query, int64_t count) const {
     Prefetcher ahead(1);
-    const Rows<T> inputs[] = {queries_of<T>(head_.q, head_.q_stride, head_), keys_of<T>(head_.k, head_.k_stride, head_),
-                              keys_of<T>(head_.v, head_.v_stride, head_)};
-    for (const Rows<T>& rows : inputs) ahead.will_read(rows.from(query, query + count).next_head());
+    const bool as_many_keys = head_.shape.keys == head_.shape.queries;
+    ahead.will_read(queries_of<T>(head_.q, head_.q_stride, head_).from(query, query + count).next_head());
+    if (as_many_keys) {
+      ahead.will_read(keys_of<T>(head_.k, head_.k_stride, head_).from(query, query + count).next_head());
+      ahead.will_read(keys_of<T>(head_.v, head_.v_stride, head_).from(query, query + count).next_head());
+    }
     const void* const outputs[] = {task_.out, task_.d_out};
     for (const void* rows : outputs) ahead.will_read(output_rows(rows, query, count).next_head());
     if (task_.past_caches) return ahead;
-    const Rows<T> gradients[] = {queries_of<T>(task_.d_q, task_.d_q_stride, head_),
-                                 keys_of<T>(task_.d_k, task_.d_k_stride, head_),
-                                 keys_of<T>(task_.d_v, task_.d_v_stride, head_)};
-    for (const Rows<T>& rows : gradients) ahead.will_write(rows.from(query, query + count));
+    ahead.will_write(queries_of<T>(task_.d_q, task_.d_q_stride, head_).from(query, query + count));
+    if (as_many_keys) {
+      ahead.will_write(keys_of<T>(task_.d_k, task_.d_k_stride, head_).from(query, query + count));
+      ahead.will_write(keys_of<T>(task_.d_v, task_.d_v_stride, head_).from(query, query + count));
+    }
     return ahead;
   }
 
