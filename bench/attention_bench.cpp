@@ -64,7 +64,7 @@ std::vector<AttentionTiming> bench_attention(const AttentionShape& shape, at::Sc
       const at::AutoGradMode mode(backward);
       const Tensor out = forward();
       if (backward) {
-        for (Tensor x : {qkv, q, k, v}) x.mutable_grad().reset();
+        for (const Tensor& x : {qkv, q, k, v}) x.mutable_grad().reset();
         out.backward(out.detach());
       }
       if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(qkv.get_device());
