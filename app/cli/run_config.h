@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "app/cli/record_config.h"
 #include "app/cli/sample_config.h"
 #include "diffusion/objective.h"
 #include "diffusion/schedule.h"
@@ -21,16 +22,11 @@ struct DataConfig {
   double latent_scale = 0;        // > 0: x is an autoencoder's latents times this; 0: pixels
 };
 
-struct OutputConfig {
-  std::string name;        // of the run folder; "" : data set, model kind and size
-  int64_t log_every = 50;  // steps
-  int64_t save_every = 1000;
-  int keep_last = 2;
-  int64_t sample_every = 1000;  // 0: no grids
-  int64_t grid = 6;             // rows and columns of the sample grid
-  std::string autoencoder;      // makes pictures of latents for the grid; "": no grids of latents
-  std::string prompts;          // file of the grid's prompts, one a line; "": captions of the data
-  std::string text;             // folder of the text encoder that reads them for a model of text states
+struct OutputConfig : RecordConfig {
+  int64_t grid = 6;         // rows and columns of the sample grid
+  std::string autoencoder;  // makes pictures of latents for the grid; "": no grids of latents
+  std::string prompts;      // file of the grid's prompts, one a line; "": captions of the data
+  std::string text;         // folder of the text encoder that reads them for a model of text states
 };
 
 struct EvalConfig {

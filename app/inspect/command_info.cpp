@@ -185,11 +185,11 @@ Fields describe(const fs::path& path, bool list_tensors) {
 
 // The text that `uvic train --config` takes.
 std::string config_of(const fs::path& path) {
-  if (identify(path) == PathKind::kRun) return print_run_config(config_of_run(RunFolder::open(path)));
+  if (identify(path) == PathKind::kRun) return print_config<RunOptions>(config_of_run(RunFolder::open(path)));
   const fs::path file = find_model_file(path);
   const auto card = ModelCard::from_metadata(read_weights(file).metadata, file.string());
   if (!card) fail("{} carries no config", file.string());
-  return print_run_config(card->config);
+  return print_config<RunOptions>(card->config);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ std::vector<std::string> parse_classes(const std::string& text, const std::strin
 
 std::map<std::string, std::string> ModelCard::to_metadata() const {
   std::map<std::string, std::string> metadata{{"format", "pt"},  // what Python's safetensors expects of torch files
-                                              {kConfigEntry, print_run_config(config)},
+                                              {kConfigEntry, print_config<RunOptions>(config)},
                                               {"uvic.step", std::to_string(step)},
                                               {"uvic.version", UVIC_VERSION}};
   if (!classes.empty()) metadata["uvic.classes"] = nlohmann::json(classes).dump();
@@ -40,7 +40,7 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
                                                   const std::string& origin) {
   if (!metadata.count(kConfigEntry)) return std::nullopt;
   ModelCard card;
-  card.config = parse_run_config(metadata.at(kConfigEntry), origin);
+  card.config = parse_config<RunOptions>(metadata.at(kConfigEntry), origin);
   if (metadata.count("uvic.step")) {
     const std::string& text = metadata.at("uvic.step");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), card.step);

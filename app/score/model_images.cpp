@@ -14,7 +14,7 @@ namespace {
 // All that a drawn image depends on, beside what is asked for.
 std::string drawn_by(const Model& model, const GenerateOptions& how) {
   std::string text =
-      fmt::format("weights {}\n{}{}\n", model.hash, settings_key(how.settings), print_run_config(model.card.config));
+      fmt::format("weights {}\n{}{}\n", model.hash, settings_key(how.settings), print_config<RunOptions>(model.card.config));
   if (model.text) text += "text encoder " + fingerprint(*model.text) + '\n';
   if (model.autoencoder) text += fmt::format("autoencoder {}\n", fingerprint(*model.autoencoder));
   return text;

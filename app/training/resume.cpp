@@ -23,7 +23,7 @@ ConfigCopy copy_in_checkpoint(const RunFolder& run) {
 }
 
 // What is wrong with the text, whose good keys are given to the options; empty: nothing.
-std::string apply_what_is_good(RunOptions& options, const std::string& text, const std::string& file) {
+std::string apply_what_is_good(ConfigOptions& options, const std::string& text, const std::string& file) {
   try {
     options.apply_toml(text, file);
     const std::vector<std::string> missing = options.missing_keys(text, file);
@@ -35,7 +35,7 @@ std::string apply_what_is_good(RunOptions& options, const std::string& text, con
 
 }  // namespace
 
-void apply_run_config(RunOptions& options, const RunFolder& run) {
+void apply_run_config(ConfigOptions& options, const RunFolder& run) {
   const std::string file = (run.path() / kConfigFile).string();
   std::string text = read_file(file, "run config");
   // Half a number would be a number too.
@@ -76,7 +76,7 @@ void expect_same_meaning(const RunFolder& run, const Checkpoint& checkpoint, con
   const std::string origin = fmt::format("checkpoint-{} of {}", checkpoint.step, run.path().string());
   const auto card = ModelCard::from_metadata(checkpoint.model.metadata, origin);
   if (!card) return;
-  if (const auto change = change_of_meaning(card->config, config))
+  if (const auto change = change_of_meaning<RunOptions>(card->config, config))
     fail(
         "{0} was trained with {1} {2}, which cannot become {3}: leave out --{1} (or mend config.toml), or start a new "
         "run",

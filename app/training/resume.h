@@ -3,12 +3,13 @@
 
 #include "app/cli/options.h"
 #include "app/training/training_run.h"
+#include "app/training/training_source.h"
 
 namespace uvic {
 
 // Gives the keys of the run's config.toml to the options. What that lacks, because it is empty, cut or damaged, comes
 // from the copy in the newest checkpoint, with a warning; Error if there is none.
-void apply_run_config(RunOptions& options, const RunFolder& run);
+void apply_run_config(ConfigOptions& options, const RunFolder& run);
 RunConfig config_of_run(const RunFolder& run);
 
 // Where the run was trained last.

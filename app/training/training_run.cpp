@@ -3,69 +3,44 @@
 #include <chrono>
 #include <memory>
 
-#include "app/cli/options.h"
-#include "app/model/model.h"
-#include "app/training/sample_grid.h"
-#include "app/training/training_loss.h"
-#include "core/image/image.h"
+#include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
-#include "train/train.h"
 
 namespace uvic {
 namespace {
+
+constexpr std::string_view kStatePrefix = "state.";  // of the trainee's tensors beside the optimizer's
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// Everything that belongs to one run while it trains.
 class Run {
  public:
-  Run(const RunConfig& config, const TrainingData& data, at::Device device, Start start)
-      : config_(config),
-        data_(data),
-        start_(std::move(start)),
-        folder_(start_.folder),
-        net_(config.model, config.train.seed),
-        ema_model_{.path = folder_.path(),
-                   .name = folder_.path().filename().string(),
-                   .hash = "",
-                   .card = {.config = config,
-                            .step = 0,
-                            .classes = data.source.classes,
-                            .vocabulary = data.source.vocabulary,
-                            .text_encoder = data.source.text_encoder},
-                   .net = UVit(config.model),
-                   .schedule = make_schedule(config.schedule),
-                   .device = device} {
-    net_.to(device, at::kFloat);
-    ema_model_.net.to(device, at::kFloat);
-    attach_encoders(ema_model_, {.autoencoder = config_.output.autoencoder, .text = config_.output.text});
-  }
+  Run(Trainee trainee, Start start) : trainee_(std::move(trainee)), start_(std::move(start)), folder_(start_.folder) {}
 
   void train() {
     constexpr const char* kOrigin = "the run's checkpoint";
     std::optional<Checkpoint>& checkpoint = start_.checkpoint;
-    if (checkpoint) load_into(net_.parameters(), checkpoint->model.tensors, kOrigin);
-    net_.set_requires_grad(true);
-    state_ = std::make_unique<TrainState>(net_.parameters(), config_.train);
+    if (checkpoint) load_into(trainee_.parameters, checkpoint->model.tensors, kOrigin);
+    for (const Parameter& p : trainee_.parameters) p.tensor.set_requires_grad(true);
+    state_ = std::make_unique<TrainState>(trainee_.parameters, trainee_.train);
     if (checkpoint) {
       load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, kOrigin);
-      state_->optimizer->load_state(checkpoint->optimizer.tensors, kOrigin);
+      load_optimizer(std::move(checkpoint->optimizer.tensors), kOrigin);
       state_->step = first_step_ = saved_step_ = checkpoint->step;
       best_score_ = checkpoint->best_score;
       log_line(resumed());
       checkpoint.reset();
     }
     if (!start_.resumed) begin();
-    Progress progress("train", config_.train.steps, "step", state_->step);
+    Progress progress("train", trainee_.train.steps, "step", state_->step);
     progress_ = &progress;
     window_begin_ = std::chrono::steady_clock::now();
     try {
-      const BatchAt batch_at = prefetch(data_.source.batch_at, std::bind_front(next_micro_batch, config_.train));
-      uvic::train(*state_, make_loss(batch_at, net_, *ema_model_.schedule, config_.objective, ema_model_.device),
-                  config_.train, ema_model_.device.type(), [this](const StepStats& stats) { after_step(stats); });
+      uvic::train(*state_, trainee_.loss, trainee_.train, trainee_.device.type(),
+                  [this](const StepStats& stats) { after_step(stats); });
     } catch (const Interrupted&) {
       // The finished step is saved below.
     } catch (const Error& error) {
@@ -75,7 +50,7 @@ class Run {
     }
     if (!begun_) begin();  // no step was left to do
     if (state_->step > saved_step_) save(false);
-    const bool finished = state_->step >= config_.train.steps;
+    const bool finished = state_->step >= trainee_.train.steps;
     log(fmt::format("{} at step {}: {}", finished ? "finished" : "interrupted", state_->step,
                     folder_.latest().string()));
     if (!finished) throw Interrupted();
@@ -83,7 +58,28 @@ class Run {
 
  private:
   std::string resumed() const {
-    return fmt::format("resumed at step {} of {} on {}", first_step_, config_.train.steps, ema_model_.device.str());
+    return fmt::format("resumed at step {} of {} on {}", first_step_, trainee_.train.steps, trainee_.device.str());
+  }
+
+  void load_optimizer(TensorMap tensors, const std::string& origin) {
+    TensorMap own;
+    for (auto it = tensors.begin(); it != tensors.end();) {
+      if (!it->first.starts_with(kStatePrefix)) {
+        ++it;
+        continue;
+      }
+      own[it->first.substr(kStatePrefix.size())] = it->second;
+      it = tensors.erase(it);
+    }
+    state_->optimizer->load_state(tensors, origin);
+    if (trainee_.load_state) trainee_.load_state(own);
+  }
+
+  TensorMap optimizer_tensors() const {
+    TensorMap tensors = state_->optimizer->state();
+    if (trainee_.state)
+      for (const auto& [name, tensor] : trainee_.state()) tensors[std::string(kStatePrefix) + name] = tensor;
+    return tensors;
   }
 
   // The first that is written to the folder.
@@ -91,8 +87,8 @@ class Run {
     begun_ = true;
     folder_.tidy();
     if (start_.resumed) folder_.rewind(first_step_);
-    folder_.write_text("config.toml", print_run_config(config_));
-    folder_.write_text(kDeviceFile, ema_model_.device.str() + "\n");
+    folder_.write_text("config.toml", trainee_.config);
+    folder_.write_text(kDeviceFile, trainee_.device.str() + "\n");
     folder_.append_text("command.txt", start_.command + "\n");
     if (saved_step_ > 0) folder_.append_log(resumed());
   }
@@ -100,61 +96,43 @@ class Run {
   void after_step(const StepStats& stats) {
     if (!begun_) begin();
     const auto due = [&](int64_t every) {
-      return every > 0 && (stats.step % every == 0 || stats.step == config_.train.steps);
+      return every > 0 && (stats.step % every == 0 || stats.step == trainee_.train.steps);
     };
     loss_sum_ += stats.loss;
     ++window_;
     progress_->update(stats.step, fmt::format("loss {:.4f}", loss_sum_ / static_cast<double>(window_)));
     std::map<std::string, double> row;
-    if (due(config_.output.log_every)) row = log_row(stats);
+    if (due(trainee_.output.log_every)) row = log_row(stats);
     bool is_best = false;
     try {
-      if (due(config_.output.sample_every)) draw_grid(stats.step);
-      if (data_.scorer && due(config_.eval.every)) is_best = score(stats.step, row);
+      if (trainee_.sample && due(trainee_.output.sample_every))
+        trainee_.sample(folder_, stats.step, state_->ema.parameters());
+      if (trainee_.score && due(trainee_.score_every)) is_best = score(stats.step, row);
     } catch (const Interrupted&) {
-      // There is no such grid or score; the step itself is recorded and saved all the same.
+      // There is no such sample or score; the step itself is recorded and saved all the same.
     }
     if (!row.empty()) folder_.record(stats.step, row);
-    if (due(config_.output.save_every) || is_best) save(is_best);
+    if (due(trainee_.output.save_every) || is_best) save(is_best);
     stop_if_interrupted();
   }
 
   std::map<std::string, double> log_row(const StepStats& stats) {
-    const double images = static_cast<double>(window_ * config_.train.batch * config_.train.accumulate);
+    const auto items = static_cast<double>(window_ * trainee_.items_per_step);
     std::map<std::string, double> row{{"loss", loss_sum_ / static_cast<double>(window_)},
                                       {"grad_norm", stats.grad_norm},
                                       {"lr", stats.lr},
-                                      {"images_per_second", images / seconds_since(window_begin_)}};
+                                      {trainee_.items + "_per_second", items / seconds_since(window_begin_)}};
     loss_sum_ = 0;
     window_ = 0;
     window_begin_ = std::chrono::steady_clock::now();
     return row;
   }
 
-  void update_ema_model(int64_t step) {
-    load_into(ema_model_.net.parameters(), to_map(state_->ema.parameters()), "EMA");
-    ema_model_.card.step = step;
-  }
-
-  void draw_grid(int64_t step) {
-    const bool is_latent = config_.data.latent_scale > 0;
-    if (is_latent && !ema_model_.autoencoder) return;
-    update_ema_model(step);
-    try {
-      const Tensor grid = draw_sample_grid(ema_model_, data_.source);
-      folder_.record_image(step, "samples", encode_png(grid), grid.size(0), grid.size(1));
-    } catch (const NotFinite& error) {
-      warn(fmt::format("no sample grid at step {}: {}", step, error.what()));
-    }
-  }
-
   bool score(int64_t step, std::map<std::string, double>& row) {
-    update_ema_model(step);
-    const std::optional<Score> score = (*data_.scorer)(ema_model_, config_.sample);
+    const std::optional<RunScore> score = trainee_.score(step, state_->ema.parameters());
     if (!score) return false;
     row[score->label] = score->value;
-    log(fmt::format("step {}: {} {:.4f} ({} images, guidance {})", step, score->label, score->value, config_.eval.num,
-                    config_.sample.cfg_scale));
+    log(fmt::format("step {}: {} {:.4f} ({})", step, score->label, score->value, score->how));
     if (best_score_ && *best_score_ <= score->value) return false;
     best_score_ = score->value;
     return true;
@@ -169,15 +147,13 @@ class Run {
 
   void save(bool is_best) {
     expect_finite();
-    ModelCard card = ema_model_.card;
-    card.step = state_->step;
-    const auto metadata = card.to_metadata();
+    const auto metadata = trainee_.metadata(state_->step);
     folder_.save({.step = state_->step,
                   .model = {to_map(state_->parameters), metadata},
                   .model_ema = {to_map(state_->ema.parameters()), metadata},
-                  .optimizer = {state_->optimizer->state(), {}},
+                  .optimizer = {optimizer_tensors(), {}},
                   .best_score = best_score_},
-                 is_best, config_.output.keep_last);
+                 is_best, trainee_.output.keep_last);
     saved_step_ = state_->step;
   }
 
@@ -194,12 +170,9 @@ class Run {
     folder_.append_log(line);
   }
 
-  RunConfig config_;
-  TrainingData data_;
+  Trainee trainee_;
   Start start_;
   RunFolder folder_;
-  UVit net_;
-  Model ema_model_;
   std::unique_ptr<TrainState> state_;
   std::optional<double> best_score_;
   int64_t first_step_ = 0, saved_step_ = 0, window_ = 0;
@@ -211,8 +184,8 @@ class Run {
 
 }  // namespace
 
-void run_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
-  Run(config, data, device, std::move(start)).train();
+void run_training(Trainee trainee, Start start) {
+  Run(std::move(trainee), std::move(start)).train();
 }
 
 }  // namespace uvic

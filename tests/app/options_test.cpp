@@ -16,7 +16,7 @@ namespace uvic::options_test {
 namespace {
 
 std::string error_in(const std::string& toml) {
-  return error_of([&] { parse_run_config(toml, "my.toml"); });
+  return error_of([&] { parse_config<RunOptions>(toml, "my.toml"); });
 }
 
 TEST(Presets, EachIsAConfigThatFitsTogether) {
@@ -24,19 +24,19 @@ TEST(Presets, EachIsAConfigThatFitsTogether) {
   for (const auto& preset : presets()) {
     SCOPED_TRACE(preset.name);
     EXPECT_FALSE(preset.summary.empty());
-    const RunConfig config = parse_run_config(std::string(preset.value), std::string(preset.name));
+    const RunConfig config = parse_config<RunOptions>(std::string(preset.value), std::string(preset.name));
     const UVitConfig model = resolve(config.model);
     EXPECT_GE(model.depth, 2);
     EXPECT_EQ(config.data.condition == "text", model.context_tokens > 0);
     EXPECT_NO_THROW(make_schedule(config.schedule));
-    const std::string text = print_run_config(config);
-    EXPECT_EQ(print_run_config(parse_run_config(text, "printed")), text);
+    const std::string text = print_config<RunOptions>(config);
+    EXPECT_EQ(print_config<RunOptions>(parse_config<RunOptions>(text, "printed")), text);
   }
 }
 
 TEST(Presets, TrainNoLongerThanTheirWarmUpAndAverage) {
   for (const auto& preset : presets())
-    EXPECT_EQ(doubts(parse_run_config(std::string(preset.value), "preset").train).size(), 0u) << preset.name;
+    EXPECT_EQ(doubts(parse_config<RunOptions>(std::string(preset.value), "preset").train).size(), 0u) << preset.name;
 }
 
 // Every key of every section, by what becomes of a trained model when it changes.
@@ -64,7 +64,7 @@ TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
                                                   {"eval.features", "\"efficientnet-lite0\""}};
   const RunConfig config;
   std::set<std::string> refused;
-  for (const TomlItem& item : parse_toml(print_run_config(config), "printed")) {
+  for (const TomlItem& item : parse_toml(print_config<RunOptions>(config), "printed")) {
     const std::string key = item.section + "." + item.key;
     const auto other = others.find(key);
     std::string value = "\"x\"";
@@ -76,12 +76,12 @@ TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
       value = item.value == "1" ? "0.5" : "1";
     RunConfig changed;
     try {
-      changed = parse_run_config(fmt::format("[{}]\n{} = {}\n", item.section, item.key, value), key);
+      changed = parse_config<RunOptions>(fmt::format("[{}]\n{} = {}\n", item.section, item.key, value), key);
     } catch (const Error&) {
-      changed = parse_run_config(fmt::format("[{}]\n{} = 7\n", item.section, item.key), key);
+      changed = parse_config<RunOptions>(fmt::format("[{}]\n{} = 7\n", item.section, item.key), key);
     }
-    ASSERT_NE(print_run_config(changed), print_run_config(config)) << key;
-    if (const auto change = change_of_meaning(config, changed)) {
+    ASSERT_NE(print_config<RunOptions>(changed), print_config<RunOptions>(config)) << key;
+    if (const auto change = change_of_meaning<RunOptions>(config, changed)) {
       EXPECT_EQ(change->key, key);
       EXPECT_NE(change->before, change->after);
       refused.insert(key);
@@ -101,9 +101,9 @@ TEST(Options, PrintedConfigComesBack) {
   config.model.conv = false;
   config.model.context_tokens = 0;
   config.sample.sampler.clip_x0 = true;
-  const std::string text = print_run_config(config);
-  const RunConfig back = parse_run_config(text, "printed");
-  EXPECT_EQ(print_run_config(back), text);
+  const std::string text = print_config<RunOptions>(config);
+  const RunConfig back = parse_config<RunOptions>(text, "printed");
+  EXPECT_EQ(print_config<RunOptions>(back), text);
   EXPECT_EQ(back.data.spec, config.data.spec);
   EXPECT_EQ(back.output.name, config.output.name);
   EXPECT_EQ(back.train.seed, config.train.seed);
@@ -115,7 +115,7 @@ TEST(Options, PrintedConfigComesBack) {
 }
 
 TEST(Options, AConfigIsUtf8WithOrWithoutAMark) {
-  EXPECT_EQ(parse_run_config("\xEF\xBB\xBF[output]\nname = \"J\xC3\xB6rg\"", "my.toml").output.name, "J\xC3\xB6rg");
+  EXPECT_EQ(parse_config<RunOptions>("\xEF\xBB\xBF[output]\nname = \"J\xC3\xB6rg\"", "my.toml").output.name, "J\xC3\xB6rg");
   expect_mentions(error_in("[output]\nname = \"J\xF6rg\""), {"my.toml, line 2", "UTF-8"});
   expect_mentions(error_in(std::string("\xFF\xFE[\0", 4)), {"my.toml is UTF-16"});
 }
@@ -140,11 +140,11 @@ TEST(ModelCards, NamesWhatIsWrongWithTheMetadata) {
 }
 
 TEST(Options, AConfigFromBeforeAnOptionHasItsDefault) {
-  std::string text = print_run_config({});
+  std::string text = print_config<RunOptions>({});
   const std::string line = "kernels = \"fused\"\n";
   ASSERT_NE(text.find(line), std::string::npos);
   text.erase(text.find(line), line.size());
-  EXPECT_EQ(parse_run_config(text, "an old run").model, UVitConfig{});
+  EXPECT_EQ(parse_config<RunOptions>(text, "an old run").model, UVitConfig{});
 }
 
 TEST(Options, MistakesNameTheKeyAndTheFile) {
@@ -172,7 +172,7 @@ TEST(Options, EveryNumberAndChoiceIsChecked) {
   // A new option that takes any text would fail here, unless it is one of those that are texts.
   const std::set<std::string> texts{"data.spec",   "data.text_encoder", "eval.against", "output.autoencoder",
                                     "output.name", "output.prompts",    "output.text"};
-  for (const TomlItem& item : parse_toml(print_run_config({}), "defaults")) {
+  for (const TomlItem& item : parse_toml(print_config<RunOptions>({}), "defaults")) {
     const std::string name = item.section + "." + item.key;
     if (texts.contains(name)) continue;
     expect_mentions(error_in(fmt::format("[{}]\n{} = \"no such\"\n", item.section, item.key)),
@@ -200,7 +200,7 @@ class Precedence : public ::testing::Test {
 
 TEST_F(Precedence, FlagOverFileOverPresetOverDefault) {
   const std::string file = folder_.put("c.toml", "[train]\nsteps = 111\nbatch = 7\n").string();
-  const RunConfig smoke = parse_run_config(std::string(find(presets(), "smoke", "preset").value), "smoke");
+  const RunConfig smoke = parse_config<RunOptions>(std::string(find(presets(), "smoke", "preset").value), "smoke");
   ASSERT_NE(smoke.train.steps, 111);
   ASSERT_NE(smoke.train.lr, TrainConfig{}.lr);
 

@@ -3,6 +3,6 @@
 #include "tests/fuzz/fuzz.h"
 
 FUZZ(bytes) {
-  const std::string printed = print_run_config(parse_run_config(std::string(bytes), "config"));
-  TORCH_CHECK(print_run_config(parse_run_config(printed, "config")) == printed, printed);
+  const std::string printed = print_config<RunOptions>(parse_config<RunOptions>(std::string(bytes), "config"));
+  TORCH_CHECK(print_config<RunOptions>(parse_config<RunOptions>(printed, "config")) == printed, printed);
 }

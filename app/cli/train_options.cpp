@@ -1,0 +1,34 @@
+// Options that all runs have.
+#include "app/cli/config_options.h"
+#include "core/precision.h"
+
+namespace uvic {
+
+void ConfigOptions::add_train(TrainConfig& c, std::string_view items) {
+  add("--steps,--train.steps", c.steps, "optimizer steps")->check(at_least(1));
+  add("--batch,--train.batch", c.batch, fmt::format("{} per micro-batch", items))->check(at_least(1));
+  add("--train.accumulate", c.accumulate, "micro-batches per step")->check(at_least(1));
+  add("--seed,--train.seed", c.seed, "of initial weights, data order, noise");
+  add("--lr,--train.lr", c.lr, "learning rate")->check(at_least(0));
+  add("--train.warmup", c.warmup, "steps of linear warm-up")->check(at_least(0));
+  add("--train.lr_decay", c.lr_decay, "after the warm-up")->check(one_of(lr_decays()));
+  add("--train.optimizer", c.optimizer, "of the weights")->check(one_of(optimizers()));
+  add("--train.clip", c.clip, "largest gradient norm; 0: no clipping")->check(at_least(0));
+  add("--train.precision", c.precision, "of matrix products")->check(one_of(precisions()));
+  add("--train.beta1", c.adamw.beta1, "AdamW")->check(between(0, 1));
+  add("--train.beta2", c.adamw.beta2, "AdamW")->check(between(0, 1));
+  add("--train.eps", c.adamw.eps, "AdamW")->check(at_least(0));
+  add("--train.weight_decay", c.adamw.weight_decay, "of every parameter")->check(at_least(0));
+  add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(between(0, 1));
+  add("--train.ema_warmup", c.ema.warmup, "lower share in the first steps");
+}
+
+void ConfigOptions::add_record(RecordConfig& c, std::string_view samples) {
+  add("--name,--output.name", c.name, "of the run folder, behind its number");
+  add("--output.log_every", c.log_every, "steps between rows of the logs")->check(at_least(1));
+  add("--output.save_every", c.save_every, "steps between checkpoints")->check(at_least(1));
+  add("--output.keep_last", c.keep_last, "checkpoints kept beside the best one")->check(at_least(1));
+  add("--output.sample_every", c.sample_every, fmt::format("steps between {}; 0: none", samples))->check(at_least(0));
+}
+
+}  // namespace uvic

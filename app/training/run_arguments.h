@@ -1,0 +1,32 @@
+// What every command that trains takes: a folder, a run to go on with, a device.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "app/training/training_run.h"
+
+namespace uvic {
+
+struct RunArguments {
+  std::string parent = "runs", resume, device;
+  bool dry_run = false;
+
+  void add_options(CLI::App& app);
+  std::optional<RunFolder> to_resume() const;
+  at::Device where(const std::optional<RunFolder>& to_resume) const;
+  // Of the run to resume, locked from now on unless this is a dry run.
+  std::optional<Checkpoint> checkpoint(const std::optional<RunFolder>& to_resume) const;
+  // In the folder to resume, or a new one of that name.
+  Start start(const std::optional<RunFolder>& to_resume, const std::string& name, std::optional<Checkpoint> checkpoint,
+              const std::string& command_line) const;
+};
+
+// On stdout; that it is closed is no reason to train nothing.
+void print_resolved(const std::string& config);
+
+// As the user gave it, for command.txt.
+std::string command_line(const CLI::App& app);
+
+}  // namespace uvic
