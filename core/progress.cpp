@@ -125,14 +125,17 @@ void error_line(const std::string& text) {
   console().message("error", "error: ", text);
 }
 
+void result_part(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written) throw std::system_error(errno, std::generic_category(), "stdout");  // as fmt::print does
+}
+
 void result_line(const std::string& text) {
   std::lock_guard lock(console().mutex);
   Console& c = console();
   const bool above = !c.bar.empty() && isatty(STDOUT_FILENO);
   if (above) c.write(kClearLine);
-  const std::string line = text + "\n";
-  const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
-  if (!written) throw std::system_error(errno, std::generic_category(), "stdout");  // as fmt::print does
+  result_part(text + "\n");
   if (above) c.write(c.bar);
 }
 

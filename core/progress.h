@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace uvic {
 
@@ -31,6 +32,8 @@ void error_line(const std::string& text);
 
 // A result, on stdout at once, above the bar if both are on a terminal. std::system_error if it cannot be written.
 void result_line(const std::string& text);
+// A part of a line that grows, as it is; no bar may be shown meanwhile.
+void result_part(std::string_view text);
 
 class Progress {
  public:

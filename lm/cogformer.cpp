@@ -14,6 +14,22 @@ std::vector<std::string> inner_attention(const std::string& kind, int64_t layers
   return all;
 }
 
+namespace {
+
+// Rows x [B, n, H, D] behind the first `before` of the store, and all of these.
+Tensor appended(Tensor& store, int64_t before, const Tensor& x) {
+  const int64_t length = before + x.size(1), room = store.defined() ? store.size(1) : 0;
+  if (length > room) {
+    const Tensor larger = at::empty({x.size(0), std::max(length, 2 * room), x.size(2), x.size(3)}, x.options());
+    if (before > 0) larger.narrow(1, 0, before).copy_(store.narrow(1, 0, before));
+    store = larger;
+  }
+  store.narrow(1, before, x.size(1)).copy_(x);
+  return store.narrow(1, 0, length);
+}
+
+}  // namespace
+
 Cogformer::Cogformer(const CogformerConfig& config, uint64_t seed) : config_(config) {
   TORCH_CHECK(config.layers > 0 && std::ssize(config.attention) == config.layers,
               "one layer or more, and a kind of attention for each of the ", config.layers, " layers, got ",
@@ -77,7 +93,7 @@ Tensor Cogformer::finish(const Tensor& x, const Observe& observe) const {
 Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache,
                           const Observe& observe) const {
   Tensor x = at::embedding(embedding_, tokens);
-  const int64_t before = cache ? cache->length() : 0;
+  const int64_t before = cache ? cache->length : 0;
   const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options());
   if (cache) cache->keys.resize(layers_.size()), cache->values.resize(layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -85,12 +101,13 @@ Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cach
     const Tensor y = layer.attention_norm(x);
     Qkv in{rotate(layer.heads(y, layer.qw), turn), rotate(layer.heads(y, layer.kw), turn), layer.heads(y, layer.vw)};
     if (cache) {
-      if (before > 0) in.k = at::cat({cache->keys[i], in.k}, 1), in.v = at::cat({cache->values[i], in.v}, 1);
-      cache->keys[i] = in.k, cache->values[i] = in.v;
+      in.k = appended(cache->keys[i], before, in.k);
+      in.v = appended(cache->values[i], before, in.v);
     }
     x = layer.feed_forward(x + layer.attend(in, visible));
     if (observe) observe(fmt::format("layer{}", i), x);
   }
+  if (cache) cache->length += x.size(1);
   return finish(x, observe);
 }
 
@@ -145,6 +162,21 @@ Tensor Cogformer::forward(const Tensor& tokens, State& state, const Observe& obs
   }
   for (size_t i = 0; observe && i < layers_.size(); ++i) observe(fmt::format("layer{}", i), at::cat(of_layers[i], 1));
   return finish(at::cat(rows, 1), observe);
+}
+
+Tensor Cogformer::whole(const Tensor& tokens, State& state) const {
+  TORCH_CHECK(config_.memory.block > 0, "this model has no memory");
+  TORCH_CHECK(state.layers.size() == layers_.size() && state.in_block == 0 && !state.layers.front().keys.defined(),
+              "whole texts begin with what begin() gives");
+  const int64_t length = tokens.size(1);
+  const Tensor& fam = state.layers.front().fam;
+  Tensor x = at::embedding(embedding_, tokens);
+  const TextPlaces places =
+      text_places(config_.memory, length, fam.defined() ? fam.size(1) : 0, config_.head_dim, x.options());
+  x = at::constant_pad_nd(x, {0, 0, 0, places.blocks * config_.memory.block - length});
+  for (size_t i = 0; i < layers_.size(); ++i)
+    x = attend_to_text(layers_[i], config_.memory, x, places, state.layers[i]);
+  return finish(x.narrow(1, 0, length), {});
 }
 
 Tensor Cogformer::next(const Tensor& tokens, State& state) const {

@@ -29,10 +29,11 @@ class Cogformer {
   // 1 / sqrt(2 layers) smaller, as in GPT-2.
   explicit Cogformer(const CogformerConfig& config, uint64_t seed = 0);
 
-  // Of the tokens so far: keys after their rotation, and values, of each layer [B, L, H, D].
+  // Of the tokens so far: keys after their rotation, and values, of each layer [B, room, H, D], of which the first
+  // `length` count; room doubles when it is used up.
   struct Cache {
     std::vector<Tensor> keys, values;
-    int64_t length() const { return keys.empty() ? 0 : keys.front().size(1); }
+    int64_t length = 0;
   };
 
   // tokens [B, L] int64 -> logits [B, L, vocabulary]. `visible`: what each of them sees.
@@ -50,6 +51,10 @@ class Cogformer {
   // `carried`: FAM [1 or batch, F, dim] of each layer from another text in place of the learned one.
   State begin(int64_t batch, const std::vector<Tensor>& carried) const;
 
+  // With memory: whole texts [B, L] at once, as training reads them. `state` is one that begin() gave; it comes back
+  // with the FAM after the last full block, and no more than that.
+  Tensor whole(const Tensor& tokens, State& state) const;
+
   // The intermediate results, for tests: "layer0"..., "final_norm", with memory also "fam.L.B" after block B.
   using Observe = std::function<void(const std::string& name, const Tensor& value)>;
   Tensor forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache, const Observe& observe) const;
@@ -58,6 +63,7 @@ class Cogformer {
   const CogformerConfig& config() const { return config_; }
   Parameters parameters() const;  // with the original's names
   void to(at::Device device, at::ScalarType dtype);
+  at::Device device() const { return embedding_.device(); }
   // Puts other tensors in the places of parameters, such as sums with adapters, which then are its parameters: who
   // wants the first ones again keeps them.
   void replace(const std::function<Tensor(const std::string& name, const Tensor& tensor, Role role)>& by);

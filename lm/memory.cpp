@@ -7,20 +7,20 @@ Tensor joined(const Tensor& before, const Tensor& x) {
   return before.defined() ? at::cat({before, x}, 1) : x;
 }
 
-Qkv of_fam(const CogformerLayer& layer, const Tensor& fam, const Rotation& queries, const Rotation& keys) {
+}  // namespace
+
+Qkv project_fam(const CogformerLayer& layer, const Tensor& fam, const Rotation& queries, const Rotation& keys) {
   const Tensor y = layer.attention_norm(fam);
   return {rotate(layer.heads(y, layer.qw), queries), rotate(layer.heads(y, layer.kw), keys), layer.heads(y, layer.vw)};
 }
 
-void update(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, const Tensor& keys,
-            const Tensor& values) {
+void update_fam(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, const Tensor& keys,
+                const Tensor& values) {
   const Tensor seen = layer.attend({fam.q, at::cat({fam.k, keys}, 1), at::cat({fam.v, values}, 1)}, {});
   // The learned FAM has no content of its own to keep (appendix B.1).
   memory.fam = layer.feed_forward(memory.updated ? memory.fam + seen : seen.to(memory.fam.scalar_type()));
   memory.updated = true;
 }
-
-}  // namespace
 
 std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tensor& fam_embedding) {
   std::vector<Tensor> all{fam_embedding.unsqueeze(0)};
@@ -28,7 +28,7 @@ std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tenso
   const Rotation turn = rotation(-length, length, layers.front().head_dim, fam_embedding.options());
   for (size_t i = 0; i + 1 < layers.size(); ++i) {
     const Tensor& f = all.back();
-    all.push_back(layers[i].feed_forward(f + layers[i].attend(of_fam(layers[i], f, turn, turn), {})));
+    all.push_back(layers[i].feed_forward(f + layers[i].attend(project_fam(layers[i], f, turn, turn), {})));
   }
   return all;
 }
@@ -57,14 +57,14 @@ Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& confi
 
   Qkv fam;
   if (memory.fam.defined()) {
-    fam = of_fam(layer, memory.fam, places.fam_queries, places.fam_keys);
+    fam = project_fam(layer, memory.fam, places.fam_queries, places.fam_keys);
     keys = at::cat({fam.k, keys}, 1), values = at::cat({fam.v, values}, 1);
   }
   const Qkv tokens{rotate(layer.heads(y, layer.qw), places.queries), keys, values};
   const Tensor out = layer.feed_forward(x + layer.attend(tokens, places.visible));
   if (own < config.block) return out;
 
-  if (memory.fam.defined()) update(layer, memory, fam, block_keys, block_values);
+  if (memory.fam.defined()) update_fam(layer, memory, fam, block_keys, block_values);
   const auto last_segments = [&](const Tensor& all) {
     const int64_t last = std::min(all.size(1), config.segments * config.block);
     const Tensor part = all.narrow(1, all.size(1) - last, last);

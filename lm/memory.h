@@ -26,6 +26,13 @@ struct LayerMemory {
   Tensor keys, values;
 };
 
+// Of the FAM [B, F, dim] as a layer's rows, at these positions.
+Qkv project_fam(const CogformerLayer& layer, const Tensor& fam, const Rotation& queries, const Rotation& keys);
+
+// Takes a whole block up into the FAM, by its keys, rotated, and values.
+void update_fam(const CogformerLayer& layer, LayerMemory& memory, const Qkv& fam, const Tensor& keys,
+                const Tensor& values);
+
 // The learned FAM [F, dim] on its way up through the layers: as each of them finds it before the first block.
 std::vector<Tensor> climb(const std::vector<CogformerLayer>& layers, const Tensor& fam_embedding);
 
@@ -47,5 +54,20 @@ MemoryPlaces memory_places(const MemoryConfig& config, int64_t kept, int64_t in_
 // segment goes.
 Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x,
                           const MemoryPlaces& places, LayerMemory& memory);
+
+// Where whole texts of that many tokens stand, and FAM: positions -F .. length - 1.
+struct TextPlaces {
+  int64_t blocks = 0, full = 0;  // with the last, which may be short; without it then
+  Rotation turns;
+  VisibleKeys visible;  // of each block [blocks, block]: FAM, segments and own tokens
+};
+TextPlaces text_places(const MemoryConfig& config, int64_t length, int64_t fam_length, int64_t head_dim,
+                       const at::TensorOptions& options);
+
+// A layer's output rows of whole texts x [B, blocks block, dim], filled up behind their end: the same numbers as block
+// by block, in another order. Only the FAM goes from block to block, by F rows each; all tokens are computed at once.
+// `memory` has the FAM to begin with, and then that after the last full block.
+Tensor attend_to_text(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x,
+                      const TextPlaces& places, LayerMemory& memory);
 
 }  // namespace uvic

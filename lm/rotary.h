@@ -8,6 +8,9 @@ namespace uvic {
 
 struct Rotation {
   Tensor cos, sin;  // [L, head_dim / 2]
+  Rotation narrow(int64_t first, int64_t length) const {
+    return {cos.narrow(0, first, length), sin.narrow(0, first, length)};
+  }
 };
 
 // Of the positions first, first + 1, ..., on that device, in float64 or else float32; angles are computed in float64,

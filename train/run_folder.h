@@ -61,6 +61,9 @@ class RunFolder {
   // A PNG of that size to samples/0005000.png and, under `name`, to TensorBoard.
   void record_image(int64_t step, const std::string& name, std::string_view png, int64_t height, int64_t width);
 
+  // samples/0005000.txt.
+  void record_text(int64_t step, const std::string& text) const;
+
   // On resume from `step`: rows of later steps, written by the killed process, are dropped (stats.jsonl, metrics.csv),
   // a half-written last line too, so that every step stands once; TensorBoard is told to forget them.
   void rewind(int64_t step);

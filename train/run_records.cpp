@@ -105,6 +105,10 @@ void RunFolder::record_image(int64_t step, const std::string& name, std::string_
   events.flush();
 }
 
+void RunFolder::record_text(int64_t step, const std::string& text) const {
+  write_atomically(path_ / "samples" / fmt::format("{:07}.txt", step), text);
+}
+
 void RunFolder::rewind(int64_t step) {
   filter_lines(path_ / "stats.jsonl", [&](const std::string& line) {
     const auto row = try_parse_json(line);

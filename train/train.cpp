@@ -38,7 +38,11 @@ void zero_gradients(const Parameters& parameters) {
 // Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).
 double clip_gradients(const Parameters& parameters, double limit) {
   std::vector<Tensor> gradients;
-  for (const Parameter& p : parameters) gradients.push_back(p.tensor.grad());
+  for (const Parameter& p : parameters) {
+    Tensor& gradient = Tensor(p.tensor).mutable_grad();
+    if (!gradient.defined()) gradient = at::zeros_like(p.tensor);  // of a part that this step did not use
+    gradients.push_back(gradient);
+  }
   const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
   if (limit > 0 && norm > limit) at::_foreach_mul_(gradients, limit / norm);
   return norm;

@@ -7,6 +7,8 @@
 
 namespace uvic {
 
-std::span<const Entry<std::string_view>> presets();  // value: the TOML text
+// Of image models and of language models; value: the TOML text.
+std::span<const Entry<std::string_view>> presets();
+std::span<const Entry<std::string_view>> lm_presets();
 
 }  // namespace uvic

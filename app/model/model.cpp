@@ -6,6 +6,7 @@
 #include "app/cli/options.h"
 #include "app/model/bundle.h"
 #include "app/model/identify.h"
+#include "app/model/language_model.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
 #include "core/pickle/pth.h"
@@ -78,6 +79,8 @@ fs::path find_model_file(const fs::path& path) {
 Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback) {
   const fs::path file = find_model_file(path);
   const TensorFile weights = read_weights(file);
+  if (weights.metadata.contains(LmCard::kConfigEntry))
+    fail("{} is a language model: `uvic lm generate` writes with it", file.string());
   std::optional<ModelCard> card = ModelCard::from_metadata(weights.metadata, file.string());
   if (!card && fallback) card = ModelCard{.config = *fallback, .step = 0, .classes = {}, .vocabulary = {}};
   if (!card)

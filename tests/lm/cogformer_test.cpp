@@ -42,7 +42,7 @@ TEST(Cogformer, AnySplitGivesTheLogitsOfTheWhole) {
       return net.next(piece, causal_keys(piece.size(1), begin + piece.size(1)), cache);
     });
     EXPECT_TRUE(at::allclose(got, want, 1e-4, 1e-5));
-    EXPECT_EQ(cache.length(), 20);
+    EXPECT_EQ(cache.length, 20);
   }
 }
 

@@ -39,6 +39,31 @@ TEST(Memory, AnySplitGivesTheLogitsOfTheWhole) {
   }
 }
 
+TEST(Memory, WholeTextsAreReadAsBlockByBlock) {
+  for (const auto& [segments, fam_length, stop] :
+       {std::tuple(0, 3, false), {2, 2, false}, {1, 0, false}, {9, 1, false}, {1, 2, true}})
+    for (const int64_t length : {18, 16, 3}) {
+      const Cogformer net = with_memory(segments, fam_length, 3, stop);
+      for (const Parameter& p : net.parameters()) p.tensor.set_requires_grad(true);
+      const Tensor tokens = some_tokens(length);
+      const auto gradients = [&](const Tensor& logits) {
+        for (const Parameter& p : net.parameters()) p.tensor.mutable_grad().reset();
+        next_token_loss(logits, tokens).backward();
+        std::vector<Tensor> all;
+        for (const Parameter& p : net.parameters())
+          all.push_back(p.tensor.grad().defined() ? p.tensor.grad() : at::zeros_like(p.tensor));
+        return all;
+      };
+      Cogformer::State one = net.begin(2), other = net.begin(2);
+      const Tensor want = net.next(tokens, one), got = net.whole(tokens, other);
+      EXPECT_TRUE(at::allclose(got, want, 1e-4, 1e-5)) << segments << ' ' << fam_length << ' ' << length;
+      for (size_t i = 0; fam_length > 0 && i < one.layers.size(); ++i)
+        EXPECT_TRUE(at::allclose(other.layers[i].fam, one.layers[i].fam, 1e-4, 1e-5)) << i;
+      const std::vector<Tensor> a = gradients(got), b = gradients(want);
+      for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(at::allclose(a[i], b[i], 1e-3, 1e-5)) << i;
+    }
+}
+
 TEST(Memory, EarlierLogitsDoNotKnowLaterTokens) {
   const at::NoGradGuard no_grad;
   const Cogformer net = with_memory(1, 3);

@@ -69,7 +69,7 @@ void compare_cached(const Cogformer& net, const Case& reference, Report& report)
   Cogformer::Cache cache;
   std::vector<Tensor> logits;
   for (const int64_t count : reference.config().at("cache_chunks")) {
-    const int64_t all = cache.length() + count;
+    const int64_t all = cache.length + count;
     logits.push_back(
         net.next(tokens.narrow(1, all - count, count), of_last(document_keys(begins.narrow(1, 0, all)), count), cache));
   }

@@ -1,0 +1,70 @@
+// uvic lm train
+#include <memory>
+
+#include "app/cli/config_source.h"
+#include "app/cli/lm_options.h"
+#include "app/lm/lm_commands.h"
+#include "app/lm/text_run.h"
+#include "app/model/language_model.h"
+#include "app/training/resume.h"
+#include "app/training/run_arguments.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+
+namespace uvic {
+namespace {
+
+// The card of the run's newest checkpoint. Error if the config would give its weights another meaning.
+std::optional<LmCard> card_of(const std::optional<Checkpoint>& checkpoint, const LmRunConfig& config) {
+  if (!checkpoint) return std::nullopt;
+  const std::string origin = fmt::format("checkpoint-{} of the run", checkpoint->step);
+  LmCard card = LmCard::from_metadata(checkpoint->model.metadata, origin);
+  if (const auto change = change_of_meaning<LmOptions>(card.config, config))
+    fail("{0} was trained with {1} {2}, which cannot become {3}: leave out --{1}, or start a new run", origin,
+         change->key, change->before, change->after);
+  return card;
+}
+
+struct LmTrainCommand {
+  LmRunConfig config;
+  ConfigSource source{.preset = {}, .file = {}, .table = lm_presets()};
+  std::unique_ptr<LmOptions> options;
+  RunArguments arguments;
+
+  void run(const std::string& command_line) {
+    const std::optional<RunFolder> folder = arguments.to_resume();
+    if (!folder && source.empty())
+      fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them)");
+    const at::Device where = arguments.where(folder);
+    source.apply(*options);
+    if (folder) apply_run_config(*options, *folder);
+    std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder);
+    const std::optional<LmCard> card = card_of(checkpoint, config);
+    const TextSource text = open_text_source(config, card ? std::optional(card->tokenizer) : std::nullopt);
+    std::optional<HeldOut> held_out;
+    if (config.eval.every > 0 && !config.eval.against.empty())
+      held_out = open_held_out(config.eval.against, text.tokenizer);
+    stop_if_interrupted();  // nothing is written yet
+    for (const std::string& doubt : doubts(config.train)) warn(doubt);
+    print_resolved(print_config<LmOptions>(config));
+    if (arguments.dry_run) {
+      plan_text_training(config, text, where);
+      return;
+    }
+    run_text_training(config, text, held_out, where,
+                      arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
+  }
+};
+
+}  // namespace
+
+void add_lm_train(CLI::App& lm) {
+  CLI::App* sub = lm.add_subcommand("train", "train a language model");
+  auto command = std::make_shared<LmTrainCommand>();
+  command->source.add_options(*sub);
+  command->arguments.add_options(*sub);
+  command->options = std::make_unique<LmOptions>(*sub, command->config);
+  sub->callback([command, sub] { command->run(command_line(*sub)); });
+}
+
+}  // namespace uvic

@@ -1,0 +1,121 @@
+#include "app/lm/text_run.h"
+
+#include <chrono>
+
+#include "app/cli/lm_options.h"
+#include "app/cli/results.h"
+#include "app/lm/text_loss.h"
+#include "app/model/language_model.h"
+#include "core/device.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "datasets/text_documents.h"
+#include "lm/generator.h"
+#include "lm/packed_text.h"
+
+namespace uvic {
+namespace {
+
+constexpr int64_t kSampleTexts = 8, kSampleTokens = 64;
+
+std::string sample_texts(const Cogformer& net, const Tokenizer& tokenizer) {
+  std::string all;
+  for (int64_t i = 0; i < kSampleTexts; ++i) {
+    stop_if_interrupted();
+    all += write_text(net, tokenizer, {.prompt = "", .tokens = kSampleTokens, .seed = static_cast<uint64_t>(i)}).text;
+    all += '\n';
+  }
+  return all;
+}
+
+void require_gradients(const Cogformer& net) {
+  for (const Parameter& p : net.parameters()) p.tensor.set_requires_grad(true);
+}
+
+}  // namespace
+
+HeldOut open_held_out(const std::string& spec, const Tokenizer& tokenizer) {
+  const TextDocuments text = open_text(Spec::parse(spec));
+  HeldOut held_out{.documents = tokenize(tokenizer, text.texts)};
+  for (const std::string& document : text.texts) held_out.bytes += std::ssize(document);
+  return held_out;
+}
+
+void run_text_training(const LmRunConfig& config, const TextSource& source, const std::optional<HeldOut>& held_out,
+                       at::Device device, Start start) {
+  Cogformer net(cogformer_config(config.lm), config.train.seed);
+  net.to(device, at::kFloat);
+  Cogformer averaged(cogformer_config(config.lm));
+  averaged.to(device, at::kFloat);
+  PassedState passed;
+  const auto take = [&](const Parameters& average) { load_into(averaged.parameters(), to_map(average), "EMA"); };
+  Trainee trainee{.config = print_config<LmOptions>(config),
+                  .train = config.train,
+                  .output = config.output,
+                  .device = device,
+                  .parameters = net.parameters(),
+                  .loss = make_text_loss(source.batch_at, net, config, device, passed),
+                  .items = "tokens",
+                  .items_per_step = config.train.batch * config.train.accumulate * config.data.length,
+                  .metadata =
+                      [&](int64_t step) {
+                        return LmCard{.config = config, .step = step, .tokenizer = source.tokenizer}.to_metadata();
+                      },
+                  .state = [&] { return passed.tensors(); },
+                  .load_state = [&](const TensorMap& tensors) { passed.load(tensors); },
+                  .sample =
+                      [&](RunFolder& folder, int64_t step, const Parameters& average) {
+                        take(average);
+                        folder.record_text(step, sample_texts(averaged, source.tokenizer));
+                      }};
+  if (held_out) {
+    trainee.score_every = config.eval.every;
+    trainee.score = [&](int64_t, const Parameters& average) -> std::optional<RunScore> {
+      take(average);
+      const Perplexity p =
+          perplexity(averaged, held_out->documents, config.data.length, [](int64_t) { stop_if_interrupted(); });
+      return RunScore{"perplexity", p.value, fmt::format("{} held-out documents", p.documents)};
+    };
+  }
+  run_training(std::move(trainee), std::move(start));
+}
+
+void plan_text_training(const LmRunConfig& config, const TextSource& source, at::Device device) {
+  Cogformer net(cogformer_config(config.lm), config.train.seed);
+  net.to(device, at::kFloat);
+  require_gradients(net);
+  PassedState passed;
+  constexpr int kProbeSteps = 3;
+  TrainConfig probe = config.train;
+  probe.steps = 1 + kProbeSteps;  // the first one warms up
+  TrainState state(net.parameters(), probe);
+  double seconds = 0;
+  auto begin = std::chrono::steady_clock::now();
+  train(state, make_text_loss(source.batch_at, net, config, device, passed), probe, device.type(),
+        [&](const StepStats& stats) {
+          stop_if_interrupted();
+          const auto now = std::chrono::steady_clock::now();
+          if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
+          begin = std::chrono::steady_clock::now();
+        });
+  const int64_t peak = peak_memory(device), count = count_parameters(state.parameters);
+  const double total = seconds * static_cast<double>(config.train.steps);
+  const int64_t disk = count * 16 * (config.output.keep_last + 1);
+  const auto mega = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  print_result({{"data", source.description},
+                {"parameters", count},
+                {"device", device.str()},
+                {"memory_peak", peak},
+                {"step_s", seconds},
+                {"steps", config.train.steps},
+                {"total_s", total},
+                {"disk", disk}},
+               fmt::format("data            {}\nparameters      {:.2f} M, rows of {} tokens\n"
+                           "memory          {:.0f} MiB on {} at the peak of the probe\n"
+                           "time            {:.3f} s a step, {} for {} steps\ndisk            {:.0f} MiB",
+                           visible(source.description), static_cast<double>(count) / 1e6, config.data.length,
+                           mega(peak), device.str(), seconds, format_duration(total), config.train.steps, mega(disk)));
+}
+
+}  // namespace uvic

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Language models as a user trains them, goes on with them, writes and scores with them.
+# usage: language_model_test.sh UVIC
+source "$(dirname "$0")/begin.sh"
+export OMP_NUM_THREADS=1
+
+for i in $(seq 300); do echo "a red circle number $i above a blue square and $((i * 7)) green stars"; done > captions.txt
+gzip --keep captions.txt
+small=(--lm.layers 2 --lm.dim 32 --lm.heads 2 --lm.head_dim 16 --lm.hidden 48 --lm.vocabulary 300 --batch 4
+       --data.length 64 --train.warmup 2 --train.lr_decay constant --train.ema 0.9 --output.save_every 10 --output.sample_every 10)
+quietly() { "$uvic" --quiet "$@" > out; }
+lm_train() { quietly lm train --preset captions --eval.every 0 "${small[@]}" --data 'text:captions.txt.gz?but_last=50' "$@"; }
+
+say 'a run that was interrupted ends with the same bits'
+lm_train --steps 20 --out whole
+lm_train --steps 10 --out parts
+quietly lm train --resume latest --out parts --steps 20
+for file in model model_ema optimizer; do same whole/0*/latest/$file.safetensors parts/0*/latest/$file.safetensors; done
+[ -s whole/0*/samples/0000020.txt ] || die 'no samples of text'
+run=$(echo whole/0*)
+
+say 'memory, whose state goes on too'
+quietly lm train --preset lm-smoke --steps 20 --out fam
+quietly lm train --preset lm-smoke --steps 10 --out fam-parts
+quietly lm train --resume latest --out fam-parts --steps 20
+for file in model model_ema optimizer; do same fam/0*/latest/$file.safetensors fam-parts/0*/latest/$file.safetensors; done
+
+say 'the same seed writes the same text, whatever the file'
+write() { "$uvic" --quiet lm generate --prompt 'a red' --tokens 12 "$@"; }
+write --model "$run" --seed 3 > a
+write --model "$run/latest/model_ema.safetensors" --seed 3 > b
+write --model "$run" --seed 4 > c
+same a b && differ a c seed && grep -q '^a red' a
+for option in '--temperature 0' '--top-k 1' '--top-p 0.01'; do
+  write --model "$run" --seed 3 $option > d
+  write --model "$run" --seed 4 $option > e
+  same d e && differ a d "$option"
+done
+[ "$("$uvic" --quiet lm generate --model "$run" --num 3 --tokens 3 | wc -l)" -ge 3 ] || die 'fewer texts than --num'
+
+say 'scores'
+"$uvic" --quiet --json lm score --model "$run" --data 'text:captions.txt?last=50' > score
+python3 - score << 'END'
+import json, math, sys
+score = json.load(open(sys.argv[1]))
+low, high = score['interval_95']
+assert score['documents'] == 50 and low < score['perplexity'] < high < 300, score
+assert math.isclose(score['bits_per_byte'] * score['bytes'], math.log2(score['perplexity']) * score['tokens'], rel_tol=1e-6)
+END
+quietly --json lm passkey --model fam/0* --lengths 128,1k --num 3
+[ "$(wc -l < out)" -eq 2 ] && grep -q '"tokens":1024' out || { cat out && die 'no table'; }
+
+say 'a better model predicts better'
+lm_train --steps 60 --lr 0.01 --out longer --eval.every 30 --eval.against 'text:captions.txt?last=50'
+grep -q perplexity longer/0*/metrics.csv && [ -e longer/0*/best ] || die 'no score of held-out text'
+"$uvic" --quiet --json lm score --model longer/0* --data 'text:captions.txt?last=50' > longer.score
+python3 -c 'import json; a, b = [json.load(open(f))["perplexity"] for f in ("score", "longer.score")]; assert b < 0.8 * a, (a, b)'
+
+say 'options matter'
+for option in '--lm.attention softmax' '--lm.memory bswa --lm.block 8 --lm.segments 0' '--data.documents false' '--data.length 32'; do
+  lm_train --steps 3 $option --out other
+  differ whole/0*/checkpoint-10/model.safetensors other/0*/latest/model.safetensors "$option" && rm -r other
+done
+memory=(--data.documents false --lm.memory fam --lm.block 8 --lm.segments 1 --lm.fam_length 2 --lm.layers 3)
+lm_train --steps 3 "${memory[@]}" --out fam3
+for option in '--lm.fam_length 3' '--lm.segments 0' '--lm.stop_gradient true' '--data.state_passing 1' '--lm.block 16'; do
+  lm_train --steps 3 "${memory[@]}" $option --out other
+  differ fam3/0*/latest/model.safetensors other/0*/latest/model.safetensors "$option" && rm -r other
+done
+
+say 'mistakes'
+printf 'caf\xe9\n' > latin.txt && : > empty.txt && echo 'no model' > bad.model
+refused 'UTF-8' lm train --preset captions --data text:latin.txt
+refused 'holds no text' lm train --preset captions --data text:empty.txt
+refused 'nowhere.txt' lm train --preset captions --data text:nowhere.txt
+refused 'SentencePiece' lm train --preset captions --data text:captions.txt --data.tokenizer bad.model
+refused 'smaller --lm.vocabulary' lm train --preset captions --data text:captions.txt --lm.vocabulary 100000
+refused 'lm.block = 0' lm train --preset captions --data text:captions.txt --lm.memory bswa --lm.block 0
+refused '--data.documents false' lm train --preset captions --data text:captions.txt --lm.memory fam
+refused 'state_passing' lm train --preset captions --data text:captions.txt --data.state_passing 0.5
+refused 'tokens' lm train --preset captions --data text:captions.txt --lm.vocabulary 300 --data.length 100000
+refused 'nothing to train' lm train
+refused 'lm.layers' lm train --resume "$run" --lm.layers 3
+refused 'no language model' lm generate --model "$tests/../assets/shapes.safetensors"
+refused 'language model' sample --model "$run"
+refused 'without any filler' lm passkey --model "$run" --lengths 16
+[ ! -e runs ] || die 'a refused run left a folder'
