@@ -86,6 +86,7 @@ CogformerConfig cogformer_config(const LmConfig& config) {
           .head_dim = config.head_dim,
           .hidden = config.hidden,
           .attention = inner_attention(config.attention, config.layers),
+          .norm_epsilon = config.norm_epsilon,
           .memory = {.block = memory.windows ? config.block : 0,
                      .segments = memory.windows ? config.segments : 0,
                      .fam_length = memory.feedback ? config.fam_length : 0,

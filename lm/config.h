@@ -22,6 +22,7 @@ struct LmConfig {
   int64_t segments = 1;           // whole blocks before its own that a token sees
   int64_t fam_length = 64;        // vectors of a layer's feedback memory
   bool stop_gradient = false;     // none flows into keys and values of earlier blocks
+  double norm_epsilon = 1e-6;
 };
 
 struct LmSize {

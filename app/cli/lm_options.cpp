@@ -32,6 +32,7 @@ LmOptions::LmOptions(CLI::App& app, LmRunConfig& config) : ConfigOptions(app, is
   add("--lm.segments", lm.segments, "whole blocks before its own that a token sees")->check(at_least(0));
   add("--lm.fam_length", lm.fam_length, "vectors of the feedback memory of a layer")->check(at_least(0));
   add("--lm.stop_gradient", lm.stop_gradient, "no gradients into keys and values of earlier blocks");
+  add("--lm.norm_epsilon", lm.norm_epsilon, "of the norms, under the root")->check(at_least(0));
   TextDataConfig& data = config.data;
   add("--data,--data.spec", data.spec, "text:FILE (plain, .jsonl, .gz) or passkey");
   add("--data.tokenizer", data.tokenizer, "SentencePiece tokenizer.model; empty: one is learnt from the text");

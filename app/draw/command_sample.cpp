@@ -10,6 +10,7 @@
 #include "app/cli/seeds.h"
 #include "app/draw/album.h"
 #include "app/draw/settings.h"
+#include "app/draw/written_captions.h"
 #include "app/model/model_argument.h"
 #include "core/device.h"
 #include "core/files.h"
@@ -28,13 +29,13 @@ constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label;
+  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label, captions_from;
   std::vector<std::string> prompts;
   std::optional<double> mix;
   std::string init, mask;
   std::optional<std::string> to_prompt;
   std::optional<uint64_t> to_seed;
-  std::optional<int64_t> frames;
+  std::optional<int64_t> frames, num;
   int64_t batch = 16;
   bool strip = false, force = false, resume = false;
   ModelArgument argument;
@@ -205,6 +206,8 @@ void SampleCommand::run() {
   if (to_prompt) expect_text("--to-prompt", *to_prompt);
   if (!prompts_file.empty())
     for (std::string& prompt : read_prompts(prompts_file)) prompts.push_back(std::move(prompt));
+  if (num && captions_from.empty()) fail("--num counts captions of a language model: give --captions-from too");
+  if (!captions_from.empty()) prompts = write_captions(captions_from, prompts, num.value_or(1));
   Model loaded = argument.load(model);
   const SamplePlan plan = make_plan(loaded);
   if (recipe && plan.size() > 1)
@@ -222,6 +225,11 @@ void add_sample_command(CLI::App& app) {
   sub->add_option("-m,--model", c.model, "run folder, checkpoint, bundle, .safetensors or .pth")->required();
   sub->add_option("-p,--prompt", c.prompts, "text to draw; may be given more than once");
   sub->add_option("--prompts", c.prompts_file, "file of prompts, one a line");
+  sub->add_option("--captions-from", c.captions_from,
+                  "language model (run folder or .safetensors) that writes the prompts, or goes on with those given");
+  sub->add_option("--num", c.num, "captions it writes for each; default: 1")
+      ->check(number<int64_t>())
+      ->check(at_least(1));
   sub->add_option("--class", c.label, "class name or number to draw");
   sub->add_option("-n,--negative", c.negative, "text that guidance leads away from");
   sub->add_option("-s,--seeds", c.seeds, "such as 0-63 or 1,5,9-12; each prompt is drawn with each seed")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <memory>
 
 #include "core/error.h"
@@ -58,7 +59,8 @@ TextSource source_of_files(LmRunConfig& config, const std::optional<Tokenizer>& 
   return {.description = text.description, .tokenizer = tokenizer, .batch_at = batch_at};
 }
 
-// Rows of one length per batch, anything between that of a short text and data.length.
+// Rows of one length per batch: its logarithm is anything between those of `shortest` and data.length, so that what is
+// easy comes often.
 TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer>& known) {
   const Spec spec = Spec::parse(config.data.spec);
   for (const auto& [name, value] : spec.options)
@@ -71,8 +73,10 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
   passkey_text(tokenizer, shortest, 0, 0);
   const auto batch_at = [config, shortest, tokenizer](int64_t k) {
     const auto of_batch = static_cast<uint64_t>(k);
-    const uint64_t seed = config.train.seed, lengths = static_cast<uint64_t>(config.data.length - shortest + 1);
-    const int64_t length = shortest + static_cast<int64_t>(hash_mix({seed, ~of_batch}) % lengths);
+    const uint64_t seed = config.train.seed;
+    const double share = static_cast<double>(hash_mix({seed, ~of_batch}) >> 11) * 0x1p-53;
+    const double range = static_cast<double>(config.data.length) / static_cast<double>(shortest);
+    const auto length = static_cast<int64_t>(static_cast<double>(shortest) * std::pow(range, share));
     const int64_t batch = config.train.batch;
     const Tensor tokens = at::full({batch, length}, static_cast<int64_t>(tokenizer.end()), at::kLong);
     const Tensor counted = at::zeros({batch, length}, at::kBool);

@@ -3,12 +3,14 @@
 
 #include "app/cli/config_source.h"
 #include "app/cli/results.h"
+#include "app/model/convert_language_model.h"
 #include "app/model/identify.h"
 #include "app/model/model.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "lm/original.h"
 #include "train/run_folder.h"
 #include "unet_vit/infer_config.h"
 
@@ -44,7 +46,7 @@ struct ConvertCommand {
   RunConfig config;
   ConfigSource source;
   std::unique_ptr<RunOptions> options;
-  std::string in, out, weights = "nnet_ema";
+  std::string in, out, weights = "nnet_ema", tokenizer;
   bool half = false, force = false;
 
   void run(bool has_model_flags) {
@@ -58,6 +60,13 @@ struct ConvertCommand {
 
     const fs::path file = find_weights(in, weights == "nnet_ema");
     TensorFile data = read_weights(file);
+    if (is_cogformer(data.tensors)) {
+      if (half) data.tensors = to_half(data.tensors, file.string());
+      report(file, target, convert_language_model(file, std::move(data), target, tokenizer), to_safetensors,
+             to_safetensors);
+      return;
+    }
+    if (!tokenizer.empty()) fail("--tokenizer is for language models, and {} holds none", file.string());
     const bool has_card = ModelCard::from_metadata(data.metadata, file.string()).has_value();
     if (has_config && has_card)
       fail("{} already holds its config: leave out --preset, --config and --model.*", file.string());
@@ -130,7 +139,8 @@ struct ConvertCommand {
 }  // namespace
 
 void add_convert_command(CLI::App& app) {
-  CLI::App* sub = app.add_subcommand("convert", "convert weights between U-ViT's .pth and .safetensors");
+  CLI::App* sub =
+      app.add_subcommand("convert", "convert weights between the .pth of U-ViT or Cogformer and .safetensors");
   sub->footer(
       "The names of the tensors stay, without prefixes that all have, such as `module.`. With --preset or --config "
       "(and --model.*) the config goes into the .safetensors\n"
@@ -146,6 +156,7 @@ void add_convert_command(CLI::App& app) {
   sub->add_option("--weights", command->weights, "which weights of a folder: averaged (nnet_ema) or not (nnet)")
       ->check(CLI::IsMember({"nnet_ema", "nnet"}))
       ->capture_default_str();
+  sub->add_option("--tokenizer", command->tokenizer, "tokenizer.model that belongs to the original's language model");
   sub->add_flag("--half", command->half, "store float16: half the size, enough to sample from");
   sub->add_flag("--force", command->force, "replace an existing OUT");
   command->source.add_options(*sub);

@@ -23,6 +23,13 @@ TensorMap read_state_dict(const std::filesystem::path& path);
 // storages are written once each time; strides are not kept.
 void write_pth(const std::filesystem::path& path, const TensorMap& tensors);
 
+// The same as {"NAME": {its numbers and texts}, "model": the tensors}.
+struct PthConfig {
+  std::string name;
+  std::vector<std::pair<std::string, std::variant<int64_t, double, std::string>>> values;
+};
+void write_pth(const std::filesystem::path& path, const TensorMap& tensors, const PthConfig& config);
+
 // Any weights file, by content: .safetensors (or the .index.json of its shards), .pth (zip, legacy), TorchScript .pt,
 // without the prefixes of wrappers. Error that says what else it seems to be (a web page, a git-lfs pointer, a folder).
 TensorFile read_weights(const std::filesystem::path& path);

@@ -1,4 +1,6 @@
 // The pickle of an OrderedDict of tensors, written opcode by opcode as Python's protocol 2 would.
+#include <bit>
+
 #include "core/error.h"
 #include "core/formats/zip.h"
 #include "core/pickle/pth.h"
@@ -23,6 +25,11 @@ void append_text(std::string& out, std::string_view text) {
 void append_integer(std::string& out, int64_t value) {
   out += "\x8a\x08";  // LONG1 of 8 bytes
   append(out, value);
+}
+
+void append_real(std::string& out, double value) {
+  out += 'G';  // BINFLOAT, the highest byte first
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(std::bit_cast<uint64_t>(value) >> shift);
 }
 
 void append_tuple(std::string& out, at::IntArrayRef values) {
@@ -54,12 +61,10 @@ void append_tensor(std::string& out, const Tensor& tensor, const std::string& ke
   out += "tR";
 }
 
-}  // namespace
+constexpr std::string_view kProtocol2 = "\x80\x02", kOrderedDict = "ccollections\nOrderedDict\n)R(";
 
-void write_pth(const std::filesystem::path& path, const TensorMap& tensors) {
-  std::string pickle =
-      "\x80\x02"
-      "ccollections\nOrderedDict\n)R(";
+std::string state_dict(const TensorMap& tensors, const std::filesystem::path& path) {
+  std::string pickle(kOrderedDict);
   size_t key = 0;
   for (const auto& [name, tensor] : tensors) {
     if (dtype_name(tensor.scalar_type()).empty())
@@ -68,8 +73,10 @@ void write_pth(const std::filesystem::path& path, const TensorMap& tensors) {
     // The shape alone: the strides of a dense tensor of this size.
     append_tensor(pickle, at::empty(tensor.sizes(), tensor.options().device(at::kMeta)), std::to_string(key++));
   }
-  pickle += "u.";
+  return pickle += 'u';
+}
 
+void write_file(const std::filesystem::path& path, const std::string& pickle, const TensorMap& tensors) {
   write_atomically(path, [&](std::ostream& out) {
     const std::string folder = path.stem().string() + "/";
     ZipWriter zip(out);
@@ -84,6 +91,27 @@ void write_pth(const std::filesystem::path& path, const TensorMap& tensors) {
     zip.add(folder + "version", {"3\n"}, false, kAlignment);
     zip.finish();
   });
+}
+
+}  // namespace
+
+void write_pth(const std::filesystem::path& path, const TensorMap& tensors) {
+  write_file(path, std::string(kProtocol2) + state_dict(tensors, path) + '.', tensors);
+}
+
+void write_pth(const std::filesystem::path& path, const TensorMap& tensors, const PthConfig& config) {
+  std::string pickle = std::string(kProtocol2) + "}(";
+  append_text(pickle, config.name);
+  pickle += "}(";
+  for (const auto& [name, value] : config.values) {
+    append_text(pickle, name);
+    if (const auto* const whole = std::get_if<int64_t>(&value)) append_integer(pickle, *whole);
+    if (const auto* const real = std::get_if<double>(&value)) append_real(pickle, *real);
+    if (const auto* const text = std::get_if<std::string>(&value)) append_text(pickle, *text);
+  }
+  pickle += 'u';
+  append_text(pickle, "model");
+  write_file(path, pickle + state_dict(tensors, path) + "u.", tensors);
 }
 
 }  // namespace uvic

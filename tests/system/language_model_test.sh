@@ -56,6 +56,29 @@ grep -q perplexity longer/0*/metrics.csv && [ -e longer/0*/best ] || die 'no sco
 "$uvic" --quiet --json lm score --model longer/0* --data 'text:captions.txt?last=50' > longer.score
 python3 -c 'import json; a, b = [json.load(open(f))["perplexity"] for f in ("score", "longer.score")]; assert b < 0.8 * a, (a, b)'
 
+say 'prompts that a language model writes'
+"$uvic" --quiet sample --model "$tests/../assets/shapes.safetensors" --captions-from "$run" --num 2 --prompt 'a red' --steps 2 --out drawn > out
+"$uvic" --quiet sample --model "$tests/../assets/shapes.safetensors" --captions-from "$run" --num 2 --prompt 'a red' --steps 2 --out again > out
+[ "$(ls drawn | wc -l)" -eq 2 ] && same drawn/000001.png again/000001.png && differ drawn/000000.png drawn/000001.png 'the caption'
+"$uvic" info drawn/000000.png | grep -q 'prompt *a red' || die 'the recipe does not name the caption'
+
+say 'to the original and back'
+quietly convert "$run" c.safetensors
+quietly convert c.safetensors c.pth
+python3 - << 'END'
+import base64, json, struct
+with open('c.safetensors', 'rb') as file:
+    metadata = json.loads(file.read(struct.unpack('<Q', file.read(8))[0]))['__metadata__']
+open('tokenizer.model', 'wb').write(base64.b64decode(metadata['uvic.tokenizer']))
+END
+quietly convert c.pth back.safetensors --tokenizer tokenizer.model
+write --model c.safetensors --seed 3 > d
+write --model back.safetensors --seed 3 > e
+same a d && same a e
+quietly convert c.safetensors half.safetensors --half
+write --model half.safetensors --temperature 0 > d
+lm_train --steps 3 --data.tokenizer tokenizer.model --lm.vocabulary 0 --out with-tokenizer
+
 say 'options matter'
 for option in '--lm.attention softmax' '--lm.memory bswa --lm.block 8 --lm.segments 0' '--data.documents false' '--data.length 32'; do
   lm_train --steps 3 $option --out other
@@ -79,7 +102,11 @@ refused 'lm.block = 0' lm train --preset captions --data text:captions.txt --lm.
 refused '--data.documents false' lm train --preset captions --data text:captions.txt --lm.memory fam
 refused 'state_passing' lm train --preset captions --data text:captions.txt --data.state_passing 0.5
 refused 'tokens' lm train --preset captions --data text:captions.txt --lm.vocabulary 300 --data.length 100000
+refused 'give the tokenizer.model' convert c.pth d.safetensors
+refused 'has no memory' convert fam/0* d.pth
 refused 'nothing to train' lm train
+refused '300 pieces' lm train --preset captions --data text:captions.txt --data.tokenizer tokenizer.model --lm.vocabulary 400
+refused 'language model' sample --model "$tests/../assets/shapes.safetensors" --num 2
 refused 'lm.layers' lm train --resume "$run" --lm.layers 3
 refused 'no language model' lm generate --model "$tests/../assets/shapes.safetensors"
 refused 'language model' sample --model "$run"
