@@ -111,6 +111,21 @@ Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cach
   return finish(x, observe);
 }
 
+std::vector<Tensor> Cogformer::attention_weights(const Tensor& tokens, const VisibleKeys& visible) const {
+  TORCH_CHECK(config_.memory.block == 0, "weights are looked at without memory");
+  Tensor x = at::embedding(embedding_, tokens);
+  const Rotation turn = rotation(0, x.size(1), config_.head_dim, x.options());
+  std::vector<Tensor> all;
+  for (const CogformerLayer& layer : layers_) {
+    const Tensor y = layer.attention_norm(x);
+    const Qkv in{rotate(layer.heads(y, layer.qw), turn), rotate(layer.heads(y, layer.kw), turn),
+                 layer.heads(y, layer.vw)};
+    all.push_back(layer.weights(in, visible));
+    x = layer.feed_forward(x + layer.attend(in, visible));
+  }
+  return all;
+}
+
 Cogformer::State Cogformer::begin(int64_t batch) const {
   State state;
   state.layers.resize(layers_.size());

@@ -60,6 +60,9 @@ class Cogformer {
   Tensor forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache, const Observe& observe) const;
   Tensor forward(const Tensor& tokens, State& state, const Observe& observe) const;
 
+  // Of whole texts without memory: the weights of each layer [B, H, L, L], for who wants to look at them.
+  std::vector<Tensor> attention_weights(const Tensor& tokens, const VisibleKeys& visible) const;
+
   const CogformerConfig& config() const { return config_; }
   Parameters parameters() const;  // with the original's names
   void to(at::Device device, at::ScalarType dtype);

@@ -9,6 +9,15 @@ Tensor CogformerLayer::attend(const Qkv& in, const VisibleKeys& visible) const {
   return at::matmul(fused_attention(*kind, in, {.scale = scale, .keys = visible}).flatten(2), ow);
 }
 
+Tensor CogformerLayer::weights(const Qkv& in, const VisibleKeys& visible) const {
+  // Values that are an identity come back as the weights.
+  const int64_t keys = in.k.size(1);
+  const Tensor identity =
+      at::eye(keys, in.v.options()).view({1, keys, 1, keys}).expand({in.k.size(0), -1, in.k.size(2), -1});
+  const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
+  return kind->reference({in.q, in.k, identity}, {.scale = scale, .keys = visible}).transpose(1, 2);
+}
+
 Tensor CogformerLayer::feed_forward(const Tensor& x) const {
   const Tensor y = ffn_norm(x).to(gw.scalar_type());
   return x + at::matmul(at::matmul(y, gw) * at::silu(at::matmul(y, pw)), ffn_ow);

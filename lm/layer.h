@@ -20,6 +20,8 @@ struct CogformerLayer {
   }
   // What attention adds to the rows of the queries.
   Tensor attend(const Qkv& in, const VisibleKeys& visible) const;
+  // The weights of these scores [B, H, queries, keys].
+  Tensor weights(const Qkv& in, const VisibleKeys& visible) const;
   // x and what the feed-forward adds to it.
   Tensor feed_forward(const Tensor& x) const;
 

@@ -10,6 +10,8 @@ void add_lm_command(CLI::App& app) {
   add_lm_generate(*sub);
   add_lm_score(*sub);
   add_lm_passkey(*sub);
+  add_lm_diagnose(*sub);
+  add_lm_masks(*sub);
 }
 
 }  // namespace uvic
