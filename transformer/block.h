@@ -18,12 +18,18 @@ struct Block {
   const AttentionKind* kind = nullptr;
   bool fused = true;  // where possible, by the operations of kernels/block_ops.h and the kernels of attention
 
-  Tensor operator()(const Tensor& x, const Tensor& skip) const;  // [B, L, D]
+  // x and skip [B, L, D] -> like x; `visible`: which tokens each of them sees.
+  Tensor operator()(const Tensor& x, const Tensor& skip, const VisibleKeys& visible = {}) const;
+
+  // Its parts, for those who look elsewhere too: linear([x, skip]), or x; queries, keys and values of norm1(x); what
+  // these mix to, [B, queries, D]; and x with what that and the MLP add to it.
+  Tensor join(const Tensor& x, const Tensor& skip) const;
+  Qkv project(const Tensor& x) const;
+  Tensor attend(const Qkv& qkv, const VisibleKeys& visible) const;
+  Tensor finish(const Tensor& x, const Tensor& mixed) const;
 
  private:
-  Tensor attention(const Tensor& projected) const;  // [B, L, 3 D] -> [B, L, D]
-  Tensor plain(Tensor x, const Tensor& skip) const;
-  Tensor in_parts(Tensor x, const Tensor& skip) const;
+  bool has_operations_for(const Tensor& x) const;
 };
 
 }  // namespace uvic

@@ -22,6 +22,17 @@ constexpr Entry<bool> kKernelKinds[] = {
     {"reference", false, "LibTorch's operations, one after the other"},
 };
 
+constexpr Entry<PatchMemory> kPatchMemories[] = {
+    {"none", PatchMemory::kNone, "patches see all patches: time grows as the square of their number"},
+    {"bswa", PatchMemory::kWindow, "patches see blocks near their own: time grows as their number"},
+    {"fam", PatchMemory::kFeedback, "the same, and a memory that goes from block to block through the picture"},
+};
+
+constexpr Entry<bool> kBlockWindows[] = {
+    {"past", false, "blocks before its own"},
+    {"both", true, "as many blocks behind it, too"},
+};
+
 void expect(bool ok, const char* field, int64_t value, const char* what) {
   if (!ok) fail("model.{} = {}: {}", field, value, what);
 }
@@ -42,6 +53,9 @@ constexpr Limit kLimits[] = {
     {"context_tokens", &UVitConfig::context_tokens, 65'536},
     {"context_dim", &UVitConfig::context_dim, 65'536},
     {"vocabulary", &UVitConfig::vocabulary, 10'000'000},
+    {"block", &UVitConfig::block, 16'777'216},
+    {"segments", &UVitConfig::segments, 16'777'216},
+    {"fam_length", &UVitConfig::fam_length, 65'536},
 };
 constexpr double kMostMlpRatio = 64;
 
@@ -56,6 +70,12 @@ std::span<const Entry<UVitSize>> uvit_sizes() {
 }
 std::span<const Entry<bool>> kernel_kinds() {
   return kKernelKinds;
+}
+std::span<const Entry<PatchMemory>> patch_memories() {
+  return kPatchMemories;
+}
+std::span<const Entry<bool>> block_windows() {
+  return kBlockWindows;
 }
 
 UVitConfig resolve(UVitConfig config) {
@@ -84,7 +104,23 @@ UVitConfig resolve(UVitConfig config) {
   find(attention_kinds(), config.attention, "attention kind");
   find(attention_kinds(), config.end_attention, "attention kind");
   find(kernel_kinds(), config.kernels, "kind of kernels");
+  const PatchMemory memory = patch_memory(config);
+  sees_both_sides(config);
+  if (memory != PatchMemory::kNone) {
+    expect(config.block >= 1, "block", config.block, "expected at least 1 patch");
+    expect(config.segments >= 0, "segments", config.segments, "expected 0 (its own block only) or more");
+  }
+  expect(memory != PatchMemory::kFeedback || config.fam_length >= 1, "fam_length", config.fam_length,
+         "expected at least 1 (model.memory = \"bswa\" has no feedback memory)");
   return config;
+}
+
+PatchMemory patch_memory(const UVitConfig& config) {
+  return find(patch_memories(), config.memory, "memory of patches (model.memory)").value;
+}
+
+bool sees_both_sides(const UVitConfig& config) {
+  return find(block_windows(), config.window, "window of blocks (model.window)").value;
 }
 
 int64_t extra_tokens(const UVitConfig& config) {
@@ -109,6 +145,7 @@ int64_t parameter_count(const UVitConfig& config) {
   if (config.context_tokens > 0) count += linear(config.context_dim, dim);
   if (config.mlp_time_embed) count += linear(dim, 4 * dim) + linear(4 * dim, dim);
   if (config.conv) count += linear(9 * config.channels, config.channels);
+  if (patch_memory(config) == PatchMemory::kFeedback) count += config.fam_length * dim;
   return count;
 }
 

@@ -27,6 +27,11 @@ struct UVitConfig {
   int64_t vocabulary = 0;                 // > 0: text comes as word ids, embedded by a table of that many rows
   std::string attention = "cog";          // of every block but the first and the last
   std::string end_attention = "softmax";  // of the first and the last block
+  std::string memory = "none";            // a row of patch_memories(): what a patch sees beside the tokens in front
+  int64_t block = 256;                    // patches of a block of memory, in raster order
+  int64_t segments = 1;                   // blocks beside its own that a patch sees
+  std::string window = "both";            // a row of block_windows(): where these are
+  int64_t fam_length = 64;                // vectors of a feedback memory
   std::string kernels = "fused";          // a row of kernel_kinds(): how blocks are computed
   bool checkpointing = false;  // recompute activations in the backward pass: less memory, about 1/3 more time
 
@@ -41,6 +46,14 @@ std::span<const Entry<UVitSize>> uvit_sizes();
 // Whether blocks are computed by the fused operations of transformer/kernels.
 std::span<const Entry<bool>> kernel_kinds();
 
+// What a patch sees beside the tokens in front of the patches, which see everything: all patches; a block sliding
+// window; such a window and a feedback memory (arXiv 2404.09173).
+enum class PatchMemory { kNone, kWindow, kFeedback };
+std::span<const Entry<PatchMemory>> patch_memories();
+
+// Whether the window of blocks reaches to both sides.
+std::span<const Entry<bool>> block_windows();
+
 // Fills depth, dim, heads and context_dim, and checks that all fits together and is of a possible size. Error names the
 // field.
 UVitConfig resolve(UVitConfig config);
@@ -48,6 +61,10 @@ UVitConfig resolve(UVitConfig config);
 // Tokens in front of the patches: time, and class or text.
 int64_t extra_tokens(const UVitConfig& config);
 int64_t sequence_length(const UVitConfig& config);
+
+// Of a resolved config.
+PatchMemory patch_memory(const UVitConfig& config);
+bool sees_both_sides(const UVitConfig& config);
 
 // Of the network, without making it. `config` is resolved.
 int64_t parameter_count(const UVitConfig& config);

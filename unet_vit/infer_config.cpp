@@ -41,6 +41,10 @@ std::optional<InferredConfig> infer_config(const TensorMap& weights) {
   model.skip = weights.contains("out_blocks.0.skip_linear.weight");
   if (const auto label = shape_of(weights, "label_emb.weight", 2); !label.empty()) model.classes = label[0] - 1;
   if (const auto words = shape_of(weights, "text_embed.weight", 2); !words.empty()) model.vocabulary = words[0];
+  if (const auto fam = shape_of(weights, "fam_embedding", 2); !fam.empty()) {
+    model.memory = "fam";
+    model.fam_length = fam[0];
+  }
   model.size = "";
   for (const auto& row : uvit_sizes())
     if (row.value.depth == model.depth && row.value.dim == model.dim) model.size = row.name;
@@ -77,6 +81,10 @@ std::string contradictions(const UVitConfig& config, const InferredConfig& infer
   compare("skip", config.skip, model.skip);
   compare("classes", config.classes, model.classes);
   compare("vocabulary", config.vocabulary, model.vocabulary);
+  // Whether patches see a window alone, no weights show.
+  const auto memory_of = [](const UVitConfig& c) { return c.memory == "fam" ? "fam" : "none or bswa"; };
+  compare("memory", memory_of(config), memory_of(model));
+  if (config.memory == "fam" && model.memory == "fam") compare("fam_length", config.fam_length, model.fam_length);
   if (!inferred.guessed) {
     compare("context_tokens", config.context_tokens, model.context_tokens);
     compare("image_size", config.image_size, model.image_size);

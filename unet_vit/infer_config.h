@@ -10,8 +10,8 @@
 namespace uvic {
 
 struct InferredConfig {
-  // Filled but for heads and the attention kinds, which no weights show; `size` is the row with that depth and dim, or
-  // "".
+  // Filled but for heads, the attention kinds and the blocks of patches, which no weights show; `size` is the row with
+  // that depth and dim, or "".
   UVitConfig model;
   // Patches and text tokens share one table of positions, so with text image_size and context_tokens are a guess (77
   // tokens as CLIP has, if that leaves a square); 0: they could not be told apart.

@@ -67,6 +67,19 @@ UVit::UVit(const UVitConfig& config, uint64_t seed) : config_(resolve(config)) {
   norm_ = make_layer_norm(dim);
   decoder_pred_ = make_linear(dim, patch * patch * channels);
   if (config_.conv) final_layer_ = make_conv(channels, channels, 3, /*stride=*/1, /*padding=*/1);
+  const int64_t extras = extra_tokens(config_), patches = sequence_length(config_) - extras;
+  const PatchMemory memory = patch_memory(config_);
+  if (memory == PatchMemory::kWindow)
+    window_ = block_window_keys(extras + patches, config_.block, config_.segments, extras, sees_both_sides(config_));
+  if (memory == PatchMemory::kFeedback) {
+    fam_embedding_ = at::empty({config_.fam_length, dim});
+    feedback_ = make_feedback_memory({.extras = extras,
+                                      .patches = patches,
+                                      .block = config_.block,
+                                      .segments = config_.segments,
+                                      .both_sides = sees_both_sides(config_),
+                                      .fam_length = config_.fam_length});
+  }
   initialize(seed);
 }
 
@@ -99,6 +112,8 @@ void UVit::visit(const EachParameter& each) {
   layer("norm", norm_);
   layer("decoder_pred", decoder_pred_);
   if (final_layer_) layer("final_layer", *final_layer_);
+  // Last, so that the others are drawn as without it.
+  if (fam_embedding_.defined()) each("fam_embedding", fam_embedding_, Role::kToken);
 }
 
 void UVit::initialize(uint64_t seed) {
@@ -163,9 +178,11 @@ Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& 
   return sequence;
 }
 
-Tensor UVit::run_block(const Block& block, const Tensor& x, const Tensor& skip) const {
-  if (!config_.checkpointing || !at::GradMode::is_enabled()) return block(x, skip);
-  return checkpointed([&block](const Tensor& x, const Tensor& skip) { return block(x, skip); }, x, skip);
+Tensor UVit::run_block(const Block& block, const Tensor& x, const Tensor& skip, bool is_first) const {
+  const BlockFunction run = [this, &block, is_first](const Tensor& x, const Tensor& skip) {
+    return feedback_ ? with_feedback(block, *feedback_, x, skip, is_first) : block(x, skip, window_);
+  };
+  return config_.checkpointing && at::GradMode::is_enabled() ? checkpointed(run, x, skip) : run(x, skip);
 }
 
 Tensor UVit::operator()(const Tensor& x, const Tensor& time, const Condition& condition) const {
@@ -174,10 +191,16 @@ Tensor UVit::operator()(const Tensor& x, const Tensor& time, const Condition& co
 
 Tensor UVit::forward(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const {
   Tensor h = embed_tokens(x, time, condition, observe);
+  const int64_t length = h.size(1);
+  // The feedback memory goes through the network behind the tokens, as rows of the same width.
+  if (feedback_) h = at::cat({h, to_wide(fam_embedding_).expand({h.size(0), -1, -1})}, 1);
+  const auto tokens_of = [length](const Tensor& rows) { return rows.narrow(1, 0, length); };
   int64_t index = 0;
   const auto step = [&](const Block& block, const Tensor& skip) {
-    h = run_block(block, h, skip);
-    if (observe) observe(fmt::format("block{}", index++), h);
+    h = run_block(block, h, skip, index == 0);
+    if (observe) observe(fmt::format("block{}", index), tokens_of(h));
+    if (observe && feedback_) observe(fmt::format("fam.{}", index), h.slice(1, length));
+    ++index;
   };
   std::vector<Tensor> skips;
   for (const Block& block : in_blocks_) {
@@ -189,7 +212,7 @@ Tensor UVit::forward(const Tensor& x, const Tensor& time, const Condition& condi
     step(block, config_.skip ? skips.back() : Tensor());
     skips.pop_back();
   }
-  h = norm_(h);
+  h = norm_(tokens_of(h));
   if (observe) observe("final_norm", h);
   const Tensor tokens = decoder_pred_(h).slice(1, extra_tokens(config_));
   const Tensor image = unpatchify(tokens, config_.patch, config_.channels);

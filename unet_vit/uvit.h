@@ -10,6 +10,7 @@
 #include "core/tensor.h"
 #include "transformer/block.h"
 #include "unet_vit/config.h"
+#include "unet_vit/feedback.h"
 
 namespace uvic {
 
@@ -17,6 +18,9 @@ class UVit {
  public:
   // Parameters drawn as the original draws them, from `seed`: N(0, 0.02) for weights of linear layers and pos_embed, 0
   // for biases, PyTorch's defaults for convolutions and embeddings.
+  //
+  // Weights of a network without memory are those of one with a window as well. One with a feedback memory has
+  // fam_embedding beside them; what `weights.merge(to_map(net.parameters()))` adds to them is as drawn here.
   explicit UVit(const UVitConfig& config, uint64_t seed = 0);
 
   // x [B, C, H, W] float, time [B] float (what Schedule::network_time gives) -> prediction like x, Autocast or not.
@@ -25,7 +29,7 @@ class UVit {
   Tensor operator()(const Tensor& x, const Tensor& time, const Condition& condition = {}) const;
 
   // The intermediate results, for tests that compare block by block: "patch_embed", "time_token", "tokens_plus_pos",
-  // "block0"..., "final_norm".
+  // "block0"..., "final_norm"; "fam.0"... is the feedback memory that leaves a block.
   using Observe = std::function<void(const std::string& name, const Tensor& value)>;
   Tensor forward(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
 
@@ -40,7 +44,7 @@ class UVit {
   void visit(const EachParameter& each);
   void initialize(uint64_t seed);
   Tensor embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition, const Observe& observe) const;
-  Tensor run_block(const Block& block, const Tensor& x, const Tensor& skip) const;
+  Tensor run_block(const Block& block, const Tensor& x, const Tensor& skip, bool is_first) const;
 
   UVitConfig config_;
   Conv patch_embed_;   // kernel = stride = patch
@@ -54,6 +58,9 @@ class UVit {
   LayerNorm norm_;
   Linear decoder_pred_;
   std::optional<Conv> final_layer_;  // 3 x 3
+  Tensor fam_embedding_;             // [F, D]
+  VisibleKeys window_;               // of a block sliding window
+  std::optional<FeedbackMemory> feedback_;
 };
 
 // [B] -> [B, dim]: cos then sin of time * 10000^(-i / (dim / 2)); an odd dim ends with a zero column. Float32 always.

@@ -109,7 +109,7 @@ constexpr double kLeastShare = 0.005;
 struct StepCommand : BenchCommand {
   RunConfig config;
   std::unique_ptr<RunOptions> options;
-  std::vector<std::string> attention = names_in(attention_kinds()), kernels{"fused", "reference"};
+  std::vector<std::string> attention = names_in(attention_kinds()), memory{"none"}, kernels{"fused", "reference"};
   int64_t images = 16;
   SamplerConfig sampler{.kind = "dpm-solver++2m", .steps = 50};
   bool drawing, profiling = false;
@@ -120,7 +120,8 @@ struct StepCommand : BenchCommand {
     std::vector<StepVariant> variants;
     for (const std::string& dtype : dtypes)
       for (const std::string& kind : attention)
-        for (const std::string& kernel : kernels) variants.push_back({kind, kernel, dtype});
+        for (const std::string& of_patches : memory)
+          for (const std::string& kernel : kernels) variants.push_back({kind, of_patches, kernel, dtype});
     const UVitConfig model = resolve(config.model);
     Table table;
     if (profiling) {
@@ -132,6 +133,7 @@ struct StepCommand : BenchCommand {
       table.add({{"bench", drawing ? "sample" : "train"},
                  {"model", fmt::format("{}/{}", model.size, model.patch)},
                  {"attention", t.attention},
+                 {"memory", t.memory},
                  {"kernels", t.kernels},
                  {"dtype", t.precision},
                  {"images", images},
@@ -151,6 +153,7 @@ struct StepCommand : BenchCommand {
         table.add({{"bench", "profile"},
                    {"model", fmt::format("{}/{}", model.size, model.patch)},
                    {"attention", variant.attention},
+                   {"memory", variant.memory},
                    {"kernels", variant.kernels},
                    {"dtype", variant.precision},
                    {"images", images},
@@ -176,6 +179,10 @@ std::shared_ptr<StepCommand> add_step_command(CLI::App& app, const char* name, c
   sub->add_option("--attention", command->attention, "kinds to compare")
       ->delimiter(',')
       ->check(one_of(attention_kinds()))
+      ->capture_default_str();
+  sub->add_option("--memory", command->memory, "of patches, to compare")
+      ->delimiter(',')
+      ->check(one_of(patch_memories()))
       ->capture_default_str();
   sub->add_option("--kernels", command->kernels, "to compare")
       ->delimiter(',')

@@ -11,13 +11,14 @@ namespace {
 
 UVitConfig with(UVitConfig config, const StepVariant& variant) {
   config.attention = variant.attention;
+  config.memory = variant.memory;
   config.kernels = variant.kernels;
   return resolve(config);
 }
 
 StepTiming row(const StepVariant& variant, const Timing& timing, double flop, double peak_mib) {
-  return {variant.attention,   variant.kernels,         variant.precision, 1e3 * timing.min,
-          1e3 * timing.median, flop / timing.min / 1e9, peak_mib};
+  return {variant.attention, variant.memory,      variant.kernels,         variant.precision,
+          1e3 * timing.min,  1e3 * timing.median, flop / timing.min / 1e9, peak_mib};
 }
 
 // A model that trains on the same random batch step after step.
@@ -52,6 +53,26 @@ class Trainee {
   StepLoss loss_;
 };
 
+// Of a block of the network: rows that go through its linear layers, and pairs of a query and a key that it sees.
+struct Work {
+  double rows, scores;
+};
+Work work_of(const UVitConfig& config) {
+  const int64_t tokens = sequence_length(config), extras = extra_tokens(config), patches = tokens - extras;
+  const auto all = static_cast<double>(tokens);
+  if (patch_memory(config) == PatchMemory::kNone) return {all, all * all};
+  const VisibleKeys keys =
+      checked(block_window_keys(tokens, config.block, config.segments, extras, sees_both_sides(config)), 1, tokens,
+              tokens, at::kCPU);
+  const double window = keys.first.defined() ? (keys.last - keys.first + extras).sum().item<double>() : all * all;
+  if (patch_memory(config) == PatchMemory::kWindow) return {all, window};
+  const auto length = static_cast<double>(config.fam_length),
+             blocks = std::ceil(static_cast<double>(patches) / static_cast<double>(config.block));
+  const double of_memory =
+      length * (blocks * static_cast<double>(extras + config.fam_length) + static_cast<double>(patches));
+  return {all + blocks * length, window + static_cast<double>(patches) * length + of_memory};
+}
+
 Model random_model(const UVitConfig& config, const std::string& precision) {
   ModelCard card;
   card.config.model = config;
@@ -78,8 +99,8 @@ std::vector<StepTiming> bench_training(const UVitConfig& config, const std::vect
   const std::vector<Timing> timings = time_in_turn(steps, rounds);
   std::vector<StepTiming> rows;
   for (size_t i = 0; i < variants.size(); ++i)
-    rows.push_back(
-        row(variants[i], timings[i], 3 * forward_flop(resolve(config)) * static_cast<double>(batch), peaks[i]));
+    rows.push_back(row(variants[i], timings[i],
+                       3 * forward_flop(with(config, variants[i])) * static_cast<double>(batch), peaks[i]));
   return rows;
 }
 
@@ -105,18 +126,21 @@ std::vector<StepTiming> bench_sampling(const UVitConfig& config, const std::vect
     });
   const std::vector<Timing> timings = time_in_turn(draw, rounds);
   std::vector<StepTiming> rows;
-  const double flop = forward_flop(resolve(config)) * static_cast<double>(images * sampler.steps);
-  for (size_t i = 0; i < variants.size(); ++i) rows.push_back(row(variants[i], timings[i], flop, peaks[i]));
+  for (size_t i = 0; i < variants.size(); ++i) {
+    const double flop = forward_flop(with(config, variants[i])) * static_cast<double>(images * sampler.steps);
+    rows.push_back(row(variants[i], timings[i], flop, peaks[i]));
+  }
   return rows;
 }
 
 double forward_flop(const UVitConfig& config) {
+  const Work work = work_of(config);
   const auto dim = static_cast<double>(config.dim), tokens = static_cast<double>(sequence_length(config));
-  const double block = dim * dim * (4 + 2 * config.mlp_ratio) + 2 * tokens * dim,
+  const double block = work.rows * dim * dim * (4 + 2 * config.mlp_ratio) + 2 * work.scores * dim,
                skips = config.skip ? config.depth / 2 : 0;
   const auto pixels = static_cast<double>(config.patch * config.patch * config.channels);
-  return 2 * tokens *
-         (static_cast<double>(config.depth / 2 * 2 + 1) * block + skips * 2 * dim * dim + 2 * pixels * dim);
+  return 2 * (static_cast<double>(config.depth / 2 * 2 + 1) * block + skips * work.rows * 2 * dim * dim +
+              2 * tokens * pixels * dim);
 }
 
 }  // namespace uvic

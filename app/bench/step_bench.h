@@ -10,16 +10,17 @@
 
 namespace uvic {
 
+// Of the blocks between the first and the last, a row of attention_kinds(); of patch_memories(), kernel_kinds(),
+// precisions().
+struct StepVariant {
+  std::string attention, memory, kernels, precision;
+};
+
 struct StepTiming {
-  std::string attention, kernels,
-      precision;  // of the blocks between the first and the last; kernel_kinds(); precisions()
+  std::string attention, memory, kernels, precision;  // as of its variant
   double min_ms, median_ms;
   double gflops;    // of the network's matrix products, by the minimum
   double peak_mib;  // memory of the whole process
-};
-
-struct StepVariant {
-  std::string attention, kernels, precision;
 };
 
 // A training step of `batch` images (forward, backward, optimizer, EMA), for each variant of `config` in turn.

@@ -63,6 +63,13 @@ void RunOptions::add_model(UVitConfig& c) {
       ->check(one_of(attention_kinds()));
   add("--model.end_attention", c.end_attention, "attention of the first and the last block")
       ->check(one_of(attention_kinds()));
+  add("--model.memory", c.memory, "what patches see: all patches, a window of blocks, or that and a feedback memory")
+      ->check(one_of(patch_memories()));
+  add("--model.block", c.block, "patches of a block of memory, in raster order")->check(at_least(1));
+  add("--model.segments", c.segments, "blocks beside its own that a patch sees")->check(at_least(0));
+  add("--model.window", c.window, "where these are: before its own, or as many behind it, too")
+      ->check(one_of(block_windows()));
+  add("--model.fam_length", c.fam_length, "vectors of the feedback memory (model.memory fam)")->check(at_least(1));
   add("--model.kernels", c.kernels, "how blocks are computed")->check(one_of(kernel_kinds()));
   add("--model.checkpointing", c.checkpointing, "recompute activations: less memory, about 1/3 more time");
 }

@@ -35,6 +35,14 @@ std::string variations(const UVitConfig& model) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
 
+// Of a config that has one.
+std::string memory_of(const UVitConfig& model) {
+  const std::string window = fmt::format("blocks of {} patches, each sees {} more {}", model.block, model.segments,
+                                         sees_both_sides(model) ? "to each side" : "before it");
+  if (patch_memory(model) == PatchMemory::kWindow) return window;
+  return fmt::format("{} vectors fed back; {}", model.fam_length, window);
+}
+
 Fields describe_network(const UVitConfig& model) {
   Fields fields{{"depth", model.depth}, {"dim", model.dim}};
   if (model.heads > 0) fields["heads"] = model.heads;
@@ -57,7 +65,10 @@ Fields describe_inferred(const InferredConfig& inferred) {
         fmt::format("text, states of width {}; tokens cannot be told from patches", model.context_dim);
   else
     fields["condition"] = condition_of(model) + (inferred.guessed ? " (if that is the number of tokens)" : "");
-  fields["unknown"] = "heads, attention kind, schedule: not in the weights, see `uvic convert --help`";
+  if (patch_memory(model) == PatchMemory::kFeedback)
+    fields["memory"] = fmt::format("{} vectors fed back", model.fam_length);
+  fields["unknown"] =
+      "heads, attention kind, blocks of patches if any, schedule: not in the weights, see `uvic convert --help`";
   return fields;
 }
 
@@ -75,6 +86,7 @@ Fields describe_config(const RunConfig& config) {
   fields["model"]["attention"] = model.attention == model.end_attention
                                      ? model.attention
                                      : fmt::format("{}, {} at the ends", model.attention, model.end_attention);
+  if (patch_memory(model) != PatchMemory::kNone) fields["model"]["memory"] = memory_of(model);
   fields["training"] = {{"data", config.data.spec},
                         {"schedule", config.schedule.kind},
                         {"objective", fmt::format("{} prediction, {} weighting", config.objective.prediction,

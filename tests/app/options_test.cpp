@@ -42,26 +42,20 @@ TEST(Presets, TrainNoLongerThanTheirWarmUpAndAverage) {
 // Every key of every section, by what becomes of a trained model when it changes.
 TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
   const std::set<std::string> fixed{
-      "model.size",           "model.depth",          "model.dim",         "model.heads",
-      "model.image_size",     "model.patch",          "model.channels",    "model.mlp_ratio",
-      "model.qkv_bias",       "model.mlp_time_embed", "model.conv",        "model.skip",
-      "model.context_tokens", "model.context_dim",    "model.attention",   "model.end_attention",
-      "schedule.kind",        "schedule.beta_start",  "schedule.beta_end", "objective.prediction",
-      "data.condition",       "data.latent_scale",    "train.optimizer"};
-  const std::map<std::string, std::string> others{// another value of keys that are no number and no flag
-                                                  {"model.size", "\"M\""},
-                                                  {"model.attention", "\"softmax\""},
-                                                  {"model.end_attention", "\"cog\""},
-                                                  {"model.kernels", "\"reference\""},
-                                                  {"schedule.kind", "\"linear\""},
-                                                  {"objective.prediction", "\"v\""},
-                                                  {"objective.weighting", "\"min-snr\""},
-                                                  {"data.condition", "\"text\""},
-                                                  {"train.optimizer", "\"muon\""},
-                                                  {"train.lr_decay", "\"cosine\""},
-                                                  {"train.precision", "\"bf16\""},
-                                                  {"sample.sampler", "\"ddpm\""},
-                                                  {"eval.features", "\"efficientnet-lite0\""}};
+      "model.size",           "model.depth",          "model.dim",           "model.heads",
+      "model.image_size",     "model.patch",          "model.channels",      "model.mlp_ratio",
+      "model.qkv_bias",       "model.mlp_time_embed", "model.conv",          "model.skip",
+      "model.context_tokens", "model.context_dim",    "model.attention",     "model.end_attention",
+      "model.memory",         "model.block",          "model.segments",      "model.window",
+      "model.fam_length",     "schedule.kind",        "schedule.beta_start", "schedule.beta_end",
+      "objective.prediction", "data.condition",       "data.latent_scale",   "train.optimizer"};
+  const std::map<std::string, std::string> others{
+      // another value of keys that are no number and no flag
+      {"model.size", "\"M\""},         {"model.attention", "\"softmax\""}, {"model.end_attention", "\"cog\""},
+      {"model.memory", "\"fam\""},     {"model.window", "\"past\""},       {"model.kernels", "\"reference\""},
+      {"schedule.kind", "\"linear\""}, {"objective.prediction", "\"v\""},  {"objective.weighting", "\"min-snr\""},
+      {"data.condition", "\"text\""},  {"train.optimizer", "\"muon\""},    {"train.lr_decay", "\"cosine\""},
+      {"train.precision", "\"bf16\""}, {"sample.sampler", "\"ddpm\""},     {"eval.features", "\"efficientnet-lite0\""}};
   const RunConfig config;
   std::set<std::string> refused;
   for (const TomlItem& item : parse_toml(print_config<RunOptions>(config), "printed")) {

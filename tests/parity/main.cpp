@@ -17,6 +17,7 @@ const std::map<std::string, RunCase> kKinds = {
     {"bswa", bswa_case},
     {"cogformer", cogformer_case},
     {"fam", fam_case},
+    {"fam_image", fam_image_case},
     {"small", timestep_patchify_case},
     {"ckpt", checkpoint_case},
     {"data", data_case},

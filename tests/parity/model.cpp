@@ -96,9 +96,10 @@ void compare_gradients(const Parameters& parameters, const Case& reference, Repo
   }
 }
 
-void uvit_case(const Case& reference, Report& report) {
+namespace {
+
+void compare_network(UVitConfig config, const Case& reference, Report& report) {
   const auto& tolerance = reference.entry.at("tolerance");
-  UVitConfig config = uvit_config(reference.config().at("model"), reference.config().at("family"));
   const Condition condition = condition_of(reference);
 
   for (const bool checkpointing : {false, true}) {
@@ -118,6 +119,26 @@ void uvit_case(const Case& reference, Report& report) {
     (y * reference.at("in.w")).sum().backward();
     compare_gradients(net.parameters(), reference, report);
   }
+}
+
+}  // namespace
+
+void uvit_case(const Case& reference, Report& report) {
+  compare_network(uvit_config(reference.config().at("model"), reference.config().at("family")), reference, report);
+}
+
+void fam_image_case(const Case& reference, Report& report) {
+  const auto& config = reference.config();
+  expect_options(config, {"family", "model", "block", "memory", "fam", "mode", "whole_gradients"});
+  expect_value(config, "mode", {"past", "both"});
+  UVitConfig model = uvit_config(config.at("model"), config.at("family"));
+  model.block = config.at("block");
+  model.segments = config.at("memory");
+  model.window = config.at("mode");
+  const int64_t fam = config.at("fam");
+  model.memory = fam > 0 ? "fam" : "bswa";
+  if (fam > 0) model.fam_length = fam;
+  compare_network(model, reference, report);
 }
 
 void timestep_patchify_case(const Case& reference, Report& report) {

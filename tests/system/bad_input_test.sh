@@ -147,6 +147,11 @@ usage "'1,2,3': expected B,H,L,D" bench attention --shape 1,2,3
 usage "'1,2,3,0': expected B,H,L,D" bench attention --shape 1,2,3,0
 usage "'gpu': expected cpu, cuda or cuda:N" bench attention --device gpu
 usage "'flash' is none of softmax, cog" bench train --attention flash
+usage "'lstm' is none of none, bswa, fam" train --preset smoke --model.memory lstm
+usage "'0': expected 1 or more" train --preset smoke --model.memory bswa --model.block 0
+usage "'-1': expected 0 or more" train --preset smoke --model.memory bswa --model.segments -1
+usage "'future' is none of past, both" train --preset smoke --model.memory bswa --model.window future
+usage "'0': expected 1 or more" train --preset smoke --model.memory fam --model.fam_length 0
 
 usage "'nope' is none of quickstart" train --preset nope
 error 'give --preset NAME or --config FILE' train

@@ -86,10 +86,10 @@ run '{"bench":"attention","kind":"cog","impl":"fused","pass":"fwd+bwd","dtype":"
   --json bench attention --shape 1,2,9,16 --rounds 1
 run 'vs_sdpa' bench attention --shape 1,2,9,16 --rounds 1 --precision fp32 --pass fwd
 nano='--model.size nano --model.image_size 8 --images 2 --rounds 1 --precision fp32 --kernels fused --attention cog'
-run '{"bench":"train","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' --json bench train $nano
+run '{"bench":"train","model":"nano/2","attention":"cog","memory":"none","kernels":"fused","dtype":"fp32","images":2,"ms":' --json bench train $nano
 # On one thread: where others wait for a busy processor, their product hides all else.
 run 'attention backward' --threads 1 bench train ${nano/size 8/size 32} --profile
-run '{"bench":"sample","model":"nano/2","attention":"cog","kernels":"fused","dtype":"fp32","images":2,"ms":' \
+run '{"bench":"sample","model":"nano/2","attention":"cog","memory":"none","kernels":"fused","dtype":"fp32","images":2,"ms":' \
   --json bench sample $nano --steps 2
 
 echo 'walked through'

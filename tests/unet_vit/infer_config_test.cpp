@@ -22,6 +22,10 @@ UVitConfig shown(const UVitConfig& config) {
   expected.end_attention = untouched.end_attention;
   expected.kernels = untouched.kernels;
   expected.checkpointing = untouched.checkpointing;
+  if (expected.memory != "fam") expected.memory = untouched.memory;
+  expected.block = untouched.block;
+  expected.segments = untouched.segments;
+  expected.window = untouched.window;
   return expected;
 }
 
@@ -36,6 +40,8 @@ std::vector<UVitConfig> without_text() {
   vary([](UVitConfig& c) { c.mlp_ratio = 2.5, c.qkv_bias = true; });
   vary([](UVitConfig& c) { c.mlp_time_embed = true, c.conv = false; });
   vary([](UVitConfig& c) { c.skip = false, c.depth = 2; });
+  vary([](UVitConfig& c) { c.memory = "bswa", c.block = 5, c.segments = 2, c.window = "past"; });
+  vary([](UVitConfig& c) { c.memory = "fam", c.block = 5, c.fam_length = 7; });
   return configs;
 }
 
@@ -128,6 +134,17 @@ TEST(InferConfig, NamesEveryContradiction) {
   };
   for (const auto& [name, change] : changes)
     EXPECT_TRUE(says(change).starts_with(fmt::format("model.{} is ", name))) << name << ": " << says(change);
+
+  EXPECT_EQ(says([](UVitConfig& c) { c.memory = "bswa", c.block = 5; }), "");
+  EXPECT_EQ(says([](UVitConfig& c) { c.memory = "fam"; }),
+            "model.memory is fam in the config and none or bswa in the weights");
+  UVitConfig fam = kPlain;
+  fam.memory = "fam";
+  const auto with_fam = *infer_config(weights_of(fam));
+  EXPECT_EQ(contradictions(resolve(kPlain), with_fam),
+            "model.memory is none or bswa in the config and fam in the weights");
+  fam.fam_length = 5, fam.block = 3, fam.segments = 0;
+  EXPECT_EQ(contradictions(resolve(fam), with_fam), "model.fam_length is 5 in the config and 64 in the weights");
 
   UVitConfig text = kPlain;
   text.context_tokens = 5;

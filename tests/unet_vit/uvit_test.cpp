@@ -54,6 +54,8 @@ TEST(UVit, ParametersAreCountedWithoutMakingThem) {
   vary([](UVitConfig& c) { c.mlp_time_embed = c.qkv_bias = true; });
   vary([](UVitConfig& c) { c.conv = c.skip = false; });
   vary([](UVitConfig& c) { c.patch = 4, c.channels = 5, c.depth = 6; });
+  vary([](UVitConfig& c) { c.memory = "bswa"; });
+  vary([](UVitConfig& c) { c.memory = "fam", c.fam_length = 7; });
   for (const UVitConfig& config : configs)
     EXPECT_EQ(parameter_count(resolve(config)), count_parameters(UVit(config).parameters()));
 }
@@ -103,9 +105,26 @@ TEST(UVit, EveryOptionChangesTheResult) {
   differs("mlp_ratio", [](UVitConfig& c) { c.mlp_ratio = 2; });
   differs("mlp_time_embed", [](UVitConfig& c) { c.mlp_time_embed = true; });
   differs("heads", [](UVitConfig& c) { c.heads = 4; });
+  differs("memory", [](UVitConfig& c) { c.memory = "bswa", c.block = 4; });
   UVitConfig biased = small();
   biased.qkv_bias = true;
   EXPECT_GT(count_parameters(UVit(biased).parameters()), count_parameters(UVit(small()).parameters()));
+}
+
+TEST(UVit, EveryOptionOfMemoryChangesTheResult) {
+  UVitConfig config = small();
+  config.memory = "fam", config.block = 3, config.fam_length = 2;
+  const Tensor fam = run(config);
+  const auto differs = [&](const char* what, const std::function<void(UVitConfig&)>& change) {
+    UVitConfig changed = config;
+    change(changed);
+    EXPECT_FALSE(at::allclose(run(changed), fam)) << what;
+  };
+  differs("memory", [](UVitConfig& c) { c.memory = "bswa"; });
+  differs("block", [](UVitConfig& c) { c.block = 4; });
+  differs("segments", [](UVitConfig& c) { c.segments = 2; });
+  differs("window", [](UVitConfig& c) { c.window = "past"; });
+  differs("fam_length", [](UVitConfig& c) { c.fam_length = 3; });
 }
 
 TEST(UVit, KernelsChangeTheResultWithinRounding) {
@@ -205,7 +224,9 @@ TEST(UVit, EveryParameterHasItsRole) {
   for (const std::string& name : with_role(config, Role::kBias)) EXPECT_TRUE(name.ends_with(".bias")) << name;
   config = small();
   config.classes = 3;
+  config.memory = "fam";
   EXPECT_EQ(with_role(config, Role::kEmbedding), std::set<std::string>{"label_emb.weight"});
+  EXPECT_EQ(with_role(config, Role::kToken), (std::set<std::string>{"pos_embed", "fam_embedding"}));
 }
 
 TEST(UVit, ConvolutionsAndEmbeddingsAreDrawnAsPyTorchDrawsThem) {
@@ -280,6 +301,16 @@ TEST(UVit, ConfigsThatDoNotFitAreNamed) {
   EXPECT_NE(message([](UVitConfig& c) { c.size = "XXL"; }).find("S-deep"), std::string::npos);
   EXPECT_NE(message([](UVitConfig& c) { c.attention = "linear"; }).find("softmax, cog"), std::string::npos);
   EXPECT_NE(message([](UVitConfig& c) { c.classes = c.context_tokens = 2; }).find("not both"), std::string::npos);
+  expect_mentions(message([](UVitConfig& c) { c.memory = "lstm"; }), {"model.memory", "'lstm'", "none, bswa, fam"});
+  expect_mentions(message([](UVitConfig& c) { c.window = "future"; }), {"model.window", "'future'", "past, both"});
+  for (const char* memory : {"bswa", "fam"}) {
+    expect_mentions(message([&](UVitConfig& c) { c.memory = memory, c.block = 0; }), {"model.block = 0", "at least 1"});
+    expect_mentions(message([&](UVitConfig& c) { c.memory = memory, c.segments = -1; }), {"model.segments = -1"});
+  }
+  expect_mentions(message([](UVitConfig& c) { c.memory = "fam", c.fam_length = 0; }), {"model.fam_length = 0", "bswa"});
+  expect_mentions(message([](UVitConfig& c) { c.block = int64_t{1} << 60; }), {"model.block", "at most"});
+  EXPECT_EQ(message([](UVitConfig& c) { c.block = c.fam_length = 0, c.segments = -1; }), "no error");  // not read
+  EXPECT_EQ(message([](UVitConfig& c) { c.memory = "bswa", c.fam_length = 0; }), "no error");
 }
 
 TEST(Parameters, LoadingIsStrictBothWays) {

@@ -1,6 +1,6 @@
 // The parts of a transformer block as fused operations on CPU, differentiable, with few passes over memory and few
-// tensors kept for backward. What each computes, composed of plain operations, stands in its comment and in
-// `Block::plain`.
+// tensors kept for backward. What each computes, composed of plain operations, stands in its comment and beside its
+// call in `Block`.
 //
 // x and skip [B, L, dim] float32; parameters float32; a norm's epsilon is 1e-5. Products run in the dtype of the
 // surrounding Autocast.
