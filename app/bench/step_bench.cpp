@@ -138,9 +138,9 @@ double forward_flop(const UVitConfig& config) {
   const auto dim = static_cast<double>(config.dim), tokens = static_cast<double>(sequence_length(config));
   const double block = work.rows * dim * dim * (4 + 2 * config.mlp_ratio) + 2 * work.scores * dim,
                skips = config.skip ? config.depth / 2 : 0;
+  const int64_t blocks = config.depth / 2 * 2 + 1;
   const auto pixels = static_cast<double>(config.patch * config.patch * config.channels);
-  return 2 * (static_cast<double>(config.depth / 2 * 2 + 1) * block + skips * work.rows * 2 * dim * dim +
-              2 * tokens * pixels * dim);
+  return 2 * (static_cast<double>(blocks) * block + skips * work.rows * 2 * dim * dim + 2 * tokens * pixels * dim);
 }
 
 }  // namespace uvic
