@@ -31,7 +31,7 @@ struct UVitConfig {
   int64_t block = 256;                    // patches of a block of memory, in raster order
   int64_t segments = 1;                   // blocks beside its own that a patch sees
   std::string window = "both";            // a row of block_windows(): where these are
-  int64_t fam_length = 64;                // vectors of a feedback memory
+  int64_t fam_length = 16;                // vectors of a feedback memory
   std::string kernels = "fused";          // a row of kernel_kinds(): how blocks are computed
   bool checkpointing = false;  // recompute activations in the backward pass: less memory, about 1/3 more time
 

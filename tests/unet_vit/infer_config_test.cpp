@@ -144,7 +144,7 @@ TEST(InferConfig, NamesEveryContradiction) {
   EXPECT_EQ(contradictions(resolve(kPlain), with_fam),
             "model.memory is none or bswa in the config and fam in the weights");
   fam.fam_length = 5, fam.block = 3, fam.segments = 0;
-  EXPECT_EQ(contradictions(resolve(fam), with_fam), "model.fam_length is 5 in the config and 64 in the weights");
+  EXPECT_EQ(contradictions(resolve(fam), with_fam), "model.fam_length is 5 in the config and 16 in the weights");
 
   UVitConfig text = kPlain;
   text.context_tokens = 5;
