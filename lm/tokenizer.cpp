@@ -36,6 +36,12 @@ class Lines : public sentencepiece::SentenceIterator {
   bool done_ = false;
 };
 
+// Without the place in SentencePiece's code that its messages begin with.
+std::string reason(std::string_view message) {
+  const size_t code = message.find("] ");
+  return std::string(code == std::string_view::npos ? message : message.substr(code + 2));
+}
+
 constexpr int64_t kBytesAndMarks = 256 + 3;  // every byte, and the pieces that are unknown, begin and end a text
 
 }  // namespace
@@ -58,8 +64,8 @@ Tokenizer Tokenizer::train(std::span<const std::string> texts, int64_t pieces) {
                                                                   {"minloglevel", "2"}},
                                                                  &lines, &model);
   if (!status.ok())
-    fail("no tokenizer of {} pieces can be learnt from this text ({}): give more text or a smaller --lm.vocabulary",
-         pieces, status.message());
+    fail("no tokenizer of {} pieces can be learnt from this text: {} Give another --lm.vocabulary or more text", pieces,
+         reason(status.message()));
   return Tokenizer(std::move(model), "the trained tokenizer");
 }
 

@@ -12,7 +12,7 @@
 namespace uvic {
 namespace {
 
-constexpr int64_t kTokens = 24, kBlock = 6, kFam = 2, kExtras = 2, kCell = 7;
+constexpr int64_t kTokens = 24, kBlock = 6, kFam = 2, kExtras = 2, kSide = 240;
 
 enum class Cell : int64_t { kHidden, kSeen, kOfFam, kByFam };
 constexpr uint8_t kColours[][3] = {{238, 238, 238}, {52, 101, 164}, {204, 92, 20}, {78, 154, 6}};
@@ -62,9 +62,10 @@ std::vector<MaskPicture> mask_pictures() {
 Tensor draw_mask(const Tensor& cells) {
   const Tensor colours = at::tensor(at::ArrayRef<uint8_t>(&kColours[0][0], sizeof(kColours))).view({-1, 3});
   Tensor pixels = colours.index_select(0, cells.flatten()).view({cells.size(0), cells.size(1), 3});
-  pixels = pixels.repeat_interleave(kCell, 0).repeat_interleave(kCell, 1).clone();
+  const int64_t cell = kSide / cells.size(0);
+  pixels = pixels.repeat_interleave(cell, 0).repeat_interleave(cell, 1).contiguous();
   const auto line = [&](int64_t dim) {
-    for (int64_t i = kCell - 1; i < pixels.size(dim); i += kCell) pixels.select(dim, i).fill_(255);
+    for (int64_t i = cell - 1; i < pixels.size(dim); i += cell) pixels.select(dim, i).fill_(255);
   };
   line(0);
   line(1);
@@ -75,15 +76,11 @@ void draw_masks(const std::filesystem::path& out) {
   if (lower_extension(out) != ".png") fail("'{}': name a .png file", out.string());
   std::vector<Tensor> images;
   std::vector<std::string> titles;
-  int64_t side = 0;
   for (const MaskPicture& picture : mask_pictures()) {
-    images.push_back(draw_mask(picture.cells));
+    const Tensor image = draw_mask(picture.cells);
+    const int64_t more = kSide - image.size(0);
+    images.push_back(at::constant_pad_nd(image, {0, 0, 0, more, 0, more}, 255));
     titles.push_back(picture.title);
-    side = std::max(side, images.back().size(0));
-  }
-  for (Tensor& image : images) {
-    const int64_t more = side - image.size(0);
-    image = at::constant_pad_nd(image, {0, 0, more / 2, more - more / 2, 0, more}, 255);
   }
   write_atomically(out, encode_png(make_grid(images, titles, {.columns = 4, .pad = 6, .min_tile = 0})));
   print_file(out);

@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "lm/config.h"
+#include "lm/diagnosis.h"
 #include "lm/generator.h"
 #include "lm/next_token.h"
 #include "lm/packed_text.h"
@@ -148,6 +149,35 @@ TEST(Passkey, TheQuestionFillsItsLengthAndHidesTheKeyAtItsBegin) {
     }
   EXPECT_NE(passkey_text(tokenizer, 128, 3, 0).key, passkey_text(tokenizer, 128, 3, 1).key);
   expect_mentions(error_of([&] { passkey_text(tokenizer, 40, 3, 0); }), {"without any filler", "40"});
+}
+
+TEST(Diagnosis, WeightsAreThoseOfTheLayers) {
+  const at::NoGradGuard no_grad;
+  const Cogformer net = random_cogformer(small_cogformer());
+  const Tensor tokens = some_tokens(12);
+  const std::vector<Tensor> weights = net.attention_weights(tokens, causal_keys(12, 12));
+  ASSERT_EQ(weights.size(), 3u);
+  const Tensor hidden = dense_mask(causal_keys(12, 12), 12, at::kCPU).logical_not();
+  for (const Tensor& w : weights) {
+    EXPECT_EQ(w.sizes(), (std::vector<int64_t>{2, 2, 12, 12}));
+    EXPECT_TRUE(at::allclose(w.abs().sum(-1), at::ones({2, 2, 12}), 1e-5, 1e-5));
+    EXPECT_EQ(w.masked_select(hidden.expand_as(w)).abs().max().item<float>(), 0);
+  }
+  const std::vector<LayerDiagnosis> layers = diagnose_layers(net, tokens);
+  EXPECT_EQ(layers.front().negative, 0);  // softmax
+  EXPECT_EQ(layers.back().negative, 0);
+  EXPECT_NEAR(layers[1].negative, (weights[1] < 0).sum().item<double>() / (2 * 2 * 78), 1e-12);
+  EXPECT_GT(layers[1].negative, 0.2);
+  for (const LayerDiagnosis& layer : layers) EXPECT_TRUE(layer.sink > 0 && layer.sink < 1);
+}
+
+TEST(Diagnosis, RepresentationsOfEqualTokensDoNotDiffer) {
+  const Cogformer net = random_cogformer(small_cogformer());
+  // Rotary positions know differences only: of one token alone and twice, softmax of equal keys gives the same mixture.
+  CogformerConfig softmax = small_cogformer();
+  softmax.attention = inner_attention("softmax", 3);
+  EXPECT_LT(representation_difference(random_cogformer(softmax), at::full({1, 1}, 7, at::kLong)), 1e-5);
+  EXPECT_GT(representation_difference(net, some_tokens(6)), 1e-3);
 }
 
 TEST(LmConfig, CountsItsParametersAndNamesWhatDoesNotFit) {

@@ -35,7 +35,7 @@ TEST(Tokenizer, TheSameTextsGiveTheSameModel) {
 
 TEST(Tokenizer, MistakesAreNamed) {
   expect_mentions(error_of([] { Tokenizer::train(kTexts, 259); }), {"lm.vocabulary", "259"});
-  expect_mentions(error_of([] { Tokenizer::train(kTexts, 100'000); }), {"100000", "smaller --lm.vocabulary"});
+  expect_mentions(error_of([] { Tokenizer::train(kTexts, 100'000); }), {"100000", "another --lm.vocabulary"});
   expect_mentions(error_of([] { Tokenizer::from_model("no model", "my.model"); }), {"my.model", "SentencePiece"});
   expect_mentions(error_of([] { Tokenizer::from_model("", "my.model"); }), {"my.model", "SentencePiece"});
 }

@@ -50,6 +50,13 @@ END
 quietly --json lm passkey --model fam/0* --lengths 128,1k --num 3
 [ "$(wc -l < out)" -eq 2 ] && grep -q '"tokens":1024' out || { cat out && die 'no table'; }
 
+say 'looks inside'
+"$uvic" --quiet --json lm diagnose --model "$run" --data 'text:captions.txt?last=50' > out
+python3 -c 'import json; d = json.load(open("out")); assert d["layers"]["0 softmax"]["negative"] == 0 and set(d["representation_difference"]) == {"8", "16", "32", "64"}, d'
+refused 'without one' lm diagnose --model fam/0* --data text:captions.txt
+quietly lm masks --out masks.png
+python3 "$tests/system/pixels.py" masks.png > /dev/null && refused '.png' lm masks --out masks.jpg
+
 say 'a better model predicts better'
 lm_train --steps 60 --lr 0.01 --out longer --eval.every 30 --eval.against 'text:captions.txt?last=50'
 grep -q perplexity longer/0*/metrics.csv && [ -e longer/0*/best ] || die 'no score of held-out text'
@@ -97,7 +104,7 @@ refused 'UTF-8' lm train --preset captions --data text:latin.txt
 refused 'holds no text' lm train --preset captions --data text:empty.txt
 refused 'nowhere.txt' lm train --preset captions --data text:nowhere.txt
 refused 'SentencePiece' lm train --preset captions --data text:captions.txt --data.tokenizer bad.model
-refused 'smaller --lm.vocabulary' lm train --preset captions --data text:captions.txt --lm.vocabulary 100000
+refused 'another --lm.vocabulary' lm train --preset captions --data text:captions.txt --lm.vocabulary 100000
 refused 'lm.block = 0' lm train --preset captions --data text:captions.txt --lm.memory bswa --lm.block 0
 refused '--data.documents false' lm train --preset captions --data text:captions.txt --lm.memory fam
 refused 'state_passing' lm train --preset captions --data text:captions.txt --data.state_passing 0.5
