@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <memory>
 
+#include "app/cli/lm_options.h"
 #include "app/cli/options.h"
 #include "app/cli/results.h"
 #include "app/cli/settings_json.h"
 #include "app/draw/recipe.h"
 #include "app/inspect/describe.h"
 #include "app/model/identify.h"
+#include "app/model/language_model.h"
 #include "app/model/model.h"
 #include "app/training/resume.h"
 #include "core/files.h"
@@ -99,14 +101,21 @@ std::string last_line(const fs::path& file) {
   return text.substr(text.rfind('\n') + 1);
 }
 
+// Steps and config of a run.
+template <class Config>
+std::pair<int64_t, Fields> described(const Config& config) {
+  return {config.train.steps, describe_config(config)};
+}
+
 Fields describe_run(const fs::path& path) {
   const RunFolder run = RunFolder::open(path);
   const fs::path& folder = run.path();
-  const RunConfig config = config_of_run(run);
+  const auto [steps, config] = trains_language_model(run) ? described<LmRunConfig>(config_of_run<LmOptions>(run))
+                                                          : described<RunConfig>(config_of_run<RunOptions>(run));
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {
     const State state = read_state(run.latest());
-    fields["step"] = fmt::format("{} of {}", state.step, config.train.steps);
+    fields["step"] = fmt::format("{} of {}", state.step, steps);
     fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
     fields["latest"] = run.latest().filename().string();
     if (fs::exists(folder / "best")) fields["best"] = run.best().filename().string();
@@ -120,10 +129,10 @@ Fields describe_run(const fs::path& path) {
     fields["weights"] = weights.string();
     fields["sha256"] = sha256_of_file(weights);
   } else {
-    fields["step"] = fmt::format("no checkpoint yet, of {} steps", config.train.steps);
+    fields["step"] = fmt::format("no checkpoint yet, of {} steps", steps);
   }
   const auto row = try_parse_json<Fields>(last_line(folder / "stats.jsonl"));
-  fields.update(describe_config(config));
+  fields.update(config);
   if (row && row->is_object()) {
     fields["last_row"] = *row;
     fields["last_row"].erase("time");
@@ -183,11 +192,18 @@ Fields describe(const fs::path& path, bool list_tensors) {
       path.string());
 }
 
-// The text that `uvic train --config` takes.
+// The text that `uvic train --config` or `uvic lm train --config` takes.
 std::string config_of(const fs::path& path) {
-  if (identify(path) == PathKind::kRun) return print_config<RunOptions>(config_of_run(RunFolder::open(path)));
+  if (identify(path) == PathKind::kRun) {
+    const RunFolder run = RunFolder::open(path);
+    return trains_language_model(run) ? print_config<LmOptions>(config_of_run<LmOptions>(run))
+                                      : print_config<RunOptions>(config_of_run<RunOptions>(run));
+  }
   const fs::path file = find_model_file(path);
-  const auto card = ModelCard::from_metadata(read_weights(file).metadata, file.string());
+  const auto metadata = read_weights(file).metadata;
+  if (metadata.contains(LmCard::kConfigEntry))
+    return print_config<LmOptions>(LmCard::from_metadata(metadata, file.string()).config);
+  const auto card = ModelCard::from_metadata(metadata, file.string());
   if (!card) fail("{} carries no config", file.string());
   return print_config<RunOptions>(card->config);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/cli/settings_json.h"
+#include "app/model/language_model.h"
 #include "app/model/model.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
@@ -102,6 +103,20 @@ Fields describe_config(const RunConfig& config) {
   return fields;
 }
 
+Fields describe_config(const LmRunConfig& config) {
+  const LmConfig lm = resolve(config.lm);
+  std::string memory = lm.memory;
+  if (lm.memory != "none") memory += fmt::format(", blocks of {}, {} segments", lm.block, lm.segments);
+  if (lm.memory == "fam") memory += fmt::format(", {} vectors", lm.fam_length);
+  return {
+      {"language_model", fmt::format("{} ({}), {} layers, width {}, {} heads of {}, {} pieces", lm.size, lm.attention,
+                                     lm.layers, lm.dim, lm.heads, lm.head_dim, lm.vocabulary)},
+      {"memory", memory},
+      {"data", fmt::format("{}, rows of {} tokens", config.data.spec, config.data.length)},
+      {"training", fmt::format("{}, batch {}, lr {}, {}", config.train.optimizer,
+                               config.train.batch * config.train.accumulate, config.train.lr, config.train.precision)}};
+}
+
 Fields describe_weights(const fs::path& file, bool list_tensors) {
   const TensorFile weights = read_weights(file);
   int64_t parameters = 0;
@@ -113,7 +128,11 @@ Fields describe_weights(const fs::path& file, bool list_tensors) {
   Fields fields{{"file", file.string()},          {"bytes", fs::file_size(file)},
                 {"sha256", sha256_of_file(file)}, {"tensors", weights.tensors.size()},
                 {"parameters", parameters},       {"types", dtypes}};
-  if (const auto card = ModelCard::from_metadata(weights.metadata, file.string())) {
+  if (weights.metadata.contains(LmCard::kConfigEntry)) {
+    const LmCard card = LmCard::from_metadata(weights.metadata, file.string());
+    fields["step"] = card.step;
+    fields.update(describe_config(card.config));
+  } else if (const auto card = ModelCard::from_metadata(weights.metadata, file.string())) {
     fields["step"] = card->step;
     const auto version = weights.metadata.find("uvic.version");
     if (version != weights.metadata.end()) fields["uvic_version"] = version->second;

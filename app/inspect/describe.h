@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "app/cli/lm_config.h"
 #include "app/cli/results.h"
 #include "app/cli/run_config.h"
 
@@ -10,6 +11,7 @@ namespace uvic {
 
 // The network, how it was trained and how it samples, in a few lines.
 Fields describe_config(const RunConfig& config);
+Fields describe_config(const LmRunConfig& config);
 
 // A file of weights: size, hash, tensors, and the config in its metadata or what its shapes tell. `list_tensors`: also
 // every tensor's name, type and shape.

@@ -35,6 +35,8 @@ struct LmTrainCommand {
     const std::optional<RunFolder> folder = arguments.to_resume();
     if (!folder && source.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them)");
+    if (folder && !trains_language_model(*folder))
+      fail("{} trains an image model: go on with it by `uvic train --resume`", folder->path().string());
     const at::Device where = arguments.where(folder);
     source.apply(*options);
     if (folder) apply_run_config(*options, *folder);

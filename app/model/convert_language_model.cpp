@@ -27,8 +27,8 @@ LmCard card_of_original(const std::filesystem::path& file, const std::string& to
 
 }  // namespace
 
-TensorMap convert_language_model(const std::filesystem::path& file, TensorFile weights, const std::filesystem::path& target,
-                            const std::string& tokenizer) {
+TensorMap convert_language_model(const std::filesystem::path& file, TensorFile weights,
+                                 const std::filesystem::path& target, const std::string& tokenizer) {
   const bool has_card = weights.metadata.contains(LmCard::kConfigEntry);
   if (has_card && !tokenizer.empty()) fail("{} has its tokenizer already: leave out --tokenizer", file.string());
   const LmCard card =

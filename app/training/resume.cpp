@@ -1,6 +1,7 @@
 #include "app/training/resume.h"
 
 #include "app/cli/checks.h"
+#include "app/model/language_model.h"
 #include "app/model/model.h"
 #include "core/files.h"
 #include "core/progress.h"
@@ -17,9 +18,10 @@ struct ConfigCopy {
 ConfigCopy copy_in_checkpoint(const RunFolder& run) {
   if (!run.has_checkpoint()) return {};
   const Checkpoint checkpoint = run.load_latest();
-  const auto found = checkpoint.model.metadata.find(ModelCard::kConfigEntry);
-  if (found == checkpoint.model.metadata.end()) return {};
-  return {found->second, fmt::format("checkpoint-{} of {}", checkpoint.step, run.path().string())};
+  for (const char* entry : {ModelCard::kConfigEntry, LmCard::kConfigEntry})
+    if (const auto found = checkpoint.model.metadata.find(entry); found != checkpoint.model.metadata.end())
+      return {found->second, fmt::format("checkpoint-{} of {}", checkpoint.step, run.path().string())};
+  return {};
 }
 
 // What is wrong with the text, whose good keys are given to the options; empty: nothing.
@@ -50,12 +52,9 @@ void apply_run_config(ConfigOptions& options, const RunFolder& run) {
     warn(fmt::format("{}; the copy in {} takes its place", damage, copy.origin));
 }
 
-RunConfig config_of_run(const RunFolder& run) {
-  CLI::App app;
-  RunConfig config;
-  RunOptions options(app, config);
-  apply_run_config(options, run);
-  return config;
+bool trains_language_model(const RunFolder& run) {
+  const std::string text = read_file(run.path() / kConfigFile, "run config");
+  return text.starts_with("[lm]\n") || text.find("\n[lm]\n") != std::string::npos;
 }
 
 at::Device device_of_run(const RunFolder& run) {

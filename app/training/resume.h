@@ -10,7 +10,17 @@ namespace uvic {
 // Gives the keys of the run's config.toml to the options. What that lacks, because it is empty, cut or damaged, comes
 // from the copy in the newest checkpoint, with a warning; Error if there is none.
 void apply_run_config(ConfigOptions& options, const RunFolder& run);
-RunConfig config_of_run(const RunFolder& run);
+template <class Options>
+typename Options::Config config_of_run(const RunFolder& run) {
+  CLI::App app;
+  typename Options::Config config;
+  Options options(app, config);
+  apply_run_config(options, run);
+  return config;
+}
+
+// Whether its config is one of `uvic lm train`.
+bool trains_language_model(const RunFolder& run);
 
 // Where the run was trained last.
 at::Device device_of_run(const RunFolder& run);

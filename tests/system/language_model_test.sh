@@ -50,6 +50,15 @@ END
 quietly --json lm passkey --model fam/0* --lengths 128,1k --num 3
 [ "$(wc -l < out)" -eq 2 ] && grep -q '"tokens":1024' out || { cat out && die 'no table'; }
 
+say 'says what it is'
+for place in "$run" "$run/latest" "$run/latest/model.safetensors"; do
+  "$uvic" info "$place" > out
+  grep -q 'language model' out && grep -q '2 layers' out || { cat out && die "info of $place"; }
+done
+"$uvic" info --config "$run" > config.toml
+quietly lm train --config config.toml --steps 20 --out from-config
+same whole/0*/latest/model.safetensors from-config/0*/latest/model.safetensors
+
 say 'looks inside'
 "$uvic" --quiet --json lm diagnose --model "$run" --data 'text:captions.txt?last=50' > out
 python3 -c 'import json; d = json.load(open("out")); assert d["layers"]["0 softmax"]["negative"] == 0 and set(d["representation_difference"]) == {"8", "16", "32", "64"}, d'
@@ -112,6 +121,9 @@ refused 'tokens' lm train --preset captions --data text:captions.txt --lm.vocabu
 refused 'give the tokenizer.model' convert c.pth d.safetensors
 refused 'has no memory' convert fam/0* d.pth
 refused 'nothing to train' lm train
+refused '`uvic lm train --resume`' train --resume "$run"
+quietly train --preset smoke --steps 2 --out images
+refused '`uvic train --resume`' lm train --resume images/0*
 refused '300 pieces' lm train --preset captions --data text:captions.txt --data.tokenizer tokenizer.model --lm.vocabulary 400
 refused 'language model' sample --model "$tests/../assets/shapes.safetensors" --num 2
 refused 'lm.layers' lm train --resume "$run" --lm.layers 3
