@@ -60,23 +60,26 @@ TextSource source_of_files(LmRunConfig& config, const std::optional<Tokenizer>& 
 }
 
 // Rows of one length per batch: its logarithm is anything between those of `shortest` and data.length, so that what is
-// easy comes often.
+// easy comes often. During the first `grow` batches the longest ones, by their logarithm too, grow to data.length.
 TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer>& known) {
   const Spec spec = Spec::parse(config.data.spec);
   for (const auto& [name, value] : spec.options)
-    if (name != "shortest") fail("data '{}': unknown option '{}': expected shortest", config.data.spec, name);
-  const int64_t shortest = spec.get_int("shortest", 128);
+    if (name != "shortest" && name != "grow")
+      fail("data '{}': unknown option '{}': expected one of shortest, grow", config.data.spec, name);
+  const int64_t shortest = spec.get_int("shortest", 128), grow = spec.get_int("grow", 0);
   if (shortest < 1 || shortest > config.data.length)
     fail("data '{}': shortest is at least 1 and at most data.length, {}", config.data.spec, config.data.length);
+  if (grow < 0) fail("data '{}': grow counts batches, 0 or more", config.data.spec);
   config.data.documents = false;
   const Tokenizer tokenizer = choose_tokenizer(config, known, [&] { return passkey_examples(config.train.seed); });
   passkey_text(tokenizer, shortest, 0, 0);
-  const auto batch_at = [config, shortest, tokenizer](int64_t k) {
+  const auto batch_at = [config, shortest, grow, tokenizer](int64_t k) {
     const auto of_batch = static_cast<uint64_t>(k);
     const uint64_t seed = config.train.seed;
     const double share = static_cast<double>(hash_mix({seed, ~of_batch}) >> 11) * 0x1p-53;
-    const double range = static_cast<double>(config.data.length) / static_cast<double>(shortest);
-    const auto length = static_cast<int64_t>(static_cast<double>(shortest) * std::pow(range, share));
+    const double range = std::log(static_cast<double>(config.data.length) / static_cast<double>(shortest));
+    const double grown = k < grow ? static_cast<double>(k + 1) / static_cast<double>(grow) : 1;
+    const auto length = static_cast<int64_t>(static_cast<double>(shortest) * std::exp(range * grown * share));
     const int64_t batch = config.train.batch;
     const Tensor tokens = at::full({batch, length}, static_cast<int64_t>(tokenizer.end()), at::kLong);
     const Tensor counted = at::zeros({batch, length}, at::kBool);

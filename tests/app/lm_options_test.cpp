@@ -67,6 +67,24 @@ TEST(TextSource, IsAPureFunctionOfTheBatchAndSeesWhatTheMemorySees) {
   EXPECT_EQ(config.output.name, "passkey-cogformer-nano");
 }
 
+TEST(TextSource, PasskeyTextsGrow) {
+  LmRunConfig config = preset("lm-smoke");
+  config.data.spec = "passkey?shortest=128&grow=10";
+  config.data.length = 1024;
+  const TextSource source = open_text_source(config, std::nullopt);
+  EXPECT_LE(source.batch_at(0).tokens.size(1), 157);  // 128 * 8^(1/10)
+  EXPECT_LE(source.batch_at(4).tokens.size(1), 362);
+  int64_t longest = 0;
+  for (int64_t k = 10; k < 40; ++k) longest = std::max(longest, source.batch_at(k).tokens.size(1));
+  EXPECT_GT(longest, 500);
+  config.data.spec = "passkey?grow=-1";
+  expect_mentions(error_of([&] { open_text_source(config, std::nullopt); }), {"grow"});
+  config.data.spec = "passkey?size=3";
+  expect_mentions(error_of([&] { open_text_source(config, std::nullopt); }), {"size", "shortest, grow"});
+  config.data.spec = "passkey?shortest=4096";
+  expect_mentions(error_of([&] { open_text_source(config, std::nullopt); }), {"shortest", "1024"});
+}
+
 TEST(TextSource, DocumentsAndWindowsMeet) {
   const TemporaryFolder folder;
   std::string lines;
