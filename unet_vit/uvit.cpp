@@ -152,6 +152,10 @@ void UVit::set_requires_grad(bool on) {
   visit([&](const std::string&, Tensor& p, Role) { p.set_requires_grad(on); });
 }
 
+void UVit::replace(const std::function<Tensor(const std::string&, const Tensor&, Role)>& by) {
+  visit([&](const std::string& name, Tensor& p, Role role) { p = by(name, p, role); });
+}
+
 Tensor UVit::embed_tokens(const Tensor& x, const Tensor& time, const Condition& condition,
                           const Observe& observe) const {
   const Tensor patches = patch_embed_(x).flatten(2).transpose(1, 2);

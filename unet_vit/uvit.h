@@ -39,6 +39,9 @@ class UVit {
   // Keeps the matrices of the blocks in `dtype`, so that a forward pass under Autocast in it need not convert them.
   void store_matrices(at::ScalarType dtype);
   void set_requires_grad(bool on);
+  // Puts other tensors in the places of parameters, such as sums with adapters, which then are its parameters: who
+  // wants the first ones again keeps them.
+  void replace(const std::function<Tensor(const std::string& name, const Tensor& tensor, Role role)>& by);
 
  private:
   void visit(const EachParameter& each);
