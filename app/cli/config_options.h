@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "app/cli/checks.h"
+#include "app/cli/init_config.h"
 #include "app/cli/record_config.h"
 #include "app/cli/toml.h"
 #include "train/train.h"
+#include "transformer/lora.h"
 
 namespace uvic {
 
@@ -51,6 +53,7 @@ class ConfigOptions {
   void hide_others() { app_ = &hidden_; }
 
   // Sections that all runs have; what their batches consist of, and what shows how far they have come.
+  void add_init(InitConfig& init, LoraConfig& lora);
   void add_train(TrainConfig& config, std::string_view items);
   void add_record(RecordConfig& config, std::string_view samples);
 

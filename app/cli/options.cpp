@@ -11,13 +11,15 @@ namespace uvic {
 namespace {
 
 // The keys that a run keeps, since its weights or its optimizer's state would mean something else; classes and
-// vocabulary are the data's and compared with those.
+// vocabulary are the data's and compared with those, the weights it began with are compared by their hash.
 bool is_fixed(std::string_view section, std::string_view key) {
   const auto one_of = [key](std::initializer_list<std::string_view> keys) { return std::ranges::count(keys, key) > 0; };
   if (section == "model") return !one_of({"classes", "vocabulary", "kernels", "checkpointing"});
   if (section == "schedule") return true;
   if (section == "objective") return one_of({"prediction"});
   if (section == "data") return one_of({"condition", "latent_scale"});
+  if (section == "init") return one_of({"allow"});
+  if (section == "lora") return true;
   if (section == "train") return one_of({"optimizer"});
   return false;
 }
@@ -35,6 +37,7 @@ RunOptions::RunOptions(CLI::App& app, RunConfig& config, Scope scope) : ConfigOp
   if (scope == kModelOnly) hide_others();
   add_diffusion(config.schedule, config.objective);
   add_data(config.data);
+  add_init(config.init, config.lora);
   add_train(config.train, "images");
   add_sample(config.sample);
   add_eval(config.eval);

@@ -3,11 +3,13 @@
 
 #include <string>
 
+#include "app/cli/init_config.h"
 #include "app/cli/record_config.h"
 #include "app/cli/sample_config.h"
 #include "diffusion/objective.h"
 #include "diffusion/schedule.h"
 #include "train/train.h"
+#include "transformer/lora.h"
 #include "unet_vit/config.h"
 
 namespace uvic {
@@ -41,6 +43,8 @@ struct RunConfig {
   ScheduleConfig schedule;
   ObjectiveConfig objective;
   DataConfig data;
+  InitConfig init;
+  LoraConfig lora;
   TrainConfig train;
   SampleConfig sample;
   EvalConfig eval;

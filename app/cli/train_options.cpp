@@ -4,6 +4,22 @@
 
 namespace uvic {
 
+void ConfigOptions::add_init(InitConfig& init, LoraConfig& lora) {
+  add("--init,--init.file", init.file,
+      "begin with these weights (and, without --preset or --config, with their config): run folder, checkpoint, "
+      "bundle, "
+      ".safetensors or .pth");
+  add("--init.allow", init.allow,
+      "where they may differ from the network: 'new' parameters keep what was drawn, tensors 'missing' from it are "
+      "left "
+      "out; with both a tensor of another shape, too")
+      ->check(taken_by(parse_allowed));
+  add("--lora.rank", lora.rank,
+      "train adapters of this rank on the matrices of the blocks, nothing else; 0: all weights")
+      ->check(at_least(0));
+  add("--lora.alpha", lora.alpha, "adapters count alpha / rank times; 0: once")->check(at_least(0));
+}
+
 void ConfigOptions::add_train(TrainConfig& c, std::string_view items) {
   add("--steps,--train.steps", c.steps, "optimizer steps")->check(at_least(1));
   add("--batch,--train.batch", c.batch, fmt::format("{} per micro-batch", items))->check(at_least(1));

@@ -116,6 +116,20 @@ GenerateOptions SampleCommand::make_options(Model& model, const std::optional<Re
   return how;
 }
 
+// "the adapters pink (SHA-256 0123456789...) x 0.5"
+std::string adapters_of(const std::vector<AdapterUse>& uses) {
+  std::string list;
+  for (const auto& [name, hash, weight] : uses)
+    list += fmt::format("{}{} (SHA-256 {}...) x {}", list.empty() ? "the adapters " : ", ", visible(name),
+                        visible(hash), weight);
+  return list.empty() ? "no adapters" : list;
+}
+
+bool same_adapters(const std::vector<AdapterUse>& a, const std::vector<AdapterUse>& b) {
+  return std::ranges::equal(a, b,
+                            [](const auto& x, const auto& y) { return x.hash == y.hash && x.weight == y.weight; });
+}
+
 // What the recipe says and no flag overrides.
 void SampleCommand::use_recipe(const Recipe& recipe) {
   if (prompts.empty() && !recipe.prompt.empty()) prompts = {recipe.prompt};
@@ -129,6 +143,9 @@ void SampleCommand::use_recipe(const Recipe& recipe) {
              lacks_mask = !recipe.mask_hash.empty() && mask.empty();
   if (lacks_init) fail("{} was drawn from a picture (SHA-256 {}...): give it with --init", from, recipe.image_hash);
   if (lacks_mask) fail("{} was drawn with a mask (SHA-256 {}...): give it with --mask", from, recipe.mask_hash);
+  if (!recipe.adapters.empty() && !argument.has_adapters())
+    fail("{} was drawn with {}: give {} with --lora FILE:WEIGHT", from, adapters_of(recipe.adapters),
+         recipe.adapters.size() == 1 ? "it" : "them");
   if (seeds.empty()) seeds = std::to_string(recipe.seed);
 }
 
@@ -152,9 +169,11 @@ void SampleCommand::recreate(const Model& model, const Request& request, const G
   const std::string verdict = !difference        ? "another size"
                               : *difference == 0 ? "identical"
                                                  : fmt::format("different, by at most {} of 255 levels", *difference);
-  const std::string other_model = recipe.model_hash == model.hash ? ""
-                                                                  : fmt::format(" (drawn by model {}, now {})",
-                                                                                visible(recipe.model_hash), model.hash);
+  std::string other_model = recipe.model_hash == model.hash
+                                ? ""
+                                : fmt::format(" (drawn by model {}, now {})", visible(recipe.model_hash), model.hash);
+  if (!same_adapters(recipe.adapters, model.adapters))
+    other_model += fmt::format(" (drawn with {}, now {})", adapters_of(recipe.adapters), adapters_of(model.adapters));
   print_result({{"file", path.string()},
                 {"identical", difference == 0},
                 {"difference", difference ? Fields(*difference) : Fields()},

@@ -16,6 +16,7 @@ std::string digest(const std::string& key, Recipe recipe) {
   constexpr size_t kDigits =
       15;  // no two of a billion are likely to be equal, and such a string needs no memory of its own
   recipe.model = recipe.label_name = recipe.version = "";
+  for (AdapterUse& use : recipe.adapters) use.name = "";
   return sha256_of_bytes(key + '\n' + to_parameters(recipe)).substr(0, kDigits);
 }
 

@@ -84,7 +84,23 @@ Prompts split_prompts(const std::string& text) {
 constexpr const char* kExactPrompt = "Exact prompt";
 constexpr const char* kExactNegative = "Exact negative prompt";
 
+std::string adapter_key(size_t i) {
+  return fmt::format("Adapter {}", i + 1);
+}
+
+// "NAME:HASH:WEIGHT"; a name may have colons itself.
+AdapterUse parse_adapter_use(const std::string& text) {
+  const size_t weight = text.rfind(':'), hash = weight == std::string::npos ? weight : text.rfind(':', weight - 1);
+  if (hash == std::string::npos || hash == weight) fail("adapters are '{}', expected NAME:HASH:WEIGHT", text);
+  return {text.substr(0, hash), text.substr(hash + 1, weight - hash - 1),
+          parse_number<double>(text.substr(weight + 1), "weight of adapters")};
+}
+
 }  // namespace
+
+std::string adapter_text(const AdapterUse& use) {
+  return fmt::format("{}:{}:{}", use.name, use.hash, use.weight);
+}
 
 std::string to_parameters(const Recipe& r) {
   const Prompts prompts{valid_utf8(r.prompt), valid_utf8(r.negative)};
@@ -104,6 +120,8 @@ std::string to_parameters(const Recipe& r) {
   if (!(split_prompts(prompts.text()) == prompts))
     text +=
         fmt::format(", {}: {}, {}: {}", kExactPrompt, quoted(prompts.prompt), kExactNegative, quoted(prompts.negative));
+  for (size_t i = 0; i < r.adapters.size(); ++i)
+    text += fmt::format(", {}: {}", adapter_key(i), quoted(adapter_text(r.adapters[i])));
   return text + fmt::format(", Model hash: {}, Model: {}, Version: {}", quoted(r.model_hash), quoted(r.model),
                             quoted(r.version));
 }
@@ -132,6 +150,8 @@ Recipe parse_parameters(const std::string& given, const std::string& origin) {
     if (fields.contains("To seed")) r.to_seed = parse_number<uint64_t>(get("To seed"), "To seed");
     if (fields.contains("Mix")) r.mix = parse_number<double>(get("Mix"), "Mix");
     if (fields.contains("Class")) r.label = parse_number<int64_t>(get("Class"), "Class");
+    for (size_t i = 0; fields.contains(adapter_key(i)); ++i)
+      r.adapters.push_back(parse_adapter_use(get(adapter_key(i))));
     const std::string size = get("Size");
     const size_t cross = std::min(size.find('x'), size.size());
     r.width = parse_number<int64_t>(size.substr(0, cross), "Size");

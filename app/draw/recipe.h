@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/cli/sample_config.h"
+#include "app/model/adapter_use.h"
 #include "core/image/image.h"
 
 namespace uvic {
@@ -20,8 +22,9 @@ struct Recipe {
   uint64_t seed = 0;
   int64_t width = 0, height = 0;
   std::string model, model_hash;
-  std::optional<int64_t> label;  // class id
-  std::string label_name;        // may be empty
+  std::vector<AdapterUse> adapters = {};  // that were added to it
+  std::optional<int64_t> label;           // class id
+  std::string label_name;                 // may be empty
   std::string version;
 
   bool operator==(const Recipe&) const = default;
@@ -30,6 +33,8 @@ struct Recipe {
 // prompt \n Negative prompt: ... \n Steps: 20, Sampler: ddim, CFG scale: 2, Seed: 42, Size: 32x32, Model hash: ... In
 // UTF-8: what is none stands as U+FFFD.
 std::string to_parameters(const Recipe& recipe);
+// "NAME:HASH:WEIGHT"
+std::string adapter_text(const AdapterUse& use);
 // Error if the text is no such recipe; unknown fields are ignored.
 Recipe parse_parameters(const std::string& text, const std::string& origin);
 

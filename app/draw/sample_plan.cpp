@@ -28,6 +28,7 @@ Recipe make_recipe(const Model& model, const Request& request, const GenerateOpt
                 .height = picture_size(model),
                 .model = model.name,
                 .model_hash = model.hash,
+                .adapters = model.adapters,
                 .label = request.label,
                 .label_name = "",
                 .version = "uvic " UVIC_VERSION};

@@ -46,6 +46,7 @@ Fields describe_picture(const fs::path& file) {
         if (r.to_prompt) recipe["to_prompt"] = *r.to_prompt;
         if (r.to_seed) recipe["to_seed"] = *r.to_seed;
         if (r.to_prompt || r.to_seed) recipe["mix"] = r.mix;
+        for (const AdapterUse& use : r.adapters) recipe["adapters"].push_back(adapter_text(use));
         recipe.update({{"size", fmt::format("{} x {}", r.width, r.height)},
                        {"model", r.model},
                        {"model_hash", r.model_hash},

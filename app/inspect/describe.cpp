@@ -98,6 +98,10 @@ Fields describe_config(const RunConfig& config) {
                         {"lr", config.train.lr},
                         {"precision", config.train.precision},
                         {"seed", config.train.seed}};
+  if (!config.init.file.empty()) fields["training"]["init"] = config.init.file;
+  if (const auto& [rank, alpha] = config.lora; rank > 0)
+    fields["training"]["adapters"] =
+        fmt::format("rank {}, alpha {}", rank, alpha > 0 ? alpha : static_cast<double>(rank));
   if (!config.data.text_encoder.empty()) fields["training"]["text_encoder"] = config.data.text_encoder;
   add_settings(fields["sampling"], config.sample);
   return fields;
@@ -137,6 +141,7 @@ Fields describe_weights(const fs::path& file, bool list_tensors) {
     const auto version = weights.metadata.find("uvic.version");
     if (version != weights.metadata.end()) fields["uvic_version"] = version->second;
     if (!card->classes.empty()) fields["classes"] = card->classes;
+    if (!card->init_sha256.empty()) fields["init_sha256"] = card->init_sha256;
     if (card->vocabulary) fields["vocabulary"] = fmt::format("{} words", card->vocabulary->size());
     fields.update(describe_config(card->config));
   } else if (const auto inferred = infer_config(weights.tensors)) {

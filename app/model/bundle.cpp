@@ -29,7 +29,10 @@ void write_weights(const fs::path& file, const Parameters& parameters) {
 void write_transformer(const fs::path& folder, const Model& model) {
   ModelCard card = model.card;
   card.config.data.latent_scale = model.latent_scale;
-  write_safetensors(folder / kDiffusionWeights, {read_weights(model.path).tensors, card.to_metadata()});
+  const bool adapted = card.config.lora.rank > 0 || !model.adapters.empty();
+  card.config.lora = {};
+  write_safetensors(folder / kDiffusionWeights,
+                    {adapted ? to_map(model.net.parameters()) : read_weights(model.path).tensors, card.to_metadata()});
   const UVitConfig& c = model.net.config();
   write_json(folder / kConfig, {{"_class_name", "UVit"},
                                 {"sample_size", c.image_size},

@@ -3,9 +3,10 @@
 
 #include "app/cli/config_source.h"
 #include "app/cli/results.h"
+#include "app/model/adapter_file.h"
 #include "app/model/convert_language_model.h"
 #include "app/model/identify.h"
-#include "app/model/model.h"
+#include "app/model/model_weights.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
 #include "core/progress.h"
@@ -46,10 +47,11 @@ struct ConvertCommand {
   RunConfig config;
   ConfigSource source;
   std::unique_ptr<RunOptions> options;
-  std::string in, out, weights = "nnet_ema", tokenizer;
-  bool half = false, force = false;
+  std::string in, out, weights = "nnet_ema", tokenizer, base;
+  bool half = false, force = false, merge = false, peft = false;
 
   void run(bool has_model_flags) {
+    if (peft) return to_peft();
     const bool has_config = has_model_flags || !source.empty();
     const fs::path target = target_file();
     const bool to_safetensors = lower_extension(target) == ".safetensors";
@@ -59,7 +61,7 @@ struct ConvertCommand {
           ".safetensors");
 
     const fs::path file = find_weights(in, weights == "nnet_ema");
-    TensorFile data = read_weights(file);
+    TensorFile data = merge ? merged(file) : read_weights(file);
     if (is_cogformer(data.tensors)) {
       if (half) data.tensors = to_half(data.tensors, file.string());
       report(file, target, convert_language_model(file, std::move(data), target, tokenizer), to_safetensors,
@@ -79,6 +81,28 @@ struct ConvertCommand {
       write_pth(target, data.tensors);
     }
     report(file, target, data.tensors, has_config || has_card, to_safetensors);
+  }
+
+  // A plain model again, which says what it began with.
+  TensorFile merged(const fs::path& file) const {
+    ModelWeights whole = read_model_weights(file, base);
+    if (!whole.adapted) fail("{} holds no adapters: leave out --merge", file.string());
+    whole.card->config.lora = {};
+    return {std::move(whole.tensors), whole.card->to_metadata()};
+  }
+
+  void to_peft() const {
+    const fs::path file = find_weights(in, weights == "nnet_ema"), folder = out;
+    TensorFile data = read_weights(file);
+    const auto card = ModelCard::from_metadata(data.metadata, file.string());
+    if (!card || card->config.lora.rank == 0 || !are_adapters(data.tensors))
+      fail("{} is not a run of adapters (--lora.rank), and only that becomes a folder of PEFT", file.string());
+    if (fs::exists(folder) && !(force && fs::is_directory(folder)))
+      fail("'{}' exists: choose another name, or give --force to replace what is in the folder", out);
+    if (half) data.tensors = to_half(data.tensors, file.string());
+    write_peft_folder(folder, data, *card);
+    print_result({{"from", file.string()}, {"folder", out}, {"tensors", data.tensors.size()}},
+                 fmt::format("{} -> {}\n{} tensors", visible(file.string()), visible(out), data.tensors.size()));
   }
 
   // OUT itself, or the weights in OUT if that is named as U-ViT names its checkpoint folders. Error if it exists.
@@ -152,12 +176,21 @@ void add_convert_command(CLI::App& app) {
   sub->add_option("IN", command->in,
                   "a .pth, .pt or .safetensors file, a run or checkpoint folder, a U-ViT N.ckpt folder")
       ->required();
-  sub->add_option("OUT", command->out, "a .safetensors or .pth file, or an N.ckpt folder for the .pth")->required();
+  sub->add_option("OUT", command->out,
+                  "a .safetensors or .pth file, or an N.ckpt folder for the .pth; with --peft a folder")
+      ->required();
   sub->add_option("--weights", command->weights, "which weights of a folder: averaged (nnet_ema) or not (nnet)")
       ->check(CLI::IsMember({"nnet_ema", "nnet"}))
       ->capture_default_str();
   sub->add_option("--tokenizer", command->tokenizer, "tokenizer.model that belongs to the original's language model");
   sub->add_flag("--half", command->half, "store float16: half the size, enough to sample from");
+  CLI::Option* merge =
+      sub->add_flag("--merge", command->merge,
+                    "of a run of adapters: a plain model, with the adapters added to what they were trained on");
+  sub->add_flag("--peft", command->peft, "of a run of adapters: a folder as Hugging Face's PEFT reads it")
+      ->excludes(merge);
+  sub->add_option("--base", command->base, "what the adapters were trained on, if it is not where it was")
+      ->needs(merge);
   sub->add_flag("--force", command->force, "replace an existing OUT");
   command->source.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, command->config, RunOptions::kModelOnly);

@@ -6,10 +6,9 @@
 #include "app/cli/options.h"
 #include "app/model/bundle.h"
 #include "app/model/identify.h"
-#include "app/model/language_model.h"
+#include "app/model/model_weights.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
-#include "core/pickle/pth.h"
 #include "train/run_folder.h"
 
 namespace uvic {
@@ -34,6 +33,7 @@ std::map<std::string, std::string> ModelCard::to_metadata() const {
   if (!classes.empty()) metadata["uvic.classes"] = nlohmann::json(classes).dump();
   if (vocabulary) metadata["uvic.vocabulary"] = vocabulary->to_text();
   if (!text_encoder.empty()) metadata["uvic.text_encoder"] = text_encoder;
+  if (!init_sha256.empty()) metadata["uvic.init_sha256"] = init_sha256;
   return metadata;
 }
 
@@ -51,6 +51,7 @@ std::optional<ModelCard> ModelCard::from_metadata(const std::map<std::string, st
   if (metadata.count("uvic.classes")) card.classes = parse_classes(metadata.at("uvic.classes"), origin);
   if (metadata.count("uvic.vocabulary")) card.vocabulary = Vocabulary::from_text(metadata.at("uvic.vocabulary"));
   if (metadata.count("uvic.text_encoder")) card.text_encoder = metadata.at("uvic.text_encoder");
+  if (metadata.count("uvic.init_sha256")) card.init_sha256 = metadata.at("uvic.init_sha256");
   return card;
 }
 
@@ -76,12 +77,17 @@ fs::path find_model_file(const fs::path& path) {
   }
 }
 
-Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback) {
-  const fs::path file = find_model_file(path);
-  const TensorFile weights = read_weights(file);
-  if (weights.metadata.contains(LmCard::kConfigEntry))
-    fail("{} is a language model: `uvic lm generate` writes with it", file.string());
-  std::optional<ModelCard> card = ModelCard::from_metadata(weights.metadata, file.string());
+std::string model_name(const fs::path& path, const fs::path& file) {
+  fs::path named = fs::is_directory(path) ? fs::absolute(path).lexically_normal() : file.stem();
+  if (!named.has_filename()) named = named.parent_path();
+  return named.filename().string();
+}
+
+Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback,
+                 const fs::path& base) {
+  const ModelWeights weights = read_model_weights(path, base);
+  const fs::path& file = weights.file;
+  std::optional<ModelCard> card = weights.card;
   if (!card && fallback) card = ModelCard{.config = *fallback, .step = 0, .classes = {}, .vocabulary = {}};
   if (!card)
     fail(
@@ -90,11 +96,9 @@ Model load_model(const fs::path& path, at::Device device, const std::optional<Ru
         file.string());
 
   expect_enough(parameter_count(resolve(card->config.model)), weights.tensors, file.string());
-  fs::path named = fs::is_directory(path) ? fs::absolute(path).lexically_normal() : file.stem();
-  if (!named.has_filename()) named = named.parent_path();
   Model model{.path = file,
-              .name = named.filename().string(),
-              .hash = sha256_of_file(file).substr(0, 10),
+              .name = model_name(path, file),
+              .hash = weights.sha256.substr(0, kShortHash),
               .card = *card,
               .net = UVit(card->config.model),
               .schedule = make_schedule(card->config.schedule),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/cli/run_config.h"
+#include "app/model/adapter_use.h"
 #include "core/device.h"
 #include "core/formats/safetensors.h"
 #include "datasets/vocabulary.h"
@@ -27,6 +28,7 @@ struct ModelCard {
   std::vector<std::string> classes;
   std::optional<Vocabulary> vocabulary;
   std::string text_encoder = {};  // fingerprint of config.data.text_encoder; "": none, or unknown
+  std::string init_sha256 = {};   // of config.init.file; "": it began with drawn weights
 
   std::map<std::string, std::string> to_metadata() const;
   // Empty if the file carries none of ours (weights of U-ViT, say).
@@ -45,19 +47,24 @@ struct Model {
   double latent_scale = 0;                               // those latents are the autoencoder's times this
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;  // of matrix products
+  std::vector<AdapterUse> adapters = {};  // beside those that the file itself may hold
 };
 
 // The EMA weights file behind a run folder (its best checkpoint), a checkpoint folder, a bundle, a .safetensors or a
 // .pth.
 std::filesystem::path find_model_file(const std::filesystem::path& path);
 
+// What people call the model that was found so: its folder's name, or the file's.
+std::string model_name(const std::filesystem::path& path, const std::filesystem::path& file);
+
 // Whether a model learnt from states of a frozen text encoder, not from words of its own.
 bool reads_text_states(const UVitConfig& config);
 
 // `fallback`: the config for files that carry none; without one such a file is an Error that says what to give. A
-// bundle (app/model/bundle.h) brings its encoders along.
+// bundle (app/model/bundle.h) brings its encoders along, adapters of a run are joined with their base (`base`: where it
+// is now, if not where it was).
 Model load_model(const std::filesystem::path& path, at::Device device,
-                 const std::optional<RunConfig>& fallback = std::nullopt);
+                 const std::optional<RunConfig>& fallback = std::nullopt, const std::filesystem::path& base = {});
 
 constexpr double kSmallestScale = 1e-6;  // of latents
 

@@ -16,16 +16,18 @@ class ModelArgument {
  public:
   EncoderFiles encoders;
 
-  // The encoders' files, --preset, --config and --model.* for weights that carry no config, and --device if there is
-  // help for it. This object must outlive `app`.
+  // Adapters, the encoders' files, --preset, --config and --model.* for weights that carry no config, and --device if
+  // there is help for it. This object must outlive `app`.
   void add_options(CLI::App& app, const std::string& device_help = {});
   std::vector<const CLI::Option*> options() const { return options_; }
+  bool has_adapters() const { return !adapters_.empty(); }
 
-  // The model in `path` (find_model_file), with its encoders, on the device.
+  // The model in `path` (find_model_file), with its adapters and encoders, on the device.
   Model load(const std::filesystem::path& path) const;
 
  private:
-  std::string device_ = "cpu";
+  std::string device_ = "cpu", base_;
+  std::vector<std::string> adapters_;
   RunConfig config_;
   ConfigSource source_;
   std::unique_ptr<RunOptions> run_options_;

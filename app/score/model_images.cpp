@@ -13,8 +13,9 @@ namespace {
 
 // All that a drawn image depends on, beside what is asked for.
 std::string drawn_by(const Model& model, const GenerateOptions& how) {
-  std::string text =
-      fmt::format("weights {}\n{}{}\n", model.hash, settings_key(how.settings), print_config<RunOptions>(model.card.config));
+  std::string text = fmt::format("weights {}\n{}{}\n", model.hash, settings_key(how.settings),
+                                 print_config<RunOptions>(model.card.config));
+  for (const AdapterUse& use : model.adapters) text += fmt::format("adapters {} x {}\n", use.hash, use.weight);
   if (model.text) text += "text encoder " + fingerprint(*model.text) + '\n';
   if (model.autoencoder) text += fmt::format("autoencoder {}\n", fingerprint(*model.autoencoder));
   return text;

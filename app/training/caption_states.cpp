@@ -78,7 +78,8 @@ BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr
   };
 }
 
-TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data) {
+TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                const std::optional<Vocabulary>&) {
   fit_captioned_pictures(config);
   config.model.vocabulary = 0;
   const auto states = read_captions(*data, config);

@@ -31,6 +31,7 @@ BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr
                             StreamConfig config);
 
 // The row "states": data.text_encoder reads the captions. Error if it does not fit the model.
-TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data);
+TrainingSource source_of_states(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                const std::optional<Vocabulary>& known = {});
 
 }  // namespace uvic

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/config_source.h"
+#include "app/training/beginning.h"
 #include "app/training/image_run.h"
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
@@ -20,25 +21,27 @@ struct TrainCommand {
 
   void run(const std::string& command_line) {
     const std::optional<RunFolder> folder = arguments.to_resume();
-    if (!folder && source.empty())
-      fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them)");
+    if (!folder && source.empty() && config.init.file.empty())
+      fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them), or --init FILE");
     if (folder && trains_language_model(*folder))
       fail("{} trains a language model: go on with it by `uvic lm train --resume`", folder->path().string());
     const at::Device where = arguments.where(folder);
     source.apply(*options);
     if (folder) apply_run_config(*options, *folder);
 
-    const TrainingData data = open_training_data(config);
-    stop_if_interrupted();  // nothing is written yet
     std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder);
+    const Beginning beginning = open_beginning(config, *options, folder, checkpoint);
+    const TrainingData data =
+        open_training_data(config, beginning.card ? beginning.card->vocabulary : std::optional<Vocabulary>());
+    stop_if_interrupted();  // nothing is written yet
     if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     print_resolved(print_config<RunOptions>(config));
     if (arguments.dry_run) {
-      plan_training(config, data, where);
+      plan_training(config, data, beginning, where);
       return;
     }
-    run_image_training(config, data, where,
+    run_image_training(config, data, beginning, where,
                        arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
   }
 };

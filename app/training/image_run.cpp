@@ -3,7 +3,6 @@
 #include "app/cli/options.h"
 #include "app/model/model.h"
 #include "app/training/sample_grid.h"
-#include "app/training/training_loss.h"
 #include "core/image/image.h"
 #include "core/progress.h"
 
@@ -13,8 +12,10 @@ namespace {
 // The model of averaged weights, which draws grids and is scored.
 class AveragedModel {
  public:
-  AveragedModel(const RunConfig& config, const TrainingData& data, at::Device device, const RunFolder& folder)
+  AveragedModel(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
+                const TrainedNetwork& trained, at::Device device, const RunFolder& folder)
       : data_(data),
+        trained_(trained),
         model_{.path = folder.path(),
                .name = folder.path().filename().string(),
                .hash = "",
@@ -22,7 +23,8 @@ class AveragedModel {
                         .step = 0,
                         .classes = data.source.classes,
                         .vocabulary = data.source.vocabulary,
-                        .text_encoder = data.source.text_encoder},
+                        .text_encoder = data.source.text_encoder,
+                        .init_sha256 = beginning.sha256},
                .net = UVit(config.model),
                .schedule = make_schedule(config.schedule),
                .device = device} {
@@ -61,27 +63,28 @@ class AveragedModel {
 
  private:
   void update(int64_t step, const Parameters& average) {
-    load_into(model_.net.parameters(), to_map(average), "EMA");
+    load_into(model_.net.parameters(), trained_.weights(average), "EMA");
     model_.card.step = step;
   }
 
   const TrainingData& data_;
+  const TrainedNetwork& trained_;
   Model model_;
 };
 
 }  // namespace
 
-void run_image_training(const RunConfig& config, const TrainingData& data, at::Device device, Start start) {
-  UVit net(config.model, config.train.seed);
-  net.to(device, at::kFloat);
-  AveragedModel averaged(config, data, device, start.folder);
+void run_image_training(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
+                        at::Device device, Start start) {
+  TrainedNetwork net(config, data, beginning, device);
+  AveragedModel averaged(config, data, beginning, net, device, start.folder);
   const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, config.train));
   Trainee trainee{.config = print_config<RunOptions>(config),
                   .train = config.train,
                   .output = config.output,
                   .device = device,
                   .parameters = net.parameters(),
-                  .loss = make_loss(batch_at, net, averaged.schedule(), config.objective, device),
+                  .loss = net.loss(batch_at, averaged.schedule(), config.objective),
                   .items = "images",
                   .items_per_step = config.train.batch * config.train.accumulate,
                   .metadata = std::bind_front(&AveragedModel::metadata, &averaged),

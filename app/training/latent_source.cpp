@@ -111,7 +111,8 @@ BatchAt make_latent_stream(std::shared_ptr<const LatentDataset> data, const Stre
   };
 }
 
-TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data) {
+TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                 const std::optional<Vocabulary>&) {
   const auto latents = std::dynamic_pointer_cast<const LatentDataset>(data);
   TORCH_CHECK(latents, "no latents: ", data->description());
   fit_latents(config, *latents);

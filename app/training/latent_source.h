@@ -14,6 +14,7 @@ BatchAt make_latent_stream(std::shared_ptr<const LatentDataset> data, const Stre
 
 // The row "latents". Fills their scale if the data tells it. Error if model and latents do not fit, for options that
 // need pixels, and for a grid's autoencoder or text encoder that is not the latents' own.
-TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data);
+TrainingSource source_of_latents(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                 const std::optional<Vocabulary>& known = {});
 
 }  // namespace uvic

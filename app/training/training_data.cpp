@@ -53,14 +53,14 @@ std::string network_in_names(const UVitConfig& model) {
 
 }  // namespace
 
-TrainingData open_training_data(RunConfig& config) {
+TrainingData open_training_data(RunConfig& config, const std::optional<Vocabulary>& known) {
   config.model = resolve(config.model);
   try_diffusion(config);
   const std::shared_ptr<const Dataset> images = open_images(config);
   std::function<Request(int64_t i)> prompts;
   if (!config.output.prompts.empty()) prompts = prompt_requests(config);
   const OpenSource open = find(training_sources(), source_kind(config.data, *images), "condition").value;
-  TrainingData data{.description = images->description(), .source = open(config, images), .scorer = nullptr};
+  TrainingData data{.description = images->description(), .source = open(config, images, known), .scorer = nullptr};
   if (prompts) data.source.request = std::move(prompts);
   if (config.output.name.empty())
     config.output.name =

@@ -16,7 +16,8 @@ struct TrainingData {
 };
 
 // Opens the data and fills in the config what only it can tell: classes, vocabulary, image size of the SPEC, the run's
-// name. Error if model and data do not fit, and whatever else can be known to fail later in the run. Writes nothing.
-TrainingData open_training_data(RunConfig& config);
+// name. `known`: the words of the model that the run begins with. Error if model and data do not fit, and whatever else
+// can be known to fail later in the run. Writes nothing.
+TrainingData open_training_data(RunConfig& config, const std::optional<Vocabulary>& known = {});
 
 }  // namespace uvic

@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "app/cli/results.h"
-#include "app/training/training_loss.h"
 #include "core/device.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -12,10 +11,9 @@
 
 namespace uvic {
 
-void plan_training(const RunConfig& config, const TrainingData& data, at::Device device) {
-  UVit net(config.model, config.train.seed);
-  net.to(device, at::kFloat);
-  net.set_requires_grad(true);
+void plan_training(const RunConfig& config, const TrainingData& data, const Beginning& beginning, at::Device device) {
+  TrainedNetwork net(config, data, beginning, device);
+  for (const Parameter& p : net.parameters()) p.tensor.set_requires_grad(true);
   const auto schedule = make_schedule(config.schedule);
   constexpr int kProbeSteps = 3;
   TrainConfig probe = config.train;
@@ -24,13 +22,12 @@ void plan_training(const RunConfig& config, const TrainingData& data, at::Device
   double seconds = 0;
   auto begin = std::chrono::steady_clock::now();
   const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe));
-  train(state, make_loss(batch_at, net, *schedule, config.objective, device), probe, device.type(),
-        [&](const StepStats& stats) {
-          stop_if_interrupted();
-          const auto now = std::chrono::steady_clock::now();
-          if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
-          begin = std::chrono::steady_clock::now();
-        });
+  train(state, net.loss(batch_at, *schedule, config.objective), probe, device.type(), [&](const StepStats& stats) {
+    stop_if_interrupted();
+    const auto now = std::chrono::steady_clock::now();
+    if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
+    begin = std::chrono::steady_clock::now();
+  });
   const int64_t peak = peak_memory(device);
   const int64_t count = count_parameters(state.parameters);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);

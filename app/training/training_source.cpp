@@ -1,6 +1,9 @@
 #include "app/training/training_source.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 
 #include "app/training/caption_states.h"
 #include "app/training/latent_source.h"
@@ -26,7 +29,25 @@ void fit_pictures_without_text(RunConfig& config) {
   config.model.classes = config.model.context_tokens = config.model.vocabulary = 0;
 }
 
-Vocabulary build_vocabulary(const Dataset& data, int64_t max_size, int64_t context_tokens) {
+// A fine-tuned model keeps its words: a new one has no place in its table.
+void warn_of_unknown_words(const std::vector<std::string>& captions, const Vocabulary& known) {
+  constexpr size_t kShown = 10;
+  std::set<std::string> words;
+  int64_t affected = 0;
+  for (const std::string& caption : captions) {
+    const auto unknown = known.encode(caption, 0).unknown;
+    affected += !unknown.empty();
+    words.insert(unknown.begin(), unknown.end());
+  }
+  if (words.empty()) return;
+  const std::vector<std::string> some(words.begin(), std::next(words.begin(), std::min(kShown, words.size())));
+  warn(fmt::format("{} of {} captions have words that the model does not know, {} in all: {}{}", affected,
+                   captions.size(), words.size(), fmt::join(some, ", "), words.size() > kShown ? ", ..." : ""));
+}
+
+// The words of the captions, or those that are known already.
+Vocabulary words_of(const Dataset& data, int64_t max_size, int64_t context_tokens,
+                    const std::optional<Vocabulary>& known) {
   std::vector<std::string> captions;
   for (int64_t i = 0; i < data.size(); ++i)
     for (std::string& caption : data.captions(i)) captions.push_back(std::move(caption));
@@ -35,17 +56,21 @@ Vocabulary build_vocabulary(const Dataset& data, int64_t max_size, int64_t conte
   if (const int64_t cut = std::ranges::count_if(captions, is_long); cut > 0)
     warn(fmt::format("{} of {} captions are longer than {} words: their ends are left out (model.context_tokens)", cut,
                      captions.size(), context_tokens));
-  return Vocabulary::build(captions, max_size);
+  if (!known) return Vocabulary::build(captions, max_size);
+  warn_of_unknown_words(captions, *known);
+  return *known;
 }
 
-TrainingSource source_of_pictures(RunConfig& config, std::shared_ptr<const Dataset> data) {
+TrainingSource source_of_pictures(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                  const std::optional<Vocabulary>&) {
   fit_pictures_without_text(config);
   return {.batch_at = make_stream(std::move(data), std::nullopt, stream_config(config)),
           .request = [](int64_t) { return Request(); }};
 }
 
 // A column of the grid has one class.
-TrainingSource source_of_classes(RunConfig& config, std::shared_ptr<const Dataset> data) {
+TrainingSource source_of_classes(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                 const std::optional<Vocabulary>&) {
   fit_pictures_without_text(config);
   std::vector<std::string> classes = data->classes();
   if (classes.empty()) fail("data.condition is class, but the data has no classes: {}", data->description());
@@ -60,9 +85,10 @@ TrainingSource source_of_classes(RunConfig& config, std::shared_ptr<const Datase
           .classes = std::move(classes)};
 }
 
-TrainingSource source_of_words(RunConfig& config, std::shared_ptr<const Dataset> data) {
+TrainingSource source_of_words(RunConfig& config, std::shared_ptr<const Dataset> data,
+                               const std::optional<Vocabulary>& known) {
   fit_captioned_pictures(config);
-  const Vocabulary words = build_vocabulary(*data, config.data.max_vocabulary, config.model.context_tokens);
+  const Vocabulary words = words_of(*data, config.data.max_vocabulary, config.model.context_tokens, known);
   config.model.vocabulary = words.size();
   return {.batch_at = make_stream(data, words, stream_config(config)),
           .request = caption_requests(data),

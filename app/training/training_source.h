@@ -22,9 +22,11 @@ struct TrainingSource {
   std::string text_encoder = {};  // fingerprint
 };
 
-// Opens a source, and fills in the config what only the data can tell: numbers of classes and words, the scale of
-// latents. Error if model and data do not fit, or for options of another kind.
-using OpenSource = TrainingSource (*)(RunConfig& config, std::shared_ptr<const Dataset> data);
+// Opens a source, with the words of the model that the run begins with, if there are any, and fills in the config what
+// only the data can tell: numbers of classes and words, the scale of latents. Error if model and data do not fit, or
+// for options of another kind.
+using OpenSource = TrainingSource (*)(RunConfig& config, std::shared_ptr<const Dataset> data,
+                                      const std::optional<Vocabulary>& known);
 
 // none | class | words (captions, learned) | states (captions, of a frozen text encoder) | latents
 std::span<const Entry<OpenSource>> training_sources();

@@ -41,21 +41,54 @@ TEST(Presets, TrainNoLongerThanTheirWarmUpAndAverage) {
 
 // Every key of every section, by what becomes of a trained model when it changes.
 TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
-  const std::set<std::string> fixed{
-      "model.size",           "model.depth",          "model.dim",           "model.heads",
-      "model.image_size",     "model.patch",          "model.channels",      "model.mlp_ratio",
-      "model.qkv_bias",       "model.mlp_time_embed", "model.conv",          "model.skip",
-      "model.context_tokens", "model.context_dim",    "model.attention",     "model.end_attention",
-      "model.memory",         "model.block",          "model.segments",      "model.window",
-      "model.fam_length",     "schedule.kind",        "schedule.beta_start", "schedule.beta_end",
-      "objective.prediction", "data.condition",       "data.latent_scale",   "train.optimizer"};
-  const std::map<std::string, std::string> others{
-      // another value of keys that are no number and no flag
-      {"model.size", "\"M\""},         {"model.attention", "\"softmax\""}, {"model.end_attention", "\"cog\""},
-      {"model.memory", "\"fam\""},     {"model.window", "\"past\""},       {"model.kernels", "\"reference\""},
-      {"schedule.kind", "\"linear\""}, {"objective.prediction", "\"v\""},  {"objective.weighting", "\"min-snr\""},
-      {"data.condition", "\"text\""},  {"train.optimizer", "\"muon\""},    {"train.lr_decay", "\"cosine\""},
-      {"train.precision", "\"bf16\""}, {"sample.sampler", "\"ddpm\""},     {"eval.features", "\"efficientnet-lite0\""}};
+  const std::set<std::string> fixed{"model.size",
+                                    "model.depth",
+                                    "model.dim",
+                                    "model.heads",
+                                    "model.image_size",
+                                    "model.patch",
+                                    "model.channels",
+                                    "model.mlp_ratio",
+                                    "model.qkv_bias",
+                                    "model.mlp_time_embed",
+                                    "model.conv",
+                                    "model.skip",
+                                    "model.context_tokens",
+                                    "model.context_dim",
+                                    "model.attention",
+                                    "model.end_attention",
+                                    "model.memory",
+                                    "model.block",
+                                    "model.segments",
+                                    "model.window",
+                                    "model.fam_length",
+                                    "schedule.kind",
+                                    "schedule.beta_start",
+                                    "schedule.beta_end",
+                                    "objective.prediction",
+                                    "data.condition",
+                                    "data.latent_scale",
+                                    "train.optimizer",
+                                    "init.allow",
+                                    "lora.rank",
+                                    "lora.alpha"};
+  const std::map<std::string, std::string> others{// another value of keys that are no number and no flag
+                                                  {"model.size", "\"M\""},
+                                                  {"model.attention", "\"softmax\""},
+                                                  {"model.end_attention", "\"cog\""},
+                                                  {"model.memory", "\"fam\""},
+                                                  {"model.window", "\"past\""},
+                                                  {"model.kernels", "\"reference\""},
+                                                  {"schedule.kind", "\"linear\""},
+                                                  {"objective.prediction", "\"v\""},
+                                                  {"objective.weighting", "\"min-snr\""},
+                                                  {"data.condition", "\"text\""},
+                                                  {"init.allow", "\"new\""},
+                                                  {"train.optimizer", "\"muon\""},
+                                                  {"train.lr_decay", "\"cosine\""},
+                                                  {"train.precision", "\"bf16\""},
+                                                  {"sample.sampler", "\"ddpm\""},
+                                                  {"eval.features", "\"efficientnet-lite0\""}};
   const RunConfig config;
   std::set<std::string> refused;
   for (const TomlItem& item : parse_toml(print_config<RunOptions>(config), "printed")) {
@@ -109,7 +142,8 @@ TEST(Options, PrintedConfigComesBack) {
 }
 
 TEST(Options, AConfigIsUtf8WithOrWithoutAMark) {
-  EXPECT_EQ(parse_config<RunOptions>("\xEF\xBB\xBF[output]\nname = \"J\xC3\xB6rg\"", "my.toml").output.name, "J\xC3\xB6rg");
+  EXPECT_EQ(parse_config<RunOptions>("\xEF\xBB\xBF[output]\nname = \"J\xC3\xB6rg\"", "my.toml").output.name,
+            "J\xC3\xB6rg");
   expect_mentions(error_in("[output]\nname = \"J\xF6rg\""), {"my.toml, line 2", "UTF-8"});
   expect_mentions(error_in(std::string("\xFF\xFE[\0", 4)), {"my.toml is UTF-16"});
 }
@@ -164,8 +198,8 @@ TEST(Options, MistakesNameTheKeyAndTheFile) {
 
 TEST(Options, EveryNumberAndChoiceIsChecked) {
   // A new option that takes any text would fail here, unless it is one of those that are texts.
-  const std::set<std::string> texts{"data.spec",   "data.text_encoder", "eval.against", "output.autoencoder",
-                                    "output.name", "output.prompts",    "output.text"};
+  const std::set<std::string> texts{"data.spec", "data.text_encoder", "eval.against",   "output.autoencoder",
+                                    "init.file", "output.name",       "output.prompts", "output.text"};
   for (const TomlItem& item : parse_toml(print_config<RunOptions>({}), "defaults")) {
     const std::string name = item.section + "." + item.key;
     if (texts.contains(name)) continue;

@@ -1,0 +1,25 @@
+// What a run begins with beside its config: the weights of a model, or its own.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/cli/options.h"
+#include "app/model/model_weights.h"
+#include "train/run_folder.h"
+
+namespace uvic {
+
+struct Beginning {
+  std::optional<ModelWeights> weights;  // none: drawn ones, or those of a checkpoint that needs no other
+  std::optional<ModelCard> card;        // whose words and classes the run keeps; none: those of its data
+  std::string sha256 = {};              // of config.init.file; "": none
+};
+
+// Opens config.init.file, whose whole path the config holds from then on. Of a new run its card's config comes below
+// all that `options` were given; `to_resume` needs it again only for adapters or if there is no checkpoint yet, and it
+// must be the same. Error for options that want an --init.
+Beginning open_beginning(RunConfig& config, RunOptions& options, const std::optional<RunFolder>& to_resume,
+                         const std::optional<Checkpoint>& checkpoint);
+
+}  // namespace uvic
