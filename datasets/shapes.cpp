@@ -20,9 +20,11 @@ struct Colour {
 constexpr Colour kColours[] = {
     {"white", {255, 255, 255}}, {"black", {0, 0, 0}},     {"grey", {128, 128, 128}},  {"red", {225, 35, 40}},
     {"green", {30, 160, 65}},   {"blue", {40, 75, 230}},  {"yellow", {250, 215, 20}}, {"purple", {140, 45, 190}},
-    {"orange", {250, 130, 20}}, {"cyan", {25, 200, 225}},
+    {"orange", {250, 130, 20}}, {"cyan", {25, 200, 225}}, {"pink", {250, 120, 180}},
 };
-constexpr int kBackgrounds = 3;  // the first so many colours; shapes take any other than their background
+constexpr int kBackgrounds = 3;  // the first so many colours
+constexpr int kUsual = 10;  // shapes take any of the first so many but their background; others are asked for by name
+constexpr int kAnyColour = -1;
 
 enum class Form { kCircle, kSquare, kTriangle, kDiamond };
 constexpr std::string_view kForms[] = {"circle", "square", "triangle", "diamond"};
@@ -61,22 +63,23 @@ class Draws {
   uint64_t key_, count_ = 0;
 };
 
-Figure draw_figure(Draws& draws, int background) {
+Figure draw_figure(Draws& draws, int background, int only) {
   Figure figure{};
   figure.form = static_cast<Form>(draws.below(std::size(kForms)));
-  figure.colour = draws.below(std::size(kColours) - 1);
+  figure.colour = draws.below(kUsual - 1);
   if (figure.colour >= background) ++figure.colour;
+  if (only != kAnyColour) figure.colour = only;
   figure.angle = draws.around(0, 0.12f);  // radians: a square never turns into a diamond
   return figure;
 }
 
-Scene make_scene(uint64_t seed, uint64_t split, uint64_t index, bool pairs) {
+Scene make_scene(uint64_t seed, uint64_t split, uint64_t index, bool pairs, int colour) {
   Draws draws(seed, split, index);
   Scene scene{};
   scene.background = draws.below(kBackgrounds);
   scene.count = draws.below(5) < 2 || !pairs ? 1 : 2;
   auto& [first, second] = scene.figures;
-  first = draw_figure(draws, scene.background);
+  first = draw_figure(draws, scene.background, colour);
   if (scene.count == 1) {
     scene.size_word = draws.below(std::size(kSizes));
     first.radius = kRadii[scene.size_word] * draws.around(1, 0.06f);
@@ -86,7 +89,7 @@ Scene make_scene(uint64_t seed, uint64_t split, uint64_t index, bool pairs) {
     return scene;
   }
   do {
-    second = draw_figure(draws, scene.background);
+    second = draw_figure(draws, scene.background, colour);
   } while (first.form == second.form && first.colour == second.colour);
   scene.relation = static_cast<Relation>(draws.below(std::size(kRelations)));
   const bool vertical = scene.relation == Relation::kAbove || scene.relation == Relation::kBelow;
@@ -154,8 +157,8 @@ std::string name(const Figure& figure, std::string_view size_word = "") {
 
 class Shapes final : public Dataset {
  public:
-  Shapes(uint64_t seed, bool test, bool pairs, int64_t count, int64_t size)
-      : seed_(seed), test_(test), pairs_(pairs), count_(count), size_(size) {}
+  Shapes(uint64_t seed, bool test, bool pairs, int colour, int64_t count, int64_t size)
+      : seed_(seed), test_(test), pairs_(pairs), colour_(colour), count_(count), size_(size) {}
 
   int64_t size() const override { return count_; }
   int64_t image_size() const override { return size_; }
@@ -198,25 +201,38 @@ class Shapes final : public Dataset {
   }
 
   std::string description() const override {
-    return fmt::format("procedural scenes of {}, {} split, seed {}",
-                       pairs_ ? "one or two coloured shapes" : "one coloured shape", test_ ? "test" : "train", seed_);
+    return fmt::format("procedural scenes of one{} {} shape{}, {} split, seed {}", pairs_ ? " or two" : "",
+                       colour_ == kAnyColour ? "coloured" : kColours[colour_].name, pairs_ ? "s" : "",
+                       test_ ? "test" : "train", seed_);
   }
 
  private:
   Scene scene(int64_t index) const {
     TORCH_CHECK(index >= 0 && index < count_, "shapes: image ", index, " of ", count_);
-    return make_scene(seed_, test_, index, pairs_);
+    return make_scene(seed_, test_, index, pairs_, colour_);
   }
 
   uint64_t seed_;
   bool test_, pairs_;
+  int colour_;
   int64_t count_, size_;
 };
+
+// The colour of that name, "": any. A shape of a background's colour could not be seen.
+int parse_colour(const Spec& spec, const std::string& name) {
+  if (name.empty()) return kAnyColour;
+  std::string known;
+  for (int i = kBackgrounds; i < static_cast<int>(std::size(kColours)); ++i) {
+    if (kColours[i].name == name) return i;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", kColours[i].name);
+  }
+  fail("data '{}': option 'colour' is '{}', expected one of {}", spec.text(), name, known);
+}
 
 }  // namespace
 
 std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions& options) {
-  spec.expect_options({"seed", "count", "figures"});
+  spec.expect_options({"seed", "count", "figures", "colour"});
   if (!spec.path.empty())
     fail("data '{}': shapes are drawn, not read, and take no path: write shapes?option=value", spec.text());
   const bool test = options.split == "test";
@@ -229,7 +245,8 @@ std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions
   const int64_t size = options.size > 0 ? options.size : 32;
   if (size < 8)
     fail("data '{}': option 'size' must be at least 8 for shapes to be told apart, not {}", spec.text(), size);
-  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, figures == 2, count, size);
+  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, figures == 2,
+                                  parse_colour(spec, spec.get("colour", "")), count, size);
 }
 
 }  // namespace uvic

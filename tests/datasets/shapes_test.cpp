@@ -123,6 +123,18 @@ TEST(Shapes, OneFigureLeavesOutThePairsOnly) {
   EXPECT_GT(pairs, 30);
 }
 
+TEST(Shapes, AreOfTheOneColourThatIsAskedFor) {
+  const auto usual = open_dataset("shapes?count=50"), pink = open_dataset("shapes?count=50&colour=pink");
+  for (int64_t i = 0; i < pink->size(); ++i) {
+    const std::string caption = pink->captions(i).front();
+    EXPECT_EQ(usual->captions(i).front().find("pink"), std::string::npos);
+    EXPECT_NE(caption.find("pink"), std::string::npos);
+    for (const char* colour : {"red", "green", "blue", "yellow", "purple", "orange", "cyan"})
+      EXPECT_EQ(caption.find(colour), std::string::npos) << caption;
+    EXPECT_FALSE(at::equal(pink->images(std::span(&i, 1)), usual->images(std::span(&i, 1))));
+  }
+}
+
 TEST(Shapes, SizeChangesTheResolutionNotTheScene) {
   const auto small = open_dataset("shapes?size=32"), large = open_dataset("shapes?size=256");
   for (int64_t i = 0; i < 50; ++i) {
@@ -263,8 +275,9 @@ TEST(Shapes, MistakesAreNamed) {
   const std::pair<const char*, const char*> cases[] = {{"shapes:/data", "take no path"},
                                                        {"shapes?size=4", "'size' must be at least 8"},
                                                        {"shapes?count=0", "'count' must be at least 1"},
+                                                       {"shapes?colour=grey", "expected one of red"},
                                                        {"shapes?figures=3", "must be 1 or 2"},
-                                                       {"shapes?colour=red", "seed, count"}};
+                                                       {"shapes?hue=red", "seed, count"}};
   for (const auto& [spec, part] : cases) {
     SCOPED_TRACE(part);
     expect_mentions(error_of([&] { open_dataset(spec); }), {part});
