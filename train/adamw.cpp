@@ -12,6 +12,7 @@ AdamW::AdamW(Parameters parameters, const AdamWConfig& config) : parameters_(std
 }
 
 void AdamW::step(double lr) {
+  if (parameters_.empty()) return;  // Muon has taken them all
   at::NoGradGuard no_grad;
   std::vector<Tensor> parameters, gradients;
   for (const Parameter& p : parameters_) {
@@ -30,7 +31,7 @@ TensorMap AdamW::state() const {
     state["exp_avg." + parameters_[i].name] = exp_avg_[i];
     state["exp_avg_sq." + parameters_[i].name] = exp_avg_sq_[i];
   }
-  state["step"] = steps_.front().to(at::kLong).reshape({1});
+  if (!steps_.empty()) state["step"] = steps_.front().to(at::kLong).reshape({1});
   return state;
 }
 

@@ -32,6 +32,7 @@ TEST(Recipe, IsTheTextOfTheWebUi) {
 TEST(Recipe, EveryFieldComesBack) {
   Recipe r = example();
   r.negative = "blurry, green";
+  r.adapters = {{"pink", "abcdef0123", 0.5}, {"a:b, c \"d\"", "0123abcdef", -1}};
   r.settings.sampler.eta = 0.1;
   r.settings.cfg_scale = 1.0 / 3;
   r.settings.sampler.clip_x0 = true;

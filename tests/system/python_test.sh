@@ -10,3 +10,4 @@ command -v "$python" > /dev/null || { echo "skipped: no $python" && exit 77; }
 "$python" "$here/../python/dinov2_test.py" "$1"
 "$python" "$here/../python/encoders_test.py" "$1" "$2" "$3"
 "$python" "$here/../python/clip_test.py" "$1" "$2" "$4"
+"$python" "$here/../python/lora_test.py" "$1"

@@ -90,6 +90,16 @@ TEST(Muon, SavedStateGoesOnBitForBit) {
   for (size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(at::equal(whole[i].tensor, part[i].tensor)) << whole[i].name;
 }
 
+TEST(Muon, MayHaveAllParametersToItself) {
+  const Tensor w = random({3, 2}, 0).requires_grad_(), before = w.detach().clone();
+  Muon muon({{"w", w, Role::kBlockMatrix}}, {}, at::kFloat);
+  Tensor(w).mutable_grad() = random({3, 2}, 1);
+  muon.step(0.1);
+  EXPECT_FALSE(at::equal(w, before));
+  ASSERT_EQ(muon.state().size(), 1u);
+  muon.load_state(muon.state(), "state");
+}
+
 TEST(Muon, RefusesTheStateOfAnotherOptimizer) {
   const Tensor w = random({2, 2}, 0).requires_grad_(), bias = random({2}, 1).requires_grad_();
   const Parameters list{{"w", w, Role::kBlockMatrix}, {"bias", bias, Role::kBias}};
