@@ -13,7 +13,7 @@ namespace {
 
 constexpr Entry<OpenDataset> kKinds[] = {
     {"shapes", open_shapes,
-     "drawn scenes of coloured shapes with captions, no files needed (options seed, count, figures, colour)"},
+     "drawn scenes of coloured shapes with captions, no files needed (options seed, count, figures, colour, every)"},
     {"cifar10", open_cifar10,
      "CIFAR-10: binary or Python archive, as a folder or .tar.gz, or train/<class>/*.png in a folder or .tar"},
     {"folder", open_folder,

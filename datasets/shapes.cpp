@@ -157,8 +157,8 @@ std::string name(const Figure& figure, std::string_view size_word = "") {
 
 class Shapes final : public Dataset {
  public:
-  Shapes(uint64_t seed, bool test, bool pairs, int colour, int64_t count, int64_t size)
-      : seed_(seed), test_(test), pairs_(pairs), colour_(colour), count_(count), size_(size) {}
+  Shapes(uint64_t seed, bool test, bool pairs, int colour, int64_t every, int64_t count, int64_t size)
+      : seed_(seed), test_(test), pairs_(pairs), colour_(colour), every_(every), count_(count), size_(size) {}
 
   int64_t size() const override { return count_; }
   int64_t image_size() const override { return size_; }
@@ -201,20 +201,22 @@ class Shapes final : public Dataset {
   }
 
   std::string description() const override {
-    return fmt::format("procedural scenes of one{} {} shape{}, {} split, seed {}", pairs_ ? " or two" : "",
-                       colour_ == kAnyColour ? "coloured" : kColours[colour_].name, pairs_ ? "s" : "",
-                       test_ ? "test" : "train", seed_);
+    const std::string_view colour = colour_ == kAnyColour || every_ > 1 ? "coloured" : kColours[colour_].name;
+    const std::string some = every_ > 1 ? fmt::format(", {} in one of {}", kColours[colour_].name, every_) : "";
+    return fmt::format("procedural scenes of one{} {} shape{}{}, {} split, seed {}", pairs_ ? " or two" : "", colour,
+                       pairs_ ? "s" : "", some, test_ ? "test" : "train", seed_);
   }
 
  private:
   Scene scene(int64_t index) const {
     TORCH_CHECK(index >= 0 && index < count_, "shapes: image ", index, " of ", count_);
-    return make_scene(seed_, test_, index, pairs_, colour_);
+    return make_scene(seed_, test_, index, pairs_, index % every_ == 0 ? colour_ : kAnyColour);
   }
 
   uint64_t seed_;
   bool test_, pairs_;
-  int colour_;
+  int colour_;     // of all shapes
+  int64_t every_;  // in one of so many scenes
   int64_t count_, size_;
 };
 
@@ -232,7 +234,7 @@ int parse_colour(const Spec& spec, const std::string& name) {
 }  // namespace
 
 std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions& options) {
-  spec.expect_options({"seed", "count", "figures", "colour"});
+  spec.expect_options({"seed", "count", "figures", "colour", "every"});
   if (!spec.path.empty())
     fail("data '{}': shapes are drawn, not read, and take no path: write shapes?option=value", spec.text());
   const bool test = options.split == "test";
@@ -242,11 +244,15 @@ std::shared_ptr<const Dataset> open_shapes(const Spec& spec, const CommonOptions
   const int64_t figures = spec.get_int("figures", 2);
   if (figures != 1 && figures != 2)
     fail("data '{}': option 'figures', the most in a scene, must be 1 or 2, not {}", spec.text(), figures);
+  const int colour = parse_colour(spec, spec.get("colour", ""));
+  const int64_t every = spec.get_int("every", 1);
+  if (every < 1 || (every > 1 && colour == kAnyColour))
+    fail("data '{}': option 'every' is {}, expected 1 or more scenes of which one has the option 'colour'", spec.text(),
+         every);
   const int64_t size = options.size > 0 ? options.size : 32;
   if (size < 8)
     fail("data '{}': option 'size' must be at least 8 for shapes to be told apart, not {}", spec.text(), size);
-  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, figures == 2,
-                                  parse_colour(spec, spec.get("colour", "")), count, size);
+  return std::make_shared<Shapes>(spec.get_int("seed", 0), test, figures == 2, colour, every, count, size);
 }
 
 }  // namespace uvic

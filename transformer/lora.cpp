@@ -159,6 +159,8 @@ void add_adapters(const Parameters& network, const TensorMap& adapters,
                                  fmt::join(tensor.sizes(), ", ")));
     }
   }
+  for (const auto& [name, tensor] : changed)
+    if (!is_finite(tensor)) fail("{}, {} times: {} becomes infinite. Give a smaller weight", origin, strength, name);
   for (const auto& [name, tensor] : changed) Tensor(own.at(name)).copy_(tensor);
 }
 

@@ -36,7 +36,7 @@ void tell(const char* what, const std::vector<std::string>& names) {
 }  // namespace
 
 void expect_base(const fs::path& base, const std::string& sha256, const std::string& adapters, const char* flag) {
-  if (base.empty() || !fs::exists(base))
+  if (!fs::is_regular_file(base))
     fail("{} holds adapters of {}, which is not there: give that file with {} FILE (SHA-256 {})", adapters,
          base.string(), flag, sha256);
   if (const std::string has = sha256_of_file(base); has != sha256)

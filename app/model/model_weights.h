@@ -24,7 +24,7 @@ struct ModelWeights {
 // and for a base that is given to no adapters.
 ModelWeights read_model_weights(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
-// Error unless `base` is there and has this SHA-256. `adapters` need it, `flag` is the option that says where it is.
+// Error unless `base` is a file and has this SHA-256. `adapters` need it, `flag` is the option that says where it is.
 void expect_base(const std::filesystem::path& base, const std::string& sha256, const std::string& adapters,
                  const char* flag);
 

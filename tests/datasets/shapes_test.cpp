@@ -124,7 +124,8 @@ TEST(Shapes, OneFigureLeavesOutThePairsOnly) {
 }
 
 TEST(Shapes, AreOfTheOneColourThatIsAskedFor) {
-  const auto usual = open_dataset("shapes?count=50"), pink = open_dataset("shapes?count=50&colour=pink");
+  const auto usual = open_dataset("shapes?count=50"), pink = open_dataset("shapes?count=50&colour=pink"),
+             some = open_dataset("shapes?count=50&colour=pink&every=3");
   for (int64_t i = 0; i < pink->size(); ++i) {
     const std::string caption = pink->captions(i).front();
     EXPECT_EQ(usual->captions(i).front().find("pink"), std::string::npos);
@@ -132,6 +133,7 @@ TEST(Shapes, AreOfTheOneColourThatIsAskedFor) {
     for (const char* colour : {"red", "green", "blue", "yellow", "purple", "orange", "cyan"})
       EXPECT_EQ(caption.find(colour), std::string::npos) << caption;
     EXPECT_FALSE(at::equal(pink->images(std::span(&i, 1)), usual->images(std::span(&i, 1))));
+    EXPECT_EQ(some->captions(i), (i % 3 == 0 ? pink : usual)->captions(i));
   }
 }
 
@@ -276,6 +278,8 @@ TEST(Shapes, MistakesAreNamed) {
                                                        {"shapes?size=4", "'size' must be at least 8"},
                                                        {"shapes?count=0", "'count' must be at least 1"},
                                                        {"shapes?colour=grey", "expected one of red"},
+                                                       {"shapes?colour=red&every=0", "'every' is 0"},
+                                                       {"shapes?every=2", "'colour'"},
                                                        {"shapes?figures=3", "must be 1 or 2"},
                                                        {"shapes?hue=red", "seed, count"}};
   for (const auto& [spec, part] : cases) {

@@ -7,7 +7,8 @@
 
 FUZZ(bytes) {
   std::map<std::string, std::string> metadata;
-  constexpr std::array kKeys = {"uvic.config", "uvic.step", "uvic.classes", "uvic.vocabulary", "uvic.text_encoder"};
+  constexpr std::array kKeys = {"uvic.config",     "uvic.step",         "uvic.classes",
+                                "uvic.vocabulary", "uvic.text_encoder", "uvic.init_sha256"};
   for (const char* key : kKeys) {
     const size_t end = bytes.find('\0');
     metadata[key] = std::string(bytes.substr(0, end));
