@@ -33,6 +33,10 @@ Beginning resumed_beginning(RunConfig& config, const RunFolder& run, const Check
   beginning.sha256 = beginning.card->init_sha256;
   const std::string& before = beginning.card->config.init.file;
   if (config.lora.rank > 0) {
+    const uint64_t seed = beginning.card->config.train.seed;
+    if (parse_allowed(config.init.allow).fresh && config.train.seed != seed)
+      fail("{} has parameters beside its base that train.seed {} drew: it cannot become {}", origin, seed,
+           config.train.seed);
     fs::path base = config.init.file;
     if (fs::exists(base)) base = fs::absolute(find_model_file(base)).lexically_normal();
     expect_base(base, beginning.sha256, origin, "--init");

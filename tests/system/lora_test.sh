@@ -67,6 +67,11 @@ for change in '--lora.rank 4' '--lora.alpha 1' '--init.allow new'; do
   refused "which cannot become" train --resume $part --steps 7 $change
 done
 
+train --init base.pth --preset smoke --model.mlp_time_embed true --init.allow new --lora.rank 2 --name drawn --steps 1 2> /dev/null
+drawn=$(echo runs/*-drawn)
+refused 'train.seed 0 drew' train --resume $drawn --steps 2 --seed 5
+pixels --model $drawn --out drawn 2> /dev/null
+
 say 'a base that moved, or is another'
 mv $base moved
 refused 'not there: give that file with --base FILE' sample --model $part -p 'a red circle'

@@ -129,7 +129,11 @@ TEST(Lora, FilesOfAnotherModelAreRefusedAndChangeNothing) {
   expect_mentions(error({{a, at::ones({2, 5})}, {b, at::full({3, 2}, NAN)}}), {"non-finite"});
   expect_mentions(error({{a, at::ones({2, 5}, at::kInt)}, {b, at::ones({3, 2})}}), {"Int"});
   const TensorMap good{{a, at::ones({2, 5})}, {b, at::ones({3, 2})}};
-  expect_mentions(error_of([&] { add_adapters(net, good, [](int64_t) { return 1; }, 1e300, "x"); }), {"x", "infinite"});
+  expect_mentions(error_of([&] {
+                    add_adapters(
+                        net, good, [](int64_t) { return 1; }, 1e300, "x");
+                  }),
+                  {"x", "infinite"});
   EXPECT_TRUE(at::equal(net[0].tensor, before));
   EXPECT_TRUE(are_adapters({{a, before}}));
   EXPECT_FALSE(are_adapters(to_map(net)));
