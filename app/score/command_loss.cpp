@@ -81,7 +81,7 @@ struct LossCommand {
       const double error = 1.96 * all.std().item<double>() / std::sqrt(static_cast<double>(losses.size()));
       fields["interval_95"] = {mean - error, mean + error};
     }
-    print_result(fields, to_text(fields));
+    print_result(fields, uvic::to_text(fields));
   }
 };
 
