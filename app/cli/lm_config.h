@@ -4,9 +4,11 @@
 
 #include <string>
 
+#include "app/cli/init_config.h"
 #include "app/cli/record_config.h"
 #include "lm/config.h"
 #include "train/train.h"
+#include "transformer/lora.h"
 
 namespace uvic {
 
@@ -26,6 +28,8 @@ struct TextEvalConfig {
 struct LmRunConfig {
   LmConfig lm;
   TextDataConfig data;
+  InitConfig init;
+  LoraConfig lora;
   TrainConfig train;
   TextEvalConfig eval;
   RecordConfig output;

@@ -10,6 +10,8 @@ namespace {
 // The keys that a language model's run keeps, since its weights would mean something else; its tokenizer is kept too.
 bool is_fixed_for_text(std::string_view section, std::string_view key) {
   if (section == "lm") return key != "stop_gradient" && key != "vocabulary";
+  if (section == "init") return key == "allow";
+  if (section == "lora") return true;
   if (section == "train") return key == "optimizer";
   return false;
 }
@@ -41,6 +43,7 @@ LmOptions::LmOptions(CLI::App& app, LmRunConfig& config) : ConfigOptions(app, is
   add("--data.state_passing", data.state_passing,
       "share of micro-batches whose feedback memory begins as the last one's ended")
       ->check(between(0, 1));
+  add_init(config.init, config.lora);
   add_train(config.train, "rows");
   add("--eval.every", config.eval.every, "steps between scores; 0: never")->check(at_least(0));
   add("--eval.against", config.eval.against, "held-out text to score");

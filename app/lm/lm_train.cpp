@@ -5,7 +5,6 @@
 #include "app/cli/lm_options.h"
 #include "app/lm/lm_commands.h"
 #include "app/lm/text_run.h"
-#include "app/model/language_model.h"
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
 #include "core/interrupt.h"
@@ -33,8 +32,8 @@ struct LmTrainCommand {
 
   void run(const std::string& command_line) {
     const std::optional<RunFolder> folder = arguments.to_resume();
-    if (!folder && source.empty())
-      fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them)");
+    if (!folder && source.empty() && config.init.file.empty())
+      fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them), or --init FILE");
     if (folder && !trains_language_model(*folder))
       fail("{} trains an image model: go on with it by `uvic train --resume`", folder->path().string());
     const at::Device where = arguments.where(folder);
@@ -42,7 +41,8 @@ struct LmTrainCommand {
     if (folder) apply_run_config(*options, *folder);
     std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder);
     const std::optional<LmCard> card = card_of(checkpoint, config);
-    const TextSource text = open_text_source(config, card ? std::optional(card->tokenizer) : std::nullopt);
+    const TextBeginning beginning = open_text_beginning(config, *options, folder.has_value(), card);
+    const TextSource text = open_text_source(config, beginning.tokenizer);
     std::optional<HeldOut> held_out;
     if (config.eval.every > 0 && !config.eval.against.empty())
       held_out = open_held_out(config.eval.against, text.tokenizer);
@@ -50,10 +50,10 @@ struct LmTrainCommand {
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     print_resolved(print_config<LmOptions>(config));
     if (arguments.dry_run) {
-      plan_text_training(config, text, where);
+      plan_text_training(config, text, beginning, where);
       return;
     }
-    run_text_training(config, text, held_out, where,
+    run_text_training(config, text, beginning, held_out, where,
                       arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
   }
 };

@@ -6,6 +6,7 @@
 #include "app/model/adapter_file.h"
 #include "app/model/convert_language_model.h"
 #include "app/model/identify.h"
+#include "app/model/language_model.h"
 #include "app/model/model_weights.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
@@ -62,7 +63,9 @@ struct ConvertCommand {
 
     const fs::path file = find_weights(in, weights == "nnet_ema");
     TensorFile data = merge ? merged(file) : read_weights(file);
-    if (is_cogformer(data.tensors)) {
+    const bool is_text = data.metadata.contains(LmCard::kConfigEntry);
+    if (is_text && are_adapters(data.tensors)) fail("{} holds adapters: give --merge for a whole model", file.string());
+    if (is_text || is_cogformer(data.tensors)) {
       if (half) data.tensors = to_half(data.tensors, file.string());
       report(file, target, convert_language_model(file, std::move(data), target, tokenizer), to_safetensors,
              to_safetensors);
@@ -85,6 +88,12 @@ struct ConvertCommand {
 
   // A plain model again, which says what it began with.
   TensorFile merged(const fs::path& file) const {
+    if (read_weights(file).metadata.contains(LmCard::kConfigEntry)) {
+      LanguageModel whole = load_language_model(file, at::kCPU, base);
+      if (whole.card.config.lora.rank == 0) fail("{} holds no adapters: leave out --merge", file.string());
+      whole.card.config.lora = {};
+      return {to_map(whole.net.parameters()), whole.card.to_metadata()};
+    }
     ModelWeights whole = read_model_weights(file, base);
     if (!whole.adapted) fail("{} holds no adapters: leave out --merge", file.string());
     whole.card->config.lora = {};

@@ -18,6 +18,7 @@ struct LmCard {
   LmRunConfig config;
   int64_t step = 0;
   Tokenizer tokenizer;
+  std::string init_sha256 = {};  // of config.init.file; "": none
 
   std::map<std::string, std::string> to_metadata() const;
   // Error, naming `origin`, if there is no such card or it is damaged.
@@ -31,7 +32,13 @@ struct LanguageModel {
   at::Device device = at::kCPU;
 };
 
-// Of a run folder, a checkpoint folder or a file. Error if it is no language model of ours.
-LanguageModel load_language_model(const std::filesystem::path& path, at::Device device);
+// Of a run folder, a checkpoint folder or a file; adapters are added to what they were trained on, which is where it
+// was or at `base`. Error if it is no language model of ours, or the base is not there or another file.
+LanguageModel load_language_model(const std::filesystem::path& path, at::Device device,
+                                  const std::filesystem::path& base = {});
+
+// Puts the weights of a model into a network, as far as `init.allow` goes (begin_with). A new feedback memory begins
+// with the spread of the model's embeddings.
+void begin_with(const Cogformer& network, const LanguageModel& model, const InitConfig& init);
 
 }  // namespace uvic

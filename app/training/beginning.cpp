@@ -6,15 +6,6 @@
 namespace uvic {
 namespace {
 
-void expect_init(const RunConfig& config) {
-  if (config.lora.rank == 0 && config.lora.alpha > 0)
-    fail("lora.alpha {} is of adapters: give their rank with --lora.rank", config.lora.alpha);
-  if (!config.init.file.empty()) return;
-  if (config.lora.rank > 0)
-    fail("lora.rank {} trains adapters of given weights: give these with --init FILE", config.lora.rank);
-  if (!config.init.allow.empty()) fail("init.allow is of given weights: give these with --init FILE");
-}
-
 // The model and how it was trained; what a run shows and keeps of itself is a new run's own.
 std::string inherited(const ModelCard& card) {
   RunConfig config = card.config;
@@ -50,9 +41,17 @@ Beginning resumed_beginning(RunConfig& config, const RunFolder& run, const Check
 
 }  // namespace
 
+void expect_init(const InitConfig& init, const LoraConfig& lora) {
+  if (lora.rank == 0 && lora.alpha > 0)
+    fail("lora.alpha {} is of adapters: give their rank with --lora.rank", lora.alpha);
+  if (!init.file.empty()) return;
+  if (lora.rank > 0) fail("lora.rank {} trains adapters of given weights: give these with --init FILE", lora.rank);
+  if (!init.allow.empty()) fail("init.allow is of given weights: give these with --init FILE");
+}
+
 Beginning open_beginning(RunConfig& config, RunOptions& options, const std::optional<RunFolder>& to_resume,
                          const std::optional<Checkpoint>& checkpoint) {
-  expect_init(config);
+  expect_init(config.init, config.lora);
   if (config.init.file.empty()) return {};
   if (checkpoint) return resumed_beginning(config, *to_resume, *checkpoint);
   ModelWeights weights = read_model_weights(config.init.file);

@@ -10,6 +10,9 @@
 
 namespace uvic {
 
+// Error for adapters or allowances without an --init.
+void expect_init(const InitConfig& init, const LoraConfig& lora);
+
 struct Beginning {
   std::optional<ModelWeights> weights;  // none: drawn ones, or those of a checkpoint that needs no other
   std::optional<ModelCard> card;        // whose words and classes the run keeps; none: those of its data

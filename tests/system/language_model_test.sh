@@ -95,6 +95,33 @@ quietly convert c.safetensors half.safetensors --half
 write --model half.safetensors --temperature 0 > d
 lm_train --steps 3 --data.tokenizer tokenizer.model --lm.vocabulary 0 --out with-tokenizer
 
+say 'begins with another model'
+begin() { quietly lm train --data 'text:captions.txt?but_last=50' --output.sample_every 0 --steps 5 --train.warmup 1 "$@"; }
+begin --init "$run" --out begun
+differ "$run/latest/model_ema.safetensors" begun/0*/latest/model.safetensors training
+quietly convert begun/0* begun.safetensors
+begin --init "$run" --lm.memory fam --lm.block 16 --lm.fam_length 4 --lm.segments 1 --data.documents false --init.allow new --out remembers
+begin --init "$run" --lora.rank 4 --lr 0.01 --out adapted
+begin --init "$run" --lora.rank 4 --lr 0.01 --out adapted-parts --steps 3
+quietly lm train --resume latest --out adapted-parts --steps 5
+for file in model model_ema optimizer; do same adapted/0*/latest/$file.safetensors adapted-parts/0*/latest/$file.safetensors; done
+[ "$(stat -Lc %s adapted/0*/latest/model.safetensors)" -lt "$(stat -Lc %s "$run/latest/model.safetensors")" ] || die 'adapters are a whole model'
+begin --init "$run" --lora.rank 4 --lora.alpha 8 --lr 0.01 --out alpha
+differ adapted/0*/latest/model.safetensors alpha/0*/latest/model.safetensors --lora.alpha
+quietly convert adapted/0* merged.safetensors --merge
+write --model adapted/0* --seed 3 > d
+write --model merged.safetensors --seed 3 > e
+same d e
+cp "$run/latest/model_ema.safetensors" moved.safetensors
+begin --init moved.safetensors --lora.rank 4 --out moved-base
+refused 'lora.rank' lm train --preset captions --data text:captions.txt --lora.rank 4
+refused 'init.allow' lm train --preset captions --data text:captions.txt --init "$run" --lm.layers 3
+refused 'give --merge' convert adapted/0* f.safetensors
+rm moved.safetensors
+refused 'moved.safetensors' lm generate --model moved-base/0*
+quietly convert moved-base/0* f.safetensors --merge --base "$run"
+refused 'holds no adapters' convert "$run" g.safetensors --merge
+
 say 'options matter'
 for option in '--lm.attention softmax' '--lm.memory bswa --lm.block 8 --lm.segments 0' '--data.documents false' '--data.length 32'; do
   lm_train --steps 3 $option --out other
