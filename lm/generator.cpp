@@ -19,14 +19,24 @@ double uniform_of(uint64_t seed, int64_t token) {
 
 }  // namespace
 
+void write_tokens(const Cogformer& net, std::span<const int32_t> prompt, int64_t count, uint64_t seed,
+                  const NextTokenConfig& config, const std::function<bool(int32_t)>& take) {
+  const at::NoGradGuard no_grad;
+  Reader reader(net, 1);
+  Tensor next = at::tensor(at::ArrayRef<int32_t>(prompt.data(), prompt.size())).to(at::kLong).unsqueeze(0);
+  for (int64_t i = 0; i < count; ++i) {
+    const Tensor logits = reader.read(next.to(net.device()));
+    const int64_t token = choose_token(logits.select(1, logits.size(1) - 1).squeeze(0), config, uniform_of(seed, i));
+    if (!take(static_cast<int32_t>(token))) return;
+    next = at::full({1, 1}, token, at::kLong);
+  }
+}
+
 WrittenText write_text(const Cogformer& net, const Tokenizer& tokenizer, const TextRequest& request,
                        const std::function<void(std::string_view)>& on_text) {
-  const at::NoGradGuard no_grad;
   std::vector<int32_t> pieces = tokenizer.encode(request.prompt);
   pieces.insert(pieces.begin(), tokenizer.begin());
-  const auto row = [&](std::span<const int32_t> part) {
-    return at::tensor(at::ArrayRef<int32_t>(part.data(), part.size())).to(at::kLong).unsqueeze(0).to(net.device());
-  };
+  const std::vector<int32_t> prompt = pieces;
   WrittenText written{.text = request.prompt};
   if (on_text) on_text(written.text);
   const auto show = [&](std::string_view text) {
@@ -34,20 +44,14 @@ WrittenText write_text(const Cogformer& net, const Tokenizer& tokenizer, const T
     if (on_text) on_text(text.substr(written.text.size()));
     written.text = text;
   };
-  Reader reader(net, 1);
-  Tensor logits = reader.read(row(pieces));
-  while (written.tokens < request.tokens) {
-    const Tensor last = logits.select(1, logits.size(1) - 1).squeeze(0);
-    const auto next = static_cast<int32_t>(choose_token(last, request.next, uniform_of(request.seed, written.tokens)));
-    if (next == tokenizer.end()) {
-      written.ended = true;
-      break;
-    }
+  write_tokens(net, prompt, request.tokens, request.seed, request.next, [&](int32_t next) {
+    written.ended = next == tokenizer.end();
+    if (written.ended) return false;
     pieces.push_back(next);
     ++written.tokens;
     show(settled(tokenizer.decode(std::span(pieces).subspan(1))));
-    if (written.tokens < request.tokens) logits = reader.read(row(std::span(pieces).last(1)));
-  }
+    return true;
+  });
   show(tokenizer.decode(std::span(pieces).subspan(1)));
   return written;
 }

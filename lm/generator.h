@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,11 @@
 #include "lm/tokenizer.h"
 
 namespace uvic {
+
+// The tokens that go on with `prompt`, at most `count` of them: a pure function of model, prompt, seed and `config`.
+// `take` gets each as it is chosen, and ends it by returning false.
+void write_tokens(const Cogformer& net, std::span<const int32_t> prompt, int64_t count, uint64_t seed,
+                  const NextTokenConfig& config, const std::function<bool(int32_t)>& take);
 
 struct TextRequest {
   std::string prompt;

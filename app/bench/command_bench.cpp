@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "app/bench/step_bench.h"
+#include "app/bench/text_bench.h"
 #include "app/cli/checks.h"
+#include "app/cli/lm_options.h"
 #include "app/cli/options.h"
 #include "app/model/model.h"
 #include "bench/attention_bench.h"
@@ -103,8 +105,18 @@ struct AttentionCommand : BenchCommand {
   }
 };
 
-// Operations that take less of a step are left out of its profile.
-constexpr double kLeastShare = 0.005;
+// A row for each operation that takes some of the time, begun by what was measured.
+void add_times(Table& table, const std::vector<OperationTime>& times, const Row& measured) {
+  constexpr double kLeastShare = 0.005;
+  double all = 0;
+  for (const OperationTime& t : times) all += t.seconds;
+  for (const OperationTime& t : times) {
+    if (t.seconds < kLeastShare * all) continue;
+    Row row = measured;
+    row.update({{"ms", 1e3 * t.seconds}, {"share", t.seconds / all}, {"calls", t.calls}, {"operation", t.name}});
+    table.add(row);
+  }
+}
 
 struct StepCommand : BenchCommand {
   RunConfig config;
@@ -145,22 +157,72 @@ struct StepCommand : BenchCommand {
   }
 
   void add_profile(Table& table, const UVitConfig& model, const StepVariant& variant) const {
-    const std::vector<OperationTime> times = profile_training(model, variant, images);
-    double all = 0;
-    for (const OperationTime& t : times) all += t.seconds;
-    for (const OperationTime& t : times)
-      if (t.seconds >= kLeastShare * all)
-        table.add({{"bench", "profile"},
-                   {"model", fmt::format("{}/{}", model.size, model.patch)},
-                   {"attention", variant.attention},
-                   {"memory", variant.memory},
-                   {"kernels", variant.kernels},
-                   {"dtype", variant.precision},
-                   {"images", images},
-                   {"ms", 1e3 * t.seconds},
-                   {"share", t.seconds / all},
-                   {"calls", t.calls},
-                   {"operation", t.name}});
+    add_times(table, profile_training(model, variant, images),
+              {{"bench", "profile"},
+               {"model", fmt::format("{}/{}", model.size, model.patch)},
+               {"attention", variant.attention},
+               {"memory", variant.memory},
+               {"kernels", variant.kernels},
+               {"dtype", variant.precision},
+               {"images", images}});
+  }
+};
+
+struct TextCommand : BenchCommand {
+  LmRunConfig config;
+  std::unique_ptr<LmOptions> options;
+  std::vector<std::string> work{"train", "write"};
+  TextShape rows;
+  WritingShape text;
+  bool profiling = false;
+
+  TextCommand() {
+    dtypes = {"fp32"};
+    rounds = 3;
+  }
+
+  void add_options(CLI::App& app) {
+    app.add_option("--work", work, "which of train, a training step, and write, the likeliest tokens one by one")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"train", "write"}))
+        ->capture_default_str();
+    const auto add_count = [&](const char* name, int64_t& value, const char* help) {
+      app.add_option(name, value, help)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+    };
+    add_count("--batch", rows.batch, "rows at once in training");
+    add_count("--length", rows.length, "tokens of a row");
+    add_count("--document", rows.document, "tokens of a document: one sees its own alone");
+    add_count("--prompt", text.prompt, "tokens that are there when writing begins");
+    add_count("--tokens", text.tokens, "tokens to write");
+    app.add_flag("--profile", profiling, "where the time goes, by operation, instead");
+    BenchCommand::add_options(app);
+    options = std::make_unique<LmOptions>(app, config, LmOptions::kModelOnly);
+  }
+
+  void run() const {
+    Table table;
+    const bool trains = std::ranges::count(work, "train") > 0, writes = std::ranges::count(work, "write") > 0;
+    for (const std::string& dtype : dtypes) {
+      if (trains && profiling)
+        add_times(table, profile_text_training(config.lm, dtype, rows), measured("lm profile", dtype));
+      else if (trains)
+        add(table, "lm train", dtype, bench_text_training(config.lm, dtype, rows, rounds));
+    }
+    if (writes && profiling)
+      add_times(table, profile_writing(config.lm, text), measured("lm profile", "fp32"));
+    else if (writes)
+      add(table, "lm write", "fp32", bench_writing(config.lm, text, rounds));
+  }
+
+  void add(Table& table, const char* bench, const std::string& dtype, const TextTiming& t) const {
+    Row row = measured(bench, dtype);
+    row.update(
+        {{"ms", t.min_ms}, {"median_ms", t.median_ms}, {"tokens_per_s", t.tokens_per_s}, {"peak_mib", t.peak_mib}});
+    table.add(row);
+  }
+
+  Row measured(const char* bench, const std::string& dtype) const {
+    return {{"bench", bench}, {"model", config.lm.size}, {"attention", config.lm.attention}, {"dtype", dtype}};
   }
 };
 
@@ -223,6 +285,8 @@ void add_bench_command(CLI::App& app) {
   finish(sub, attention);
   add_step_command(*bench, "train", "a training step of a model (default U-ViT-S/2 on 32 x 32), random images", false);
   add_step_command(*bench, "sample", "images from noise, random weights", true);
+  finish(bench->add_subcommand("lm", "a language model's training step and its writing, random weights and tokens"),
+         std::make_shared<TextCommand>());
 }
 
 }  // namespace uvic

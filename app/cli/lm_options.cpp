@@ -18,7 +18,7 @@ bool is_fixed_for_text(std::string_view section, std::string_view key) {
 
 }  // namespace
 
-LmOptions::LmOptions(CLI::App& app, LmRunConfig& config) : ConfigOptions(app, is_fixed_for_text) {
+LmOptions::LmOptions(CLI::App& app, LmRunConfig& config, Scope scope) : ConfigOptions(app, is_fixed_for_text) {
   LmConfig& lm = config.lm;
   add("--lm.size", lm.size, "gives what is 0 of the following")->check(one_of(lm_sizes()));
   add("--lm.layers", lm.layers, "decoder layers")->check(at_least(0));
@@ -35,6 +35,7 @@ LmOptions::LmOptions(CLI::App& app, LmRunConfig& config) : ConfigOptions(app, is
   add("--lm.fam_length", lm.fam_length, "vectors of the feedback memory of a layer")->check(at_least(0));
   add("--lm.stop_gradient", lm.stop_gradient, "no gradients into keys and values of earlier blocks");
   add("--lm.norm_epsilon", lm.norm_epsilon, "of the norms, under the root")->check(at_least(0));
+  if (scope == kModelOnly) hide_others();
   TextDataConfig& data = config.data;
   add("--data,--data.spec", data.spec, "text:FILE (plain, .jsonl, .gz) or passkey");
   add("--data.tokenizer", data.tokenizer, "SentencePiece tokenizer.model; empty: one is learnt from the text");

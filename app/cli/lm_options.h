@@ -9,8 +9,9 @@ namespace uvic {
 class LmOptions : public ConfigOptions {
  public:
   using Config = LmRunConfig;
+  enum Scope { kAll, kModelOnly };  // kModelOnly: only flags of the model are shown
   // Declares --section.key for every field of `config` on `app`. Both must outlive this object.
-  LmOptions(CLI::App& app, LmRunConfig& config);
+  LmOptions(CLI::App& app, LmRunConfig& config, Scope scope = kAll);
 };
 
 }  // namespace uvic
