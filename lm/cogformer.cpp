@@ -85,20 +85,27 @@ void Cogformer::replace(const std::function<Tensor(const std::string&, const Ten
 }
 
 Tensor Cogformer::finish(const Tensor& x, const Observe& observe) const {
-  const Tensor y = norm_(x);
+  const Tensor y = rms_norm(x, norm_);
   if (observe) observe("final_norm", y);
-  return output_(y);
+  return multiply_rows(y, output_.weight.t());
+}
+
+const Rotation& Cogformer::angles(Cache& cache, int64_t length, const Tensor& like) const {
+  const int64_t room = cache.turns.cos.defined() ? cache.turns.cos.size(0) : 0;
+  if (length > room) cache.turns = rotation(0, std::max(length, 2 * room), config_.head_dim, like.options());
+  return cache.turns;
 }
 
 Tensor Cogformer::forward(const Tensor& tokens, const VisibleKeys& visible, Cache* cache,
                           const Observe& observe) const {
   Tensor x = at::embedding(embedding_, tokens);
   const int64_t before = cache ? cache->length : 0;
-  const Rotation turn = rotation(before, x.size(1), config_.head_dim, x.options());
+  const Rotation turn = cache ? angles(*cache, before + x.size(1), x).narrow(before, x.size(1))
+                              : rotation(0, x.size(1), config_.head_dim, x.options());
   if (cache) cache->keys.resize(layers_.size()), cache->values.resize(layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
     const CogformerLayer& layer = layers_[i];
-    const Tensor y = layer.attention_norm(x);
+    const Tensor y = rms_norm(x, layer.attention_norm);
     Qkv in{rotate(layer.heads(y, layer.qw), turn), rotate(layer.heads(y, layer.kw), turn), layer.heads(y, layer.vw)};
     if (cache) {
       in.k = appended(cache->keys[i], before, in.k);

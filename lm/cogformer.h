@@ -33,6 +33,7 @@ class Cogformer {
   // `length` count; room doubles when it is used up.
   struct Cache {
     std::vector<Tensor> keys, values;
+    Rotation turns = {};  // of the positions from 0 on
     int64_t length = 0;
   };
 
@@ -74,6 +75,8 @@ class Cogformer {
  private:
   void visit(const EachParameter& each);
   Tensor finish(const Tensor& x, const Observe& observe) const;
+  // Of `length` positions or more, made once for many of them.
+  const Rotation& angles(Cache& cache, int64_t length, const Tensor& like) const;
 
   CogformerConfig config_;
   Tensor embedding_;      // [vocabulary, dim]

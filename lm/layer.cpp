@@ -6,7 +6,7 @@ namespace uvic {
 
 Tensor CogformerLayer::attend(const Qkv& in, const VisibleKeys& visible) const {
   const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
-  return at::matmul(fused_attention(*kind, in, {.scale = scale, .keys = visible}).flatten(2), ow);
+  return multiply_rows(fused_attention(*kind, in, {.scale = scale, .keys = visible}).flatten(2), ow);
 }
 
 Tensor CogformerLayer::weights(const Qkv& in, const VisibleKeys& visible) const {
@@ -19,8 +19,8 @@ Tensor CogformerLayer::weights(const Qkv& in, const VisibleKeys& visible) const 
 }
 
 Tensor CogformerLayer::feed_forward(const Tensor& x) const {
-  const Tensor y = ffn_norm(x).to(gw.scalar_type());
-  return x + at::matmul(at::matmul(y, gw) * at::silu(at::matmul(y, pw)), ffn_ow);
+  const Tensor y = rms_norm(x, ffn_norm).to(gw.scalar_type());
+  return x + multiply_rows(gate_by_silu(multiply_rows(y, gw), multiply_rows(y, pw)), ffn_ow);
 }
 
 void CogformerLayer::visit(const std::string& prefix, const EachParameter& each) {

@@ -3,7 +3,7 @@
 
 #include "core/parameters.h"
 #include "transformer/attention.h"
-#include "transformer/layers.h"
+#include "transformer/kernels/decoder_ops.h"
 
 namespace uvic {
 
@@ -16,7 +16,7 @@ struct CogformerLayer {
 
   // Of normed rows y [B, L, dim]: [B, L, H, head_dim], not rotated.
   Tensor heads(const Tensor& y, const Tensor& w) const {
-    return at::matmul(y.to(w.scalar_type()), w).unflatten(-1, {-1, head_dim});
+    return multiply_rows(y.to(w.scalar_type()), w).unflatten(-1, {-1, head_dim});
   }
   // What attention adds to the rows of the queries.
   Tensor attend(const Qkv& in, const VisibleKeys& visible) const;

@@ -10,7 +10,7 @@ Tensor joined(const Tensor& before, const Tensor& x) {
 }  // namespace
 
 Qkv project_fam(const CogformerLayer& layer, const Tensor& fam, const Rotation& queries, const Rotation& keys) {
-  const Tensor y = layer.attention_norm(fam);
+  const Tensor y = rms_norm(fam, layer.attention_norm);
   return {rotate(layer.heads(y, layer.qw), queries), rotate(layer.heads(y, layer.kw), keys), layer.heads(y, layer.vw)};
 }
 
@@ -48,7 +48,7 @@ MemoryPlaces memory_places(const MemoryConfig& config, int64_t kept, int64_t in_
 
 Tensor attend_with_memory(const CogformerLayer& layer, const MemoryConfig& config, const Tensor& x,
                           const MemoryPlaces& places, LayerMemory& memory) {
-  const Tensor y = layer.attention_norm(x);
+  const Tensor y = rms_norm(x, layer.attention_norm);
   memory.keys = joined(memory.keys, layer.heads(y, layer.kw));
   memory.values = joined(memory.values, layer.heads(y, layer.vw));
   const int64_t own = places.own, kept = memory.keys.size(1) - own;

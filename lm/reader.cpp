@@ -9,7 +9,10 @@ Reader::Reader(const Cogformer& net, int64_t batch) : net_(net) {
 Tensor Reader::read(const Tensor& tokens) {
   if (auto* const state = std::get_if<Cogformer::State>(&memory_)) return net_.next(tokens, *state);
   auto& cache = std::get<Cogformer::Cache>(memory_);
-  return net_.next(tokens, causal_keys(tokens.size(1), cache.length + tokens.size(1)), cache);
+  // One token sees all there are.
+  const VisibleKeys visible =
+      tokens.size(1) == 1 ? VisibleKeys{} : causal_keys(tokens.size(1), cache.length + tokens.size(1));
+  return net_.next(tokens, visible, cache);
 }
 
 }  // namespace uvic

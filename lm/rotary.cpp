@@ -1,5 +1,7 @@
 #include "lm/rotary.h"
 
+#include "transformer/kernels/decoder_ops.h"
+
 namespace uvic {
 
 Rotation rotation(int64_t first, int64_t length, int64_t head_dim, const at::TensorOptions& options) {
@@ -12,10 +14,7 @@ Rotation rotation(int64_t first, int64_t length, int64_t head_dim, const at::Ten
 }
 
 Tensor rotate(const Tensor& x, const Rotation& by) {
-  const std::vector<Tensor> pairs = x.to(by.cos.scalar_type()).unflatten(-1, {-1, 2}).unbind(-1);
-  const Tensor cos = by.cos.unsqueeze(1), sin = by.sin.unsqueeze(1);
-  const Tensor turned = at::stack({pairs[0] * cos - pairs[1] * sin, pairs[0] * sin + pairs[1] * cos}, -1).flatten(-2);
-  return turned.to(x.scalar_type());
+  return rotate_pairs(x, by.cos, by.sin);
 }
 
 }  // namespace uvic

@@ -39,7 +39,7 @@ Tensor attend_to_text(const CogformerLayer& layer, const MemoryConfig& config, c
                       const TextPlaces& places, LayerMemory& memory) {
   const int64_t batch = x.size(0), block = config.block, fam = memory.fam.defined() ? memory.fam.size(1) : 0;
   const Rotation turn = places.turns.narrow(fam, x.size(1));
-  const Tensor y = layer.attention_norm(x);
+  const Tensor y = rms_norm(x, layer.attention_norm);
   const Tensor keys = rotate(layer.heads(y, layer.kw), turn), values = layer.heads(y, layer.vw);
   Tensor k = windows(keys, config, places.blocks), v = windows(values, config, places.blocks);
   if (fam > 0) {

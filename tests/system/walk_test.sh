@@ -91,5 +91,10 @@ run '{"bench":"train","model":"nano/2","attention":"cog","memory":"none","kernel
 run 'attention backward' --threads 1 bench train ${nano/size 8/size 32} --profile
 run '{"bench":"sample","model":"nano/2","attention":"cog","memory":"none","kernels":"fused","dtype":"fp32","images":2,"ms":' \
   --json bench sample $nano --steps 2
+lm='--lm.layers 2 --lm.dim 16 --lm.heads 1 --lm.head_dim 16 --lm.hidden 16 --lm.vocabulary 99 --batch 2 --length 9 --tokens 3'
+run '{"bench":"lm train","model":"nano","attention":"cog","dtype":"bf16","ms":' \
+  --json bench lm $lm --work train --precision bf16 --rounds 1
+run '{"bench":"lm write","model":"nano","attention":"cog","dtype":"fp32","ms":' --json bench lm $lm --rounds 1
+run 'attention backward' --threads 1 bench lm $lm --work train --profile
 
 echo 'walked through'

@@ -166,17 +166,24 @@ void attend_backward(const Call& call, const Tensor& out, const Tensor& d_out, c
   }
 }
 
+struct Attended {
+  Tensor out, statistics;
+};
+Attended attended(const AttentionInputs& inputs, const AttendOptions& options, const Kernel& kernel) {
+  const Qkv in = inputs.parts();
+  const Call call{in, options.scale, options.keys, kernel};
+  const Attended to{at::empty(in.q.sizes(), in.q.options()),
+                    at::empty({call.batch, call.heads, 2, call.shape.queries}, in.q.options().dtype(at::kFloat))};
+  attend(call, to.out, to.statistics);
+  return to;
+}
+
 class Attention : public torch::autograd::Function<Attention> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& k,
                         const std::optional<Tensor>& v, const AttendOptions& options, const Kernel* kernel) {
     const AttentionInputs inputs(x, k.value_or(Tensor()), v.value_or(Tensor()));
-    const Qkv in = inputs.parts();
-    const Call call{in, options.scale, options.keys, *kernel};
-    const Tensor out = at::empty(in.q.sizes(), in.q.options());
-    const Tensor statistics =
-        at::empty({call.batch, call.heads, 2, call.shape.queries}, in.q.options().dtype(at::kFloat));
-    attend(call, out, statistics);
+    const auto [out, statistics] = attended(inputs, options, *kernel);
     context->save_for_backward({inputs.x, inputs.k, inputs.v, options.keys.first, options.keys.last, out, statistics});
     context->saved_data["scale"] = options.scale;
     context->saved_data["prefix"] = options.keys.prefix;
@@ -213,6 +220,8 @@ Tensor attention_cpu(const Qkv& qkv, const AttendOptions& options, std::string_v
                      const KernelTable& kernels) {
   const Kernel& kernel = find_kernel(kernels, weighting, element_of(qkv.q));
   const AttentionInputs inputs(qkv, options);
+  // A node of the graph takes as long as the attention of one query.
+  if (!at::GradMode::is_enabled()) return attended(inputs, checked(qkv, options), kernel).out;
   return Attention::apply(inputs.x, std::optional(inputs.k), std::optional(inputs.v), checked(qkv, options), &kernel);
 }
 

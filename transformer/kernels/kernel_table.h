@@ -1,10 +1,11 @@
 // What the CPU kernels of an instruction set compute, and above all those of attention: one head of one image, on one
 // thread. The library side (attention_cpu.cpp, products.cpp, rows.cpp) and the kernels (simd/), which are compiled once
-// per instruction set, share this file, the two that it includes, and nothing else.
+// per instruction set, share this file, those that it includes, and nothing else.
 #pragma once
 
 #include <cstdint>
 
+#include "transformer/kernels/decoder_kernels.h"
 #include "transformer/kernels/product_kernels.h"
 #include "transformer/kernels/row_kernels.h"
 
@@ -76,7 +77,9 @@ struct KernelTable {
   const WeightingKernels* attention;
   int weightings;  // of `attention`
   RowTable rows;
+  DecoderKernels decoder;
   const ProductKernels* products;           // null: nothing better than LibTorch's
+  const ProductKernels* float_products;     // null: no vectors of 16
   int64_t (*fma_loop)(int64_t iterations);  // multiply-adds on registers only; returns the floating-point operations
 };
 

@@ -1,5 +1,7 @@
 // Compiled once per instruction set, each time as another table UVIC_KERNEL_TABLE.
 #include "transformer/kernels/simd/backward.h"
+#include "transformer/kernels/simd/decoder.h"
+#include "transformer/kernels/simd/float_product.h"
 #include "transformer/kernels/simd/fma_loop.h"
 #include "transformer/kernels/simd/forward.h"
 #include "transformer/kernels/simd/rows.h"
@@ -31,7 +33,8 @@ using Attention = AttentionTable<AllWeightings>;
 }  // namespace
 
 extern const KernelTable UVIC_KERNEL_TABLE;
-const KernelTable UVIC_KERNEL_TABLE = {
-    Attention::kRows, Attention::kCount, {kRowKernels<float>, kRowKernels<Bf16>}, kProducts, fma_loop};
+const KernelTable UVIC_KERNEL_TABLE = {Attention::kRows, Attention::kCount, {kRowKernels<float>, kRowKernels<Bf16>},
+                                       kDecoderKernels,  kProducts,         kFloatProducts,
+                                       fma_loop};
 
 }  // namespace uvic
