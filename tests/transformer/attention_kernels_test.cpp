@@ -47,6 +47,7 @@ class Kernels : public ::testing::TestWithParam<Entry<KernelIsa>> {
     for (const int64_t dim : {5, 16, 24, 32, 72, 80, 128}) shapes.push_back({31, dim});
     for (const int64_t queries : {1, 5, 70})
       shapes.push_back({.length = 600, .dim = 32, .heads = 1, .queries = queries});
+    shapes.push_back({.length = 40, .dim = 21, .queries = 1});
     for (const Shape& shape : shapes) {
       Problem p = make_problem(shape, dtype);
       for (auto& [name, keys] : all_masks(p.queries, shape.length)) {

@@ -91,7 +91,7 @@ struct RmsNormed {
 RmsNormed normalise(const Tensor& x, const Tensor& weight, double epsilon) {
   RECORD_USER_SCOPE("rms_norm");
   const int64_t dim = x.size(-1), rows = x.numel() / dim;
-  const RmsNormed out{at::empty_like(x), at::empty({rows}, x.options())};
+  const RmsNormed out{at::empty(x.sizes(), x.options()), at::empty({rows}, x.options())};
   for_row_pieces(rows, [&](int64_t first, int64_t last) {
     decoder_kernels().rms_norm(last - first, dim, data(x) + first * dim, data(weight), static_cast<float>(epsilon),
                                out.y.data_ptr<float>() + first * dim, out.inverse.data_ptr<float>() + first);
@@ -124,7 +124,7 @@ class RmsNormRows : public torch::autograd::Function<RmsNormRows> {
 Tensor turned(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   RECORD_USER_SCOPE("rotate");
   const int64_t length = x.size(1), heads = x.size(2), dim = x.size(3);
-  const Tensor out = at::empty_like(x);
+  const Tensor out = at::empty(x.sizes(), x.options());
   for_row_pieces(x.size(0) * length, [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
       const int64_t angle = row % length * (dim / 2), at = row * heads * dim;
@@ -149,7 +149,7 @@ class RotatePairs : public torch::autograd::Function<RotatePairs> {
 
 Tensor gated(const Tensor& g, const Tensor& p) {
   RECORD_USER_SCOPE("gate");
-  const Tensor out = at::empty_like(g);
+  const Tensor out = at::empty(g.sizes(), g.options());
   constexpr int64_t kPiece = 1 << 14;
   at::parallel_for(0, g.numel(), kPiece, [&](int64_t begin, int64_t end) {
     decoder_kernels().gate(end - begin, data(g) + begin, data(p) + begin, out.data_ptr<float>() + begin);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "transformer/kernels/decoder_kernels.h"
-#include "transformer/kernels/simd/matrix.h"
+#include "transformer/kernels/simd/vector_product.h"
 
 namespace uvic {
 namespace {
@@ -75,41 +75,12 @@ inline void gate_backward(int64_t count, const float* d, const float* g, const f
   }
 }
 
-// kVecs vectors of columns side by side, the last one perhaps not full.
-template <int kVecs>
-void add_rows_of(int64_t depth, const float* x, const float* b, int64_t row_stride, int64_t columns, float* out) {
-  Vec sum[kVecs] = {};
-  for (int64_t k = 0; k < depth; ++k, b += row_stride) {
-    const Vec left = broadcast(x[k]);
-#pragma GCC unroll 8
-    for (int j = 0; j < kVecs; ++j)
-      sum[j] += left * (kVecs > 1 ? load(b + j * kLanes) : load_floats(b + j * kLanes, columns - j * kLanes));
-  }
-  for (int j = 0; j < kVecs; ++j) store_floats(out + j * kLanes, sum[j], columns - j * kLanes);
-}
-
-inline float dot(int64_t depth, const float* a, const float* b) {
-  Vec sum[4] = {};
-  int64_t k = 0;
-  for (; k + 4 * kLanes <= depth; k += 4 * kLanes)
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) sum[j] += load(a + k + j * kLanes) * load(b + k + j * kLanes);
-  for (; k < depth; k += kLanes) sum[0] += load_floats(a + k, depth - k) * load_floats(b + k, depth - k);
-  return sum_of((sum[0] + sum[1]) + (sum[2] + sum[3]));
-}
-
 inline void vector_product(int64_t depth, const float* x, const float* b, int64_t row_stride, int64_t column_stride,
                            int64_t first, int64_t last, float* out) {
-  if (column_stride != 1) {
-    for (int64_t i = first; i < last; ++i) out[i] = dot(depth, x, b + i * column_stride);
-    return;
-  }
-  constexpr int kVecs = 8;
-  int64_t i = first;
-  for (; i + kVecs * kLanes <= last; i += kVecs * kLanes)
-    add_rows_of<kVecs>(depth, x, b + i, row_stride, last - i, out + i);
-  for (; i + 4 * kLanes <= last; i += 4 * kLanes) add_rows_of<4>(depth, x, b + i, row_stride, last - i, out + i);
-  for (; i < last; i += kLanes) add_rows_of<1>(depth, x, b + i, row_stride, last - i, out + i);
+  if (column_stride == 1)
+    vector_by_rows(depth, x, b + first, row_stride, last - first, false, out + first);
+  else
+    vector_by_columns(depth, x, b + first * column_stride, column_stride, last - first, out + first);
 }
 
 constexpr DecoderKernels kDecoderKernels = {rms_norm, rms_norm_backward, rotate, gate, gate_backward, vector_product};

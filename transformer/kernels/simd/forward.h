@@ -2,6 +2,7 @@
 #pragma once
 
 #include "transformer/kernels/simd/blocks.h"
+#include "transformer/kernels/simd/vector_product.h"
 #include "transformer/kernels/simd/weighting.h"
 
 namespace uvic {
@@ -153,12 +154,28 @@ class Forward {
   }
 
   void add_block(const Interval& block, bool seen_by_all) {
+    if constexpr (kDepth<Unit> == 1 && sizeof(T) == sizeof(float))
+      if (queries_ == 1 && seen_by_all) return add_to_one(block);
     const int64_t columns = round_up(block.last - block.first, kPad<Unit>);
     const Matrix<Unit> k = packed(memory_.k, memory_.depth), v = packed(memory_.v, columns / kDepth<Unit>);
     pack_transposed(k, columns, memory_.depth, along_rows<Unit>(k_.from(block.first, block.last)));
     pack(v, columns / kDepth<Unit>, memory_.columns, along_columns<Unit>(v_.from(block.first, block.last)));
     for (int64_t row = 0; row < queries_; row += kForwardQueries<Unit>)
       add_queries(row, smaller(kForwardQueries<Unit>, queries_ - row), block, seen_by_all, k, v);
+  }
+
+  // The keys of a block to the only query, without packing.
+  void add_to_one(const Interval& block) {
+    const int64_t count = block.last - block.first, dim = head_.shape.head_dim;
+    vector_by_columns(dim, q_.data, k_.data + block.first * k_.stride, k_.stride, count, memory_.scores);
+    const Matrix<float> scores = plain(memory_.scores, memory_.keys);
+    const auto seen = [&](int64_t) { return Interval{0, count}; };
+    float rescale[kLanes];
+    store(rescale, weigh_rows<Weighting>(scores, plain(memory_.weights, memory_.keys), 0, 1, seen,
+                                         round_up(count, kPad<Unit>), scale_, memory_.states, 0));
+    for (int64_t c = 0; c < memory_.columns && !is_first_; c += kLanes)
+      store(out_.at(0, c), load(out_.at(0, c)) * rescale[0]);
+    vector_by_rows(count, memory_.weights, v_.data + block.first * v_.stride, v_.stride, dim, true, out_.at(0, 0));
   }
 
   // `count` queries, from `row` of the task on, and the packed keys of a block.
