@@ -49,11 +49,12 @@ struct LmTrainCommand {
     stop_if_interrupted();  // nothing is written yet
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     print_resolved(print_config<LmOptions>(config));
+    TrainedLm trained(config, beginning, where);  // what does not fit shows before a folder is made
     if (arguments.dry_run) {
-      plan_text_training(config, text, beginning, where);
+      plan_text_training(config, text, trained, where);
       return;
     }
-    run_text_training(config, text, beginning, held_out, where,
+    run_text_training(config, text, trained, beginning.sha256, held_out, where,
                       arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
   }
 };

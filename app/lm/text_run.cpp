@@ -4,7 +4,6 @@
 
 #include "app/cli/lm_options.h"
 #include "app/cli/results.h"
-#include "app/lm/text_loss.h"
 #include "app/model/language_model.h"
 #include "core/device.h"
 #include "core/interrupt.h"
@@ -29,41 +28,6 @@ std::string sample_texts(const Cogformer& net, const Tokenizer& tokenizer) {
   return all;
 }
 
-// The network of a run, trained itself or by adapters on it.
-class TrainedLm {
- public:
-  TrainedLm(const LmRunConfig& config, const TextBeginning& beginning, at::Device device)
-      : net_(cogformer_config(config.lm), config.train.seed) {
-    if (beginning.model) begin_with(net_, *beginning.model, config.init);
-    net_.to(device, at::kFloat);
-    own_ = net_.parameters();
-    if (config.lora.rank > 0) adapters_.emplace(own_, config.lora, config.train.seed, MatrixLayout::kInOut);
-  }
-
-  const Parameters& parameters() const { return adapters_ ? adapters_->parameters() : own_; }
-
-  // Of the source; this object and `passed` must outlive it.
-  StepLoss loss(const TextSource& source, const LmRunConfig& config, at::Device device, PassedState& passed) {
-    StepLoss plain = make_text_loss(source.batch_at, net_, config, device, passed);
-    if (!adapters_) return plain;
-    return [this, plain = std::move(plain)](int64_t micro_batch, at::Generator& generator) {
-      const TensorMap sums = adapters_->weights();
-      net_.replace([&sums](const std::string& name, const Tensor&, Role) { return sums.at(name); });
-      return plain(micro_batch, generator);
-    };
-  }
-
-  TensorMap weights(const Parameters& values) const {
-    const at::NoGradGuard no_grad;
-    return adapters_ ? adapters_->weights(to_map(values)) : to_map(values);
-  }
-
- private:
-  Cogformer net_;
-  Parameters own_;
-  std::optional<Adapters> adapters_;
-};
-
 }  // namespace
 
 HeldOut open_held_out(const std::string& spec, const Tokenizer& tokenizer) {
@@ -73,37 +37,36 @@ HeldOut open_held_out(const std::string& spec, const Tokenizer& tokenizer) {
   return held_out;
 }
 
-void run_text_training(const LmRunConfig& config, const TextSource& source, const TextBeginning& beginning,
-                       const std::optional<HeldOut>& held_out, at::Device device, Start start) {
-  TrainedLm trained(config, beginning, device);
+void run_text_training(const LmRunConfig& config, const TextSource& source, TrainedLm& trained,
+                       const std::string& init_sha256, const std::optional<HeldOut>& held_out, at::Device device,
+                       Start start) {
   Cogformer averaged(cogformer_config(config.lm));
   averaged.to(device, at::kFloat);
   PassedState passed;
   const auto take = [&](const Parameters& average) {
     load_into(averaged.parameters(), trained.weights(average), "EMA");
   };
-  Trainee trainee{
-      .config = print_config<LmOptions>(config),
-      .train = config.train,
-      .output = config.output,
-      .device = device,
-      .parameters = trained.parameters(),
-      .loss = trained.loss(source, config, device, passed),
-      .items = "tokens",
-      .items_per_step = config.train.batch * config.train.accumulate * config.data.length,
-      .metadata =
-          [&](int64_t step) {
-            return LmCard{
-                .config = config, .step = step, .tokenizer = source.tokenizer, .init_sha256 = beginning.sha256}
-                .to_metadata();
-          },
-      .state = [&] { return passed.tensors(); },
-      .load_state = [&](const TensorMap& tensors) { passed.load(tensors); },
-      .sample =
-          [&](RunFolder& folder, int64_t step, const Parameters& average) {
-            take(average);
-            folder.record_text(step, sample_texts(averaged, source.tokenizer));
-          }};
+  Trainee trainee{.config = print_config<LmOptions>(config),
+                  .train = config.train,
+                  .output = config.output,
+                  .device = device,
+                  .parameters = trained.parameters(),
+                  .loss = trained.loss(source, config, device, passed),
+                  .items = "tokens",
+                  .items_per_step = config.train.batch * config.train.accumulate * config.data.length,
+                  .metadata =
+                      [&](int64_t step) {
+                        return LmCard{
+                            .config = config, .step = step, .tokenizer = source.tokenizer, .init_sha256 = init_sha256}
+                            .to_metadata();
+                      },
+                  .state = [&] { return passed.tensors(); },
+                  .load_state = [&](const TensorMap& tensors) { passed.load(tensors); },
+                  .sample =
+                      [&](RunFolder& folder, int64_t step, const Parameters& average) {
+                        take(average);
+                        folder.record_text(step, sample_texts(averaged, source.tokenizer));
+                      }};
   if (held_out) {
     trainee.score_every = config.eval.every;
     trainee.score = [&](int64_t, const Parameters& average) -> std::optional<RunScore> {
@@ -116,9 +79,7 @@ void run_text_training(const LmRunConfig& config, const TextSource& source, cons
   run_training(std::move(trainee), std::move(start));
 }
 
-void plan_text_training(const LmRunConfig& config, const TextSource& source, const TextBeginning& beginning,
-                        at::Device device) {
-  TrainedLm trained(config, beginning, device);
+void plan_text_training(const LmRunConfig& config, const TextSource& source, TrainedLm& trained, at::Device device) {
   for (const Parameter& p : trained.parameters()) p.tensor.set_requires_grad(true);
   PassedState passed;
   constexpr int kProbeSteps = 3;

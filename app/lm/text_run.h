@@ -1,8 +1,7 @@
 // The run that trains a language model.
 #pragma once
 
-#include "app/lm/text_beginning.h"
-#include "app/lm/text_source.h"
+#include "app/lm/trained_lm.h"
 #include "app/training/training_run.h"
 #include "lm/perplexity.h"
 
@@ -15,12 +14,12 @@ struct HeldOut {
 };
 HeldOut open_held_out(const std::string& spec, const Tokenizer& tokenizer);
 
-// `held_out`: of config.eval, if it scores.
-void run_text_training(const LmRunConfig& config, const TextSource& source, const TextBeginning& beginning,
-                       const std::optional<HeldOut>& held_out, at::Device device, Start start);
+// `init_sha256`: of what the network began with; `held_out`: of config.eval, if it scores.
+void run_text_training(const LmRunConfig& config, const TextSource& source, TrainedLm& trained,
+                       const std::string& init_sha256, const std::optional<HeldOut>& held_out, at::Device device,
+                       Start start);
 
 // What it would take, by a few steps; writes nothing.
-void plan_text_training(const LmRunConfig& config, const TextSource& source, const TextBeginning& beginning,
-                        at::Device device);
+void plan_text_training(const LmRunConfig& config, const TextSource& source, TrainedLm& trained, at::Device device);
 
 }  // namespace uvic

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/config_source.h"
+#include "app/cli/options.h"
 #include "app/cli/results.h"
 #include "app/model/adapter_file.h"
 #include "app/model/convert_language_model.h"

@@ -37,11 +37,12 @@ struct TrainCommand {
     if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     print_resolved(print_config<RunOptions>(config));
+    TrainedNetwork net(config, data, beginning, where);  // what does not fit shows before a folder is made
     if (arguments.dry_run) {
-      plan_training(config, data, beginning, where);
+      plan_training(config, data, net, where);
       return;
     }
-    run_image_training(config, data, beginning, where,
+    run_image_training(config, data, net, beginning.sha256, where,
                        arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
   }
 };

@@ -12,8 +12,8 @@ namespace {
 // The model of averaged weights, which draws grids and is scored.
 class AveragedModel {
  public:
-  AveragedModel(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
-                const TrainedNetwork& trained, at::Device device, const RunFolder& folder)
+  AveragedModel(const RunConfig& config, const TrainingData& data, const TrainedNetwork& trained,
+                const std::string& init_sha256, at::Device device, const RunFolder& folder)
       : data_(data),
         trained_(trained),
         model_{.path = folder.path(),
@@ -24,7 +24,7 @@ class AveragedModel {
                         .classes = data.source.classes,
                         .vocabulary = data.source.vocabulary,
                         .text_encoder = data.source.text_encoder,
-                        .init_sha256 = beginning.sha256},
+                        .init_sha256 = init_sha256},
                .net = UVit(config.model),
                .schedule = make_schedule(config.schedule),
                .device = device} {
@@ -74,10 +74,9 @@ class AveragedModel {
 
 }  // namespace
 
-void run_image_training(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
-                        at::Device device, Start start) {
-  TrainedNetwork net(config, data, beginning, device);
-  AveragedModel averaged(config, data, beginning, net, device, start.folder);
+void run_image_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net,
+                        const std::string& init_sha256, at::Device device, Start start) {
+  AveragedModel averaged(config, data, net, init_sha256, device, start.folder);
   const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, config.train));
   Trainee trainee{.config = print_config<RunOptions>(config),
                   .train = config.train,

@@ -6,7 +6,8 @@
 
 namespace uvic {
 
-void run_image_training(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
-                        at::Device device, Start start);
+// `init_sha256`: of what the network began with.
+void run_image_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net,
+                        const std::string& init_sha256, at::Device device, Start start);
 
 }  // namespace uvic

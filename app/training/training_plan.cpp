@@ -11,8 +11,7 @@
 
 namespace uvic {
 
-void plan_training(const RunConfig& config, const TrainingData& data, const Beginning& beginning, at::Device device) {
-  TrainedNetwork net(config, data, beginning, device);
+void plan_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net, at::Device device) {
   for (const Parameter& p : net.parameters()) p.tensor.set_requires_grad(true);
   const auto schedule = make_schedule(config.schedule);
   constexpr int kProbeSteps = 3;
