@@ -29,7 +29,7 @@ TEST(LmPresets, EachIsAConfigThatFitsTogether) {
 }
 
 TEST(LmOptions, EveryNumberAndChoiceIsChecked) {
-  const std::set<std::string> texts{"data.spec", "data.tokenizer", "eval.against", "output.name"};
+  const std::set<std::string> texts{"data.spec", "data.tokenizer", "init.file", "eval.against", "output.name"};
   for (const TomlItem& item : parse_toml(print_config<LmOptions>({}), "defaults")) {
     const std::string name = item.section + "." + item.key;
     if (texts.contains(name)) continue;

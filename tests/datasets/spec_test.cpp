@@ -103,8 +103,8 @@ TEST(Datasets, UnknownKindListsTheKinds) {
 TEST(Datasets, EveryKindRejectsUnknownOptionsAndMissingPaths) {
   for (const auto& kind : dataset_kinds()) {
     const std::string name(kind.name);
-    const std::string message = error_of([&] { open_dataset(name + ":/nowhere?colour=red&limit=3"); });
-    expect_mentions(message, {"has no option 'colour'"});
+    const std::string message = error_of([&] { open_dataset(name + ":/nowhere?flavour=sweet&limit=3"); });
+    expect_mentions(message, {"has no option 'flavour'"});
     expect_mentions(message, {"split, size, limit, strict"});
     expect_mentions(error_of([&] { open_dataset(name + ":/nowhere/at/all"); }), {"/nowhere/at/all"});
   }

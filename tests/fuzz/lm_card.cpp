@@ -6,7 +6,7 @@
 FUZZ(bytes) {
   const std::string text(bytes);
   const size_t end = std::min(text.find('\0'), text.size());
-  LmCard::from_metadata({{LmCard::kConfigEntry, text.substr(0, end)},
-                         {"uvic.tokenizer", text.substr(std::min(end + 1, text.size()))}},
-                        "a file");
+  LmCard::from_metadata(
+      {{LmCard::kConfigEntry, text.substr(0, end)}, {"uvic.tokenizer", text.substr(std::min(end + 1, text.size()))}},
+      "a file");
 }
