@@ -18,7 +18,7 @@ std::vector<LayerDiagnosis> diagnose_layers(const Cogformer& net, const Tensor& 
   const at::NoGradGuard no_grad;
   const int64_t length = rows.size(1);
   TORCH_CHECK(length >= 2, "a diagnosis takes texts of two tokens or more");
-  const auto visible_weights = static_cast<double>(length * (length + 1) / 2);
+  const auto visible_weights = static_cast<double>(length * (length + 1)) / 2;
   std::vector<LayerDiagnosis> all;
   for (const Tensor& weights : net.attention_weights(rows, causal_keys(length, length))) {
     const auto maps = static_cast<double>(weights.size(0) * weights.size(1));
