@@ -14,28 +14,26 @@ constexpr const char* kFiller =
 constexpr const char* kAfter = "What is the pass key? The pass key is";
 constexpr uint64_t kMostKey = 50'000;
 
-std::vector<int32_t> joined(std::initializer_list<std::vector<int32_t>> parts) {
-  std::vector<int32_t> all;
-  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
-
 }  // namespace
 
-PasskeyText passkey_text(const Tokenizer& tokenizer, int64_t length, uint64_t seed, uint64_t item) {
-  PasskeyText text;
-  text.key = 1 + static_cast<int64_t>(hash_mix({seed, item}) % kMostKey);
-  const std::vector<int32_t> before = tokenizer.encode(fmt::format(fmt::runtime(kBefore), text.key));
-  const std::vector<int32_t> filler = tokenizer.encode(kFiller), after = tokenizer.encode(kAfter);
-  text.answer = tokenizer.encode(std::to_string(text.key));
-  text.answer.push_back(tokenizer.end());
-  const int64_t without = 1 + std::ssize(before) + std::ssize(after) + std::ssize(text.answer);
-  if (without > length) fail("a passkey text takes {} tokens without any filler, not {}", without, length);
-  std::vector<int32_t> middle;
-  while (std::ssize(middle) + without < length) middle.insert(middle.end(), filler.begin(), filler.end());
-  middle.resize(static_cast<size_t>(length - without));  // the last sentences may be cut short
-  text.question = joined({{tokenizer.begin()}, before, middle, after});
-  return text;
+PasskeyText::PasskeyText(const Tokenizer& tokenizer, int64_t length, uint64_t seed, uint64_t item)
+    : key_(1 + static_cast<int64_t>(hash_mix({seed, item}) % kMostKey)),
+      before_(tokenizer.encode(fmt::format(fmt::runtime(kBefore), key_))),
+      filler_(tokenizer.encode(kFiller)),
+      after_(tokenizer.encode(kAfter)),
+      answer_(tokenizer.encode(std::to_string(key_))) {
+  before_.insert(before_.begin(), tokenizer.begin());
+  answer_.push_back(tokenizer.end());
+  question_length_ = length - std::ssize(answer_);
+  if (const int64_t least = std::ssize(before_) + std::ssize(after_); least > question_length_)
+    fail("a passkey text takes {} tokens without any filler, not {}", least + std::ssize(answer_), length);
+}
+
+int32_t PasskeyText::question(int64_t i) const {
+  const auto before = std::ssize(before_), after = question_length_ - std::ssize(after_);
+  if (i < before) return before_[i];
+  if (i >= after) return after_[i - after];
+  return filler_[(i - before) % std::ssize(filler_)];  // the last sentences may be cut short
 }
 
 std::vector<std::string> passkey_examples(uint64_t seed) {

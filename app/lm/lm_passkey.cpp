@@ -50,7 +50,7 @@ std::pair<double, double> wilson(int64_t hits, int64_t count) {
   constexpr double kZ = 1.96;
   const auto n = static_cast<double>(count), p = static_cast<double>(hits) / n;
   const double middle = p + kZ * kZ / (2 * n), half = kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n));
-  return {(middle - half) / (1 + kZ * kZ / n), (middle + half) / (1 + kZ * kZ / n)};
+  return {std::max(0.0, (middle - half) / (1 + kZ * kZ / n)), (middle + half) / (1 + kZ * kZ / n)};
 }
 
 struct LmPasskeyCommand {
@@ -60,7 +60,7 @@ struct LmPasskeyCommand {
   void run() const {
     const std::vector<int64_t> all = parse_lengths(lengths);
     const LanguageModel lm = load_language_model(model, parse_device(device));
-    for (const int64_t length : all) passkey_text(lm.card.tokenizer, length, kTestSeed, 0);
+    for (const int64_t length : all) PasskeyText(lm.card.tokenizer, length, kTestSeed, 0);
     for (const int64_t length : all) test(lm, length);
   }
 
@@ -101,11 +101,11 @@ struct LmPasskeyCommand {
                                const std::function<void(int64_t done)>& on_progress) {
     std::vector<PasskeyText> texts;
     for (int64_t i = 0; i < count; ++i)
-      texts.push_back(passkey_text(lm.card.tokenizer, length, kTestSeed, static_cast<uint64_t>(first + i)));
+      texts.emplace_back(lm.card.tokenizer, length, kTestSeed, static_cast<uint64_t>(first + i));
     int64_t right = 0;
     // Texts of one length are read together; answers, and so questions, have up to five digits.
-    std::map<size_t, std::vector<const PasskeyText*>> groups;
-    for (const PasskeyText& text : texts) groups[text.question.size()].push_back(&text);
+    std::map<int64_t, std::vector<const PasskeyText*>> groups;
+    for (const PasskeyText& text : texts) groups[text.question_length()].push_back(&text);
     int64_t done = 0;
     for (const auto& [size, group] : groups) {
       right += right_of_group(lm, group);
@@ -115,10 +115,8 @@ struct LmPasskeyCommand {
   }
 
   static int64_t right_of_group(const LanguageModel& lm, const std::vector<const PasskeyText*>& group) {
-    const auto rows = std::ssize(group), length = std::ssize(group.front()->question);
-    const Tensor questions = at::empty({rows, length}, at::kLong);
-    for (int64_t row = 0; row < rows; ++row)
-      std::ranges::copy(group[row]->question, questions[row].data_ptr<int64_t>());
+    const auto rows = std::ssize(group);
+    const int64_t length = group.front()->question_length();
     Reader reader(lm.net, rows);
     constexpr int64_t kAtOnce =
         4096;  // tokens of all rows, in whole blocks, so that memory does not grow with the text
@@ -127,14 +125,18 @@ struct LmPasskeyCommand {
     Tensor logits;
     for (int64_t begin = 0; begin < length; begin += step) {
       stop_if_interrupted();
-      const Tensor piece = questions.narrow(1, begin, std::min(step, length - begin)).to(lm.device);
-      logits = reader.read(piece).select(1, -1);
+      const int64_t count = std::min(step, length - begin);
+      const Tensor piece = at::empty({rows, count}, at::kLong);
+      int64_t* out = piece.data_ptr<int64_t>();
+      for (const PasskeyText* text : group)
+        for (int64_t i = begin; i < begin + count; ++i) *out++ = text->question(i);
+      logits = reader.read(piece.to(lm.device)).select(1, -1);
     }
     std::vector<bool> right(group.size(), true);
-    for (size_t i = 0; i < group.front()->answer.size(); ++i) {
+    for (size_t i = 0; i < group.front()->answer().size(); ++i) {
       const Tensor next = logits.argmax(-1);
       for (int64_t row = 0; row < rows; ++row)
-        if (next[row].item<int64_t>() != group[row]->answer[i]) right[row] = false;
+        if (next[row].item<int64_t>() != group[row]->answer()[i]) right[row] = false;
       logits = reader.read(next.unsqueeze(1)).select(1, -1);
     }
     return std::ranges::count(right, true);

@@ -72,7 +72,7 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
   if (grow < 0) fail("data '{}': grow counts batches, 0 or more", config.data.spec);
   config.data.documents = false;
   const Tokenizer tokenizer = choose_tokenizer(config, known, [&] { return passkey_examples(config.train.seed); });
-  passkey_text(tokenizer, shortest, 0, 0);
+  PasskeyText(tokenizer, shortest, 0, 0);  // fits
   const auto batch_at = [config, shortest, grow, tokenizer](int64_t k) {
     const auto of_batch = static_cast<uint64_t>(k);
     const uint64_t seed = config.train.seed;
@@ -84,11 +84,12 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
     const Tensor tokens = at::full({batch, length}, static_cast<int64_t>(tokenizer.end()), at::kLong);
     const Tensor counted = at::zeros({batch, length}, at::kBool);
     for (int64_t row = 0; row < batch; ++row) {
-      const PasskeyText text =
-          passkey_text(tokenizer, length, seed, of_batch * static_cast<uint64_t>(batch) + static_cast<uint64_t>(row));
-      int64_t* const out = std::ranges::copy(text.question, tokens[row].data_ptr<int64_t>()).out;
-      std::ranges::copy(text.answer, out);
-      counted[row].narrow(0, std::ssize(text.question), std::ssize(text.answer)).fill_(true);
+      const PasskeyText text(tokenizer, length, seed,
+                             of_batch * static_cast<uint64_t>(batch) + static_cast<uint64_t>(row));
+      int64_t* out = tokens[row].data_ptr<int64_t>();
+      for (int64_t i = 0; i < text.question_length(); ++i) *out++ = text.question(i);
+      std::ranges::copy(text.answer(), out);
+      counted[row].narrow(0, text.question_length(), std::ssize(text.answer())).fill_(true);
     }
     return TextBatch{.tokens = tokens, .counted = counted, .visible = visible_keys(config, tokens, tokenizer.begin())};
   };

@@ -136,19 +136,21 @@ TEST(Passkey, TheQuestionFillsItsLengthAndHidesTheKeyAtItsBegin) {
   const Tokenizer tokenizer = Tokenizer::train(passkey_examples(0), 384);
   for (const int64_t length : {128, 1000, 4096})
     for (const uint64_t item : {0, 1, 2, 3}) {
-      const PasskeyText text = passkey_text(tokenizer, length, 3, item);
-      EXPECT_EQ(std::ssize(text.question) + std::ssize(text.answer), length);
-      EXPECT_GE(text.key, 1);
-      EXPECT_LE(text.key, 50'000);
-      EXPECT_EQ(text.answer.back(), tokenizer.end());
-      const std::string question = tokenizer.decode(std::span(text.question).subspan(1));
-      const std::string key = std::to_string(text.key);
-      EXPECT_EQ(tokenizer.decode(std::span(text.answer).first(text.answer.size() - 1)), key);
+      const PasskeyText text(tokenizer, length, 3, item);
+      EXPECT_EQ(text.question_length() + std::ssize(text.answer()), length);
+      EXPECT_GE(text.key(), 1);
+      EXPECT_LE(text.key(), 50'000);
+      EXPECT_EQ(text.answer().back(), tokenizer.end());
+      EXPECT_EQ(text.question(0), tokenizer.begin());
+      std::vector<int32_t> pieces;
+      for (int64_t i = 1; i < text.question_length(); ++i) pieces.push_back(text.question(i));
+      const std::string question = tokenizer.decode(pieces), key = std::to_string(text.key());
+      EXPECT_EQ(tokenizer.decode(std::span(text.answer()).first(text.answer().size() - 1)), key);
       EXPECT_LT(question.find("The pass key is " + key + "."), 200u);
       EXPECT_TRUE(question.ends_with("What is the pass key? The pass key is")) << question;
     }
-  EXPECT_NE(passkey_text(tokenizer, 128, 3, 0).key, passkey_text(tokenizer, 128, 3, 1).key);
-  expect_mentions(error_of([&] { passkey_text(tokenizer, 40, 3, 0); }), {"without any filler", "40"});
+  EXPECT_NE(PasskeyText(tokenizer, 128, 3, 0).key(), PasskeyText(tokenizer, 128, 3, 1).key());
+  expect_mentions(error_of([&] { PasskeyText(tokenizer, 40, 3, 0); }), {"without any filler", "40"});
 }
 
 TEST(Diagnosis, WeightsAreThoseOfTheLayers) {
