@@ -134,6 +134,14 @@ for option in '--lm.fam_length 3' '--lm.segments 0' '--lm.stop_gradient true' '-
   differ fam3/0*/latest/model.safetensors other/0*/latest/model.safetensors "$option" && rm -r other
 done
 
+say 'the shipped model'
+"$uvic" --quiet lm generate --model "$tests/../assets/captions.safetensors" --prompt 'a man riding' --temperature 0 > out
+grep -Eq '^a man riding( [a-z]+){2}' out || { cat out && die 'no caption'; }
+printf 'a man riding a wave on top of a surfboard\nzqx wvk jjh pqz\n' > words.txt
+"$uvic" --quiet --json lm score --model "$tests/../assets/captions.safetensors" --data 'text:words.txt?limit=1' > caption
+"$uvic" --quiet --json lm score --model "$tests/../assets/captions.safetensors" --data 'text:words.txt?last=1' > noise
+python3 -c 'import json; a, b = [json.load(open(f))["bits_per_byte"] for f in ("caption", "noise")]; assert 5 * a < b, (a, b)'
+
 say 'mistakes'
 printf 'caf\xe9\n' > latin.txt && : > empty.txt && echo 'no model' > bad.model
 refused 'UTF-8' lm train --preset captions --data text:latin.txt
