@@ -65,7 +65,8 @@ digests() {
   sample class --model by-class/0* --class 1 --seeds 0-1 --steps 4
   pixels class | line sample_class
   local asset
-  for asset in "$tests"/../assets/*.safetensors; do
+  "$uvic" --quiet lm generate --model "$tests/../assets/captions.safetensors" --num 3 --tokens 20 | line lm_generate
+  for asset in "$tests"/../assets/{cifar10,shapes}.safetensors; do
     quietly sample --model "$asset" --seeds 0-1 --steps 4 --out "$(basename "$asset" .safetensors)"
     pixels "$(basename "$asset" .safetensors)" | line "sample_$(basename "$asset")"
   done
