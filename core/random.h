@@ -15,6 +15,11 @@ enum class Stream : uint64_t { kInit = 1, kOrder, kFlip, kCaption, kNoise, kDrop
 // splitmix64 over the values.
 uint64_t hash_mix(std::initializer_list<uint64_t> values);
 
+// 64 random bits as a number in [0, 1), a multiple of 2^-53.
+inline double unit_interval(uint64_t bits) {
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
 // A CPU generator (mt19937) whose state depends on the arguments alone.
 at::Generator make_generator(uint64_t seed, Stream stream, uint64_t step = 0);
 

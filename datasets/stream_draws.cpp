@@ -21,7 +21,7 @@ int64_t draw_caption(const StreamConfig& config, uint64_t item, int64_t count) {
 
 bool is_dropped(const StreamConfig& config, uint64_t item) {
   const uint64_t bits = hash_mix({config.seed, static_cast<uint64_t>(Stream::kDropout), item});
-  return static_cast<double>(bits >> 11) * 0x1p-53 < config.drop_condition;
+  return unit_interval(bits) < config.drop_condition;
 }
 
 }  // namespace uvic

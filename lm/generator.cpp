@@ -13,10 +13,6 @@ std::string_view settled(std::string_view text) {
   return text;
 }
 
-double uniform_of(uint64_t seed, int64_t token) {
-  return static_cast<double>(hash_mix({seed, static_cast<uint64_t>(token)}) >> 11) * 0x1p-53;
-}
-
 }  // namespace
 
 void write_tokens(const Cogformer& net, std::span<const int32_t> prompt, int64_t count, uint64_t seed,
@@ -26,7 +22,8 @@ void write_tokens(const Cogformer& net, std::span<const int32_t> prompt, int64_t
   Tensor next = at::tensor(at::ArrayRef<int32_t>(prompt.data(), prompt.size())).to(at::kLong).unsqueeze(0);
   for (int64_t i = 0; i < count; ++i) {
     const Tensor logits = reader.read(next.to(net.device()));
-    const int64_t token = choose_token(logits.select(1, logits.size(1) - 1).squeeze(0), config, uniform_of(seed, i));
+    const double uniform = unit_interval(hash_mix({seed, static_cast<uint64_t>(i)}));
+    const int64_t token = choose_token(logits.select(1, logits.size(1) - 1).squeeze(0), config, uniform);
     if (!take(static_cast<int32_t>(token))) return;
     next = at::full({1, 1}, token, at::kLong);
   }

@@ -4,9 +4,8 @@
 #include "app/cli/checks.h"
 #include "app/cli/prompts.h"
 #include "app/cli/results.h"
+#include "app/lm/language_model_argument.h"
 #include "app/lm/lm_commands.h"
-#include "app/model/language_model.h"
-#include "core/device.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -28,13 +27,13 @@ std::string shown(std::string_view text) {
 }
 
 struct LmGenerateCommand {
-  std::string model, device = "cpu";
+  LanguageModelArgument model;
   TextRequest request;
   int64_t count = 1;
 
   void run() {
     expect_text("--prompt", request.prompt);
-    const LanguageModel lm = load_language_model(model, parse_device(device));
+    const LanguageModel lm = model.load();
     for (int64_t i = 0; i < count; ++i, ++request.seed) write(lm);
   }
 
@@ -68,7 +67,7 @@ void add_lm_generate(CLI::App& lm) {
   CLI::App* sub = lm.add_subcommand("generate", "go on with a text");
   auto command = std::make_shared<LmGenerateCommand>();
   TextRequest& request = command->request;
-  sub->add_option("--model", command->model, "run or checkpoint folder, or .safetensors")->required();
+  command->model.add_options(*sub);
   sub->add_option("--prompt", request.prompt, "how the text begins; empty: the model chooses");
   sub->add_option("--tokens", request.tokens, "write at most so many")
       ->check(number<int64_t>())
@@ -93,7 +92,6 @@ void add_lm_generate(CLI::App& lm) {
       ->check(number<int64_t>())
       ->check(at_least(1))
       ->capture_default_str();
-  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->callback([command] { command->run(); });
 }
 

@@ -9,9 +9,8 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/results.h"
+#include "app/lm/language_model_argument.h"
 #include "app/lm/lm_commands.h"
-#include "app/model/language_model.h"
-#include "core/device.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "lm/passkey.h"
@@ -54,12 +53,13 @@ std::pair<double, double> wilson(int64_t hits, int64_t count) {
 }
 
 struct LmPasskeyCommand {
-  std::string model, lengths = "1k,4k,16k,64k", device = "cpu";
+  LanguageModelArgument model;
+  std::string lengths = "1k,4k,16k,64k";
   int64_t keys = 100, batch = 10;
 
   void run() const {
     const std::vector<int64_t> all = parse_lengths(lengths);
-    const LanguageModel lm = load_language_model(model, parse_device(device));
+    const LanguageModel lm = model.load();
     for (const int64_t length : all) PasskeyText(lm.card.tokenizer, length, kTestSeed, 0);
     for (const int64_t length : all) test(lm, length);
   }
@@ -148,7 +148,7 @@ struct LmPasskeyCommand {
 void add_lm_passkey(CLI::App& lm) {
   CLI::App* sub = lm.add_subcommand("passkey", "does a model remember a number over a long text?");
   auto command = std::make_shared<LmPasskeyCommand>();
-  sub->add_option("--model", command->model, "run or checkpoint folder, or .safetensors")->required();
+  command->model.add_options(*sub);
   sub->add_option("--lengths", command->lengths, "of the texts, in tokens; k: 1,024")
       ->check(taken_by([](const std::string& text) { parse_lengths(text); }))
       ->capture_default_str();
@@ -160,7 +160,6 @@ void add_lm_passkey(CLI::App& lm) {
       ->check(number<int64_t>())
       ->check(at_least(1))
       ->capture_default_str();
-  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->callback([command] { command->run(); });
 }
 

@@ -3,12 +3,10 @@
 #include <memory>
 #include <numbers>
 
-#include "app/cli/checks.h"
 #include "app/cli/results.h"
+#include "app/lm/language_model_argument.h"
 #include "app/lm/lm_commands.h"
 #include "app/lm/text_run.h"
-#include "app/model/language_model.h"
-#include "core/device.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -16,10 +14,11 @@ namespace uvic {
 namespace {
 
 struct LmScoreCommand {
-  std::string model, data, device = "cpu";
+  LanguageModelArgument model;
+  std::string data;
 
   void run() const {
-    const LanguageModel lm = load_language_model(model, parse_device(device));
+    const LanguageModel lm = model.load();
     const HeldOut text = open_held_out(data, lm.card.tokenizer);
     Progress progress("score", std::ssize(text.documents), "document");
     const Perplexity p = perplexity(lm.net, text.documents, lm.card.config.data.length, [&](int64_t done) {
@@ -40,9 +39,8 @@ struct LmScoreCommand {
 void add_lm_score(CLI::App& lm) {
   CLI::App* sub = lm.add_subcommand("score", "how well a model predicts texts: perplexity, bits per byte");
   auto command = std::make_shared<LmScoreCommand>();
-  sub->add_option("--model", command->model, "run or checkpoint folder, or .safetensors")->required();
+  command->model.add_options(*sub);
   sub->add_option("--data", command->data, "text:FILE it was not trained on")->required();
-  sub->add_option("--device", command->device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->callback([command] { command->run(); });
 }
 

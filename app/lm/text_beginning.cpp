@@ -8,15 +8,6 @@
 namespace uvic {
 namespace {
 
-// The model and how it was trained; what a run shows and keeps of itself is a new run's own.
-std::string inherited_text_config(LmRunConfig config) {
-  config.init = {};
-  config.lora = {};
-  config.eval = {};
-  config.output = {};
-  return print_config<LmOptions>(config);
-}
-
 LanguageModel open_init(LmRunConfig& config) {
   LanguageModel model = load_language_model(config.init.file, at::kCPU);
   config.init.file = fs::absolute(model.path).lexically_normal();
@@ -42,7 +33,7 @@ TextBeginning open_text_beginning(LmRunConfig& config, LmOptions& options, bool 
   }
   if (config.init.file.empty()) return {};
   LanguageModel model = open_init(config);
-  if (!resumes) options.apply_toml(inherited_text_config(model.card.config), "config of " + model.path.string());
+  if (!resumes) options.apply_toml(inherited_config<LmOptions>(model.card.config), "config of " + model.path.string());
   if (!config.data.tokenizer.empty()) fail("{} has its tokenizer: leave out --data.tokenizer", model.path.string());
   TextBeginning beginning{.model = {}, .tokenizer = model.card.tokenizer, .sha256 = sha256_of_file(model.path)};
   beginning.model.emplace(std::move(model));

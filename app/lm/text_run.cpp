@@ -1,11 +1,9 @@
 #include "app/lm/text_run.h"
 
-#include <chrono>
-
 #include "app/cli/lm_options.h"
 #include "app/cli/results.h"
 #include "app/model/language_model.h"
-#include "core/device.h"
+#include "app/training/training_probe.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -80,21 +78,9 @@ void run_text_training(const LmRunConfig& config, const TextSource& source, Trai
 }
 
 void plan_text_training(const LmRunConfig& config, const TextSource& source, TrainedLm& trained, at::Device device) {
-  for (const Parameter& p : trained.parameters()) p.tensor.set_requires_grad(true);
   PassedState passed;
-  constexpr int kProbeSteps = 3;
-  TrainConfig probe = config.train;
-  probe.steps = 1 + kProbeSteps;  // the first one warms up
-  TrainState state(trained.parameters(), probe);
-  double seconds = 0;
-  auto begin = std::chrono::steady_clock::now();
-  train(state, trained.loss(source, config, device, passed), probe, device.type(), [&](const StepStats& stats) {
-    stop_if_interrupted();
-    const auto now = std::chrono::steady_clock::now();
-    if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
-    begin = std::chrono::steady_clock::now();
-  });
-  const int64_t peak = peak_memory(device), count = count_parameters(state.parameters);
+  const auto [count, peak, seconds] =
+      probe_training(trained.parameters(), trained.loss(source, config, device, passed), config.train, device);
   const double total = seconds * static_cast<double>(config.train.steps);
   const int64_t disk = count * 16 * (config.output.keep_last + 1);
   const auto mega = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };

@@ -76,7 +76,7 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
   const auto batch_at = [config, shortest, grow, tokenizer](int64_t k) {
     const auto of_batch = static_cast<uint64_t>(k);
     const uint64_t seed = config.train.seed;
-    const double share = static_cast<double>(hash_mix({seed, ~of_batch}) >> 11) * 0x1p-53;
+    const double share = unit_interval(hash_mix({seed, ~of_batch}));
     const double range = std::log(static_cast<double>(config.data.length) / static_cast<double>(shortest));
     const double grown = k < grow ? static_cast<double>(k + 1) / static_cast<double>(grow) : 1;
     const auto length = static_cast<int64_t>(static_cast<double>(shortest) * std::exp(range * grown * share));

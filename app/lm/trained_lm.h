@@ -1,10 +1,9 @@
 // The network of a language model's run: drawn or begun with another model, and trained itself or by adapters on it.
 #pragma once
 
-#include <optional>
-
 #include "app/lm/text_beginning.h"
 #include "app/lm/text_loss.h"
+#include "app/training/adapted_network.h"
 
 namespace uvic {
 
@@ -13,16 +12,14 @@ class TrainedLm {
   // Error if the weights do not fit the network (begin_with).
   TrainedLm(const LmRunConfig& config, const TextBeginning& beginning, at::Device device);
 
-  const Parameters& parameters() const { return adapters_ ? adapters_->parameters() : own_; }  // that are trained
+  const Parameters& parameters() const { return net_.parameters(); }  // that are trained
   // Of the source, with this object's network; this and `passed` must outlive it.
   StepLoss loss(const TextSource& source, const LmRunConfig& config, at::Device device, PassedState& passed);
   // The weights of the whole network with these values of parameters().
-  TensorMap weights(const Parameters& values) const;
+  TensorMap weights(const Parameters& values) const { return net_.weights(values); }
 
  private:
-  Cogformer net_;
-  Parameters own_;
-  std::optional<Adapters> adapters_;
+  AdaptedNetwork<Cogformer> net_;
 };
 
 }  // namespace uvic

@@ -6,16 +6,6 @@
 namespace uvic {
 namespace {
 
-// The model and how it was trained; what a run shows and keeps of itself is a new run's own.
-std::string inherited(const ModelCard& card) {
-  RunConfig config = card.config;
-  config.init = {};
-  config.lora = {};
-  config.eval = {};
-  config.output = {};
-  return print_config<RunOptions>(config);
-}
-
 // With the checkpoint's words and classes, and of adapters the base again.
 Beginning resumed_beginning(RunConfig& config, const RunFolder& run, const Checkpoint& checkpoint) {
   const std::string origin = fmt::format("checkpoint-{} of {}", checkpoint.step, run.path().string());
@@ -56,7 +46,8 @@ Beginning open_beginning(RunConfig& config, RunOptions& options, const std::opti
   if (checkpoint) return resumed_beginning(config, *to_resume, *checkpoint);
   ModelWeights weights = read_model_weights(config.init.file);
   config.init.file = fs::absolute(weights.file).lexically_normal();
-  if (weights.card && !to_resume) options.apply_toml(inherited(*weights.card), "config of " + weights.file.string());
+  if (weights.card && !to_resume)
+    options.apply_toml(inherited_config<RunOptions>(weights.card->config), "config of " + weights.file.string());
   Beginning beginning{{}, weights.card, weights.sha256};
   beginning.weights = std::move(weights);
   return beginning;

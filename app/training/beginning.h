@@ -13,6 +13,17 @@ namespace uvic {
 // Error for adapters or allowances without an --init.
 void expect_init(const InitConfig& init, const LoraConfig& lora);
 
+// The config of a model that a run begins with: the model and how it was trained; what a run shows and keeps of itself
+// is a new run's own.
+template <class Options>
+std::string inherited_config(typename Options::Config config) {
+  config.init = {};
+  config.lora = {};
+  config.eval = {};
+  config.output = {};
+  return print_config<Options>(config);
+}
+
 struct Beginning {
   std::optional<ModelWeights> weights;  // none: drawn ones, or those of a checkpoint that needs no other
   std::optional<ModelCard> card;        // whose words and classes the run keeps; none: those of its data

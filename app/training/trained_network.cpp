@@ -4,10 +4,10 @@
 #include "core/progress.h"
 
 namespace uvic {
+namespace {
 
-TrainedNetwork::TrainedNetwork(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
-                               at::Device device)
-    : net_(config.model, config.train.seed), device_(device) {
+UVit begun_network(const RunConfig& config, const TrainingData& data, const Beginning& beginning, at::Device device) {
+  UVit net(config.model, config.train.seed);
   if (beginning.weights) {
     ModelWeights weights = *beginning.weights;
     expect_classes(weights, data.source.classes, config.init);
@@ -15,27 +15,21 @@ TrainedNetwork::TrainedNetwork(const RunConfig& config, const TrainingData& data
     if (!encoder.empty() && !data.source.text_encoder.empty() && encoder != data.source.text_encoder)
       warn(fmt::format("{} was trained with another text encoder: it has to learn to read this one's states",
                        weights.file.string()));
-    begin_with(net_.parameters(), weights.tensors, config.init, weights.file.string());
+    begin_with(net.parameters(), weights.tensors, config.init, weights.file.string());
   }
-  net_.to(device, at::kFloat);
-  own_ = net_.parameters();
-  if (config.lora.rank > 0) adapters_.emplace(own_, config.lora, config.train.seed, MatrixLayout::kOutIn);
+  net.to(device, at::kFloat);
+  return net;
 }
+
+}  // namespace
+
+TrainedNetwork::TrainedNetwork(const RunConfig& config, const TrainingData& data, const Beginning& beginning,
+                               at::Device device)
+    : net_(begun_network(config, data, beginning, device), config.lora, config.train.seed, MatrixLayout::kOutIn),
+      device_(device) {}
 
 StepLoss TrainedNetwork::loss(BatchAt batch_at, const Schedule& schedule, const ObjectiveConfig& objective) {
-  StepLoss plain = make_loss(std::move(batch_at), net_, schedule, objective, device_);
-  if (!adapters_) return plain;
-  return [this, plain = std::move(plain)](int64_t micro_batch, at::Generator& generator) {
-    // The sums stay in their places until the next ones: the backward pass may compute blocks again.
-    const TensorMap sums = adapters_->weights();
-    net_.replace([&sums](const std::string& name, const Tensor&, Role) { return sums.at(name); });
-    return plain(micro_batch, generator);
-  };
-}
-
-TensorMap TrainedNetwork::weights(const Parameters& values) const {
-  const at::NoGradGuard no_grad;
-  return adapters_ ? adapters_->weights(to_map(values)) : to_map(values);
+  return net_.loss(make_loss(std::move(batch_at), net_.net(), schedule, objective, device_));
 }
 
 }  // namespace uvic

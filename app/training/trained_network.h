@@ -1,8 +1,7 @@
 // The network of a run: drawn or begun with given weights, and trained itself or by adapters on it.
 #pragma once
 
-#include <optional>
-
+#include "app/training/adapted_network.h"
 #include "app/training/beginning.h"
 #include "app/training/training_data.h"
 
@@ -13,16 +12,14 @@ class TrainedNetwork {
   // Error if the weights do not fit the network or the data (begin_with, expect_classes).
   TrainedNetwork(const RunConfig& config, const TrainingData& data, const Beginning& beginning, at::Device device);
 
-  const Parameters& parameters() const { return adapters_ ? adapters_->parameters() : own_; }  // that are trained
+  const Parameters& parameters() const { return net_.parameters(); }  // that are trained
   // Of the data, with this object's network; both must outlive it.
   StepLoss loss(BatchAt batch_at, const Schedule& schedule, const ObjectiveConfig& objective);
   // The weights of the whole network with these values of parameters().
-  TensorMap weights(const Parameters& values) const;
+  TensorMap weights(const Parameters& values) const { return net_.weights(values); }
 
  private:
-  UVit net_;
-  Parameters own_;
-  std::optional<Adapters> adapters_;
+  AdaptedNetwork<UVit> net_;
   at::Device device_;
 };
 

@@ -1,34 +1,18 @@
 #include "app/training/training_plan.h"
 
-#include <chrono>
-
 #include "app/cli/results.h"
-#include "core/device.h"
-#include "core/interrupt.h"
+#include "app/training/training_probe.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "train/train.h"
 
 namespace uvic {
 
 void plan_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net, at::Device device) {
-  for (const Parameter& p : net.parameters()) p.tensor.set_requires_grad(true);
   const auto schedule = make_schedule(config.schedule);
-  constexpr int kProbeSteps = 3;
-  TrainConfig probe = config.train;
-  probe.steps = 1 + kProbeSteps;  // the first one warms up
-  TrainState state(net.parameters(), probe);
-  double seconds = 0;
-  auto begin = std::chrono::steady_clock::now();
-  const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe));
-  train(state, net.loss(batch_at, *schedule, config.objective), probe, device.type(), [&](const StepStats& stats) {
-    stop_if_interrupted();
-    const auto now = std::chrono::steady_clock::now();
-    if (stats.step > 1) seconds += std::chrono::duration<double>(now - begin).count() / kProbeSteps;
-    begin = std::chrono::steady_clock::now();
-  });
-  const int64_t peak = peak_memory(device);
-  const int64_t count = count_parameters(state.parameters);
+  const BatchAt batch_at =
+      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe_config(config.train)));
+  const auto [count, peak, seconds] =
+      probe_training(net.parameters(), net.loss(batch_at, *schedule, config.objective), config.train, device);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
   const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
   constexpr double kMega = 1 << 20;

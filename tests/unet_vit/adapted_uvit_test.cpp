@@ -3,21 +3,12 @@
 
 #include "core/autocast.h"
 #include "core/random.h"
+#include "tests/unet_vit/small_uvit.h"
 #include "transformer/lora.h"
 #include "unet_vit/uvit.h"
 
 namespace uvic::adapted_uvit_test {
 namespace {
-
-UVitConfig small() {
-  UVitConfig config;
-  config.depth = 4;
-  config.dim = 16;
-  config.heads = 2;
-  config.image_size = 8;
-  config.patch = 2;
-  return config;
-}
 
 void adapt(UVit& net, const Adapters& adapters) {
   const TensorMap weights = adapters.weights();
@@ -54,7 +45,7 @@ TensorMap gradients(UVitConfig config, at::ScalarType precision) {
 
 TEST(AdaptedUVit, BeginsAsThePlainOneBitForBit) {
   for (const char* kernels : {"fused", "reference"}) {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     config.kernels = kernels;
     UVit net(config, 1);
     const Tensor plain = run(net);
@@ -64,7 +55,7 @@ TEST(AdaptedUVit, BeginsAsThePlainOneBitForBit) {
 }
 
 TEST(AdaptedUVit, HasAdaptersOnTheMatricesOfItsBlocks) {
-  const UVit net(small(), 1);
+  const UVit net(small_uvit(), 1);
   const Adapters adapters(net.parameters(), {.rank = 2}, 3, MatrixLayout::kOutIn);
   // Five blocks of four matrices, two of which begin with the projection of a skip.
   EXPECT_EQ(adapters.parameters().size(), 2u * (5 * 4 + 2));
@@ -72,7 +63,7 @@ TEST(AdaptedUVit, HasAdaptersOnTheMatricesOfItsBlocks) {
 }
 
 TEST(AdaptedUVit, GivesAdaptersAloneTheSameGradientsByEveryWay) {
-  UVitConfig config = small();
+  UVitConfig config = small_uvit();
   const TensorMap fused = gradients(config, at::kFloat), rounded = gradients(config, at::kBFloat16);
   config.checkpointing = true;
   const TensorMap again = gradients(config, at::kFloat);

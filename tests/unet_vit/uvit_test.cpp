@@ -10,19 +10,10 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "tests/temporary.h"
+#include "tests/unet_vit/small_uvit.h"
 
 namespace uvic::uvit_test {
 namespace {
-
-UVitConfig small() {
-  UVitConfig config;
-  config.depth = 4;
-  config.dim = 16;
-  config.heads = 2;
-  config.image_size = 8;
-  config.patch = 2;
-  return config;
-}
 
 Tensor draw(at::IntArrayRef shape, uint64_t seed) {
   at::Generator generator = make_generator(seed, Stream::kNoise);
@@ -89,9 +80,9 @@ TEST(UVit, SmallSizesAreAsTheirSummariesSay) {
 }
 
 TEST(UVit, EveryOptionChangesTheResult) {
-  const Tensor plain = run(small());
+  const Tensor plain = run(small_uvit());
   const auto differs = [&](const char* what, const std::function<void(UVitConfig&)>& change) {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     change(config);
     const Tensor other = run(config);
     EXPECT_EQ(other.sizes(), plain.sizes()) << what;
@@ -106,13 +97,13 @@ TEST(UVit, EveryOptionChangesTheResult) {
   differs("mlp_time_embed", [](UVitConfig& c) { c.mlp_time_embed = true; });
   differs("heads", [](UVitConfig& c) { c.heads = 4; });
   differs("memory", [](UVitConfig& c) { c.memory = "bswa", c.block = 4; });
-  UVitConfig biased = small();
+  UVitConfig biased = small_uvit();
   biased.qkv_bias = true;
-  EXPECT_GT(count_parameters(UVit(biased).parameters()), count_parameters(UVit(small()).parameters()));
+  EXPECT_GT(count_parameters(UVit(biased).parameters()), count_parameters(UVit(small_uvit()).parameters()));
 }
 
 TEST(UVit, EveryOptionOfMemoryChangesTheResult) {
-  UVitConfig config = small();
+  UVitConfig config = small_uvit();
   config.memory = "fam", config.block = 3, config.fam_length = 2;
   const Tensor fam = run(config);
   const auto differs = [&](const char* what, const std::function<void(UVitConfig&)>& change) {
@@ -128,7 +119,7 @@ TEST(UVit, EveryOptionOfMemoryChangesTheResult) {
 }
 
 TEST(UVit, KernelsChangeTheResultWithinRounding) {
-  UVitConfig fused = small();
+  UVitConfig fused = small_uvit();
   fused.dim = 32;
   UVitConfig reference = fused;
   reference.kernels = "reference";
@@ -138,7 +129,7 @@ TEST(UVit, KernelsChangeTheResultWithinRounding) {
 
 TEST(UVit, MatricesStoredInBf16GiveWhatConvertedOnesGive) {
   for (const char* kernels : {"fused", "reference"}) {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     config.kernels = kernels;
     config.attention = "softmax";  // Cog's signs flip where scores are near 0, which is no matter of rounding
     const Tensor exact = run(config);
@@ -156,7 +147,7 @@ TEST(UVit, MatricesStoredInBf16GiveWhatConvertedOnesGive) {
 
 TEST(UVit, CogOnlyInsideUnlessAsked) {
   // depth 2 has one block on each side: all but the middle one use end_attention.
-  UVitConfig config = small();
+  UVitConfig config = small_uvit();
   config.depth = 2;
   const auto with = [&](const char* attention, const char* end) {
     config.attention = attention;
@@ -168,14 +159,14 @@ TEST(UVit, CogOnlyInsideUnlessAsked) {
 }
 
 TEST(UVit, ClassesAndTextMatter) {
-  UVitConfig classes = small();
+  UVitConfig classes = small_uvit();
   classes.classes = 3;
   const auto label = [&](int64_t a, int64_t b) { return run(classes, {.label = at::tensor({a, b}), .context = {}}); };
   EXPECT_FALSE(at::allclose(label(0, 1)[0], label(2, 1)[0]));
   EXPECT_TRUE(at::equal(label(0, 1)[1], label(2, 1)[1]));  // each image sees its own label only
   EXPECT_EQ(label(3, 3).size(0), 2);                       // the null class
 
-  UVitConfig text = small();
+  UVitConfig text = small_uvit();
   text.context_tokens = 4;
   text.context_dim = 6;
   text.vocabulary = 9;
@@ -189,10 +180,10 @@ TEST(UVit, ClassesAndTextMatter) {
 }
 
 TEST(UVit, SeedDecidesTheInitialWeights) {
-  const auto first = [](uint64_t seed) { return UVit(small(), seed).parameters().front().tensor; };
+  const auto first = [](uint64_t seed) { return UVit(small_uvit(), seed).parameters().front().tensor; };
   EXPECT_TRUE(at::equal(first(1), first(1)));
   EXPECT_FALSE(at::equal(first(1), first(2)));
-  UVitConfig wide = small();
+  UVitConfig wide = small_uvit();
   wide.dim = 256;
   const TensorMap weights = to_map(UVit(wide, 0).parameters());
   EXPECT_NEAR(weights.at("mid_block.attn.qkv.weight").std().item<double>(), 0.02, 5e-4);
@@ -201,7 +192,7 @@ TEST(UVit, SeedDecidesTheInitialWeights) {
 }
 
 TEST(UVit, EveryParameterHasItsRole) {
-  UVitConfig config = small();
+  UVitConfig config = small_uvit();
   config.context_tokens = 4;
   config.vocabulary = 9;
   config.mlp_time_embed = true;
@@ -222,7 +213,7 @@ TEST(UVit, EveryParameterHasItsRole) {
   EXPECT_EQ(with_role(config, Role::kToken), std::set<std::string>{"pos_embed"});
   EXPECT_EQ(with_role(config, Role::kNorm).size(), 5 * 2 + 1);
   for (const std::string& name : with_role(config, Role::kBias)) EXPECT_TRUE(name.ends_with(".bias")) << name;
-  config = small();
+  config = small_uvit();
   config.classes = 3;
   config.memory = "fam";
   EXPECT_EQ(with_role(config, Role::kEmbedding), std::set<std::string>{"label_emb.weight"});
@@ -230,7 +221,7 @@ TEST(UVit, EveryParameterHasItsRole) {
 }
 
 TEST(UVit, ConvolutionsAndEmbeddingsAreDrawnAsPyTorchDrawsThem) {
-  UVitConfig config = small();
+  UVitConfig config = small_uvit();
   config.dim = 256;
   config.classes = 30;
   const TensorMap weights = to_map(UVit(config, 0).parameters());
@@ -246,7 +237,7 @@ TEST(UVit, ConvolutionsAndEmbeddingsAreDrawnAsPyTorchDrawsThem) {
 TEST(UVit, CheckpointingGivesTheSameGradients) {
   std::vector<Parameters> runs;
   for (const bool checkpointing : {false, true}) {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     config.checkpointing = checkpointing;
     UVit net(config, 1);
     net.set_requires_grad(true);
@@ -261,7 +252,7 @@ TEST(UVit, CheckpointingGivesTheSameGradients) {
 TEST(UVit, CheckpointingSeesTheNewWeightsUnderBf16) {
   std::vector<double> losses[2];
   for (const bool checkpointing : {false, true}) {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     config.checkpointing = checkpointing;
     UVit net(config, 1);
     net.set_requires_grad(true);
@@ -286,7 +277,7 @@ TEST(UVit, CheckpointingSeesTheNewWeightsUnderBf16) {
 
 TEST(UVit, ConfigsThatDoNotFitAreNamed) {
   const auto message = [](const std::function<void(UVitConfig&)>& change) -> std::string {
-    UVitConfig config = small();
+    UVitConfig config = small_uvit();
     change(config);
     try {
       resolve(config);
@@ -314,8 +305,8 @@ TEST(UVit, ConfigsThatDoNotFitAreNamed) {
 }
 
 TEST(Parameters, LoadingIsStrictBothWays) {
-  const UVit net(small());
-  TensorMap weights = to_map(UVit(small(), 9).parameters());
+  const UVit net(small_uvit());
+  TensorMap weights = to_map(UVit(small_uvit(), 9).parameters());
   load_into(net.parameters(), weights, "w.safetensors");
   EXPECT_TRUE(at::equal(net.parameters()[0].tensor, weights.at("pos_embed")));
 
