@@ -72,7 +72,7 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
   if (grow < 0) fail("data '{}': grow counts batches, 0 or more", config.data.spec);
   config.data.documents = false;
   const Tokenizer tokenizer = choose_tokenizer(config, known, [&] { return passkey_examples(config.train.seed); });
-  PasskeyText(tokenizer, shortest, 0, 0);  // fits
+  const PasskeyText smallest(tokenizer, shortest, 0, 0);  // an error here, not in the midst of training
   const auto batch_at = [config, shortest, grow, tokenizer](int64_t k) {
     const auto of_batch = static_cast<uint64_t>(k);
     const uint64_t seed = config.train.seed;
