@@ -31,7 +31,9 @@ struct Console {
   std::mutex mutex;
   Verbosity verbosity;
   ProgressSink sink;
-  std::string bar;  // what stands on the terminal's last line
+  std::string rank;          // "rank 1 of 4: " where there are others
+  bool is_spokesman = true;  // of all ranks
+  std::string bar;           // what stands on the terminal's last line
 
   // One call a message, so that messages of several processes on one terminal do not mix.
   void write(const std::string& text) {
@@ -94,6 +96,12 @@ Verbosity verbosity() {
   return console().verbosity;
 }
 
+void speak_as_rank(int64_t rank, int64_t size) {
+  std::lock_guard lock(console().mutex);
+  console().rank = fmt::format("rank {} of {}: ", rank, size);
+  console().is_spokesman = rank == 0;
+}
+
 bool stderr_is_terminal() {
   const char* term = std::getenv("TERM");
   return isatty(STDERR_FILENO) && !(term != nullptr && std::string_view(term) == "dumb");
@@ -112,20 +120,23 @@ void set_progress_sink(const ProgressSink& sink) {
 
 void log_line(const std::string& text) {
   std::lock_guard lock(console().mutex);
-  if (!console().verbosity.quiet) console().message("message", "", text);
+  if (!console().verbosity.quiet && console().is_spokesman) console().message("message", "", text);
 }
 
 void warn(const std::string& text) {
   std::lock_guard lock(console().mutex);
-  console().message("warning", console().sink.colour ? "\x1b[33mwarning:\x1b[0m " : "warning: ", text);
+  if (console().is_spokesman)
+    console().message("warning", console().sink.colour ? "\x1b[33mwarning:\x1b[0m " : "warning: ", text);
 }
 
 void error_line(const std::string& text) {
   std::lock_guard lock(console().mutex);
-  console().message("error", "error: ", text);
+  const std::string& rank = console().rank;
+  console().message("error", "error: ", text.starts_with(rank) ? text : rank + text);  // ranks name themselves, too
 }
 
 void result_part(std::string_view text) {
+  if (!console().is_spokesman) return;
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written) throw std::system_error(errno, std::generic_category(), "stdout");  // as fmt::print does
 }
@@ -214,7 +225,7 @@ void Progress::show(Clock::time_point now) {
   Console& c = console();
   pending_ = false;
   shown_ = now;
-  if (c.verbosity.quiet) return;
+  if (c.verbosity.quiet || !c.is_spokesman) return;
   ProgressState state{.task = task_, .unit = unit_, .note = note_, .done = done_, .total = total_};
   state.elapsed_seconds = Seconds(now - begin_).count();
   if (recent_done_ > 0 && recent_seconds_ > 0) {

@@ -19,6 +19,9 @@ struct Verbosity {
 // Set once by main before any work.
 void set_verbosity(Verbosity verbosity);
 Verbosity verbosity();
+// Of processes that work together, rank 0 alone shows messages, warnings, progress and results. Errors of all are seen,
+// and begin with "rank 1 of 4: ".
+void speak_as_rank(int64_t rank, int64_t size);
 bool stderr_is_terminal();  // a terminal whose TERM is not "dumb"
 bool stderr_has_colour();   // such a terminal, and NO_COLOR is not set
 
