@@ -1,7 +1,7 @@
 // The precompiled header and the files of the same library know nothing of these.
 #define USE_DISTRIBUTED
 #define USE_C10D_GLOO
-#ifdef UVIC_CUDA
+#ifdef UVIC_NCCL
 #define USE_C10D_NCCL
 #endif
 
@@ -18,7 +18,7 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#ifdef UVIC_CUDA
+#ifdef UVIC_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -145,17 +145,19 @@ void Exchange::wait() const {
 }
 
 struct RankGroup::State {
+  State(Keys store, const Config& config) : store(std::move(store)), config(config) {}
+
   Keys store;
   Config config;
   c10::intrusive_ptr<Gloo> gloo;
   std::vector<c10::intrusive_ptr<::c10d::Work>> started;
-#ifdef UVIC_CUDA
+#ifdef UVIC_NCCL
   c10::intrusive_ptr<::c10d::ProcessGroupNCCL> nccl;  // made for the first tensor on a GPU
 #endif
 
   ::c10d::Backend& backend(const Tensor& tensor) {
     TORCH_CHECK(tensor.is_contiguous(), "ranks exchange contiguous tensors");
-#ifdef UVIC_CUDA
+#ifdef UVIC_NCCL
     if (tensor.is_cuda()) {
       if (!nccl) {
         // Waits end with an exception, which names the rank; c10d would end the process.
@@ -169,6 +171,11 @@ struct RankGroup::State {
       }
       return *nccl;
     }
+#else
+    if (!tensor.is_cpu())
+      fail(
+          "this program was built without NCCL, by which ranks on GPUs exchange: run scripts/setup --cuda and build it "
+          "again");
 #endif
     return *gloo;
   }
@@ -185,7 +192,7 @@ struct RankGroup::State {
 };
 
 RankGroup::RankGroup(const RankStore& store, const Config& config)
-    : state_(std::make_unique<State>(State{store.state_->keys, config, {}, {}})) {
+    : state_(std::make_unique<State>(store.state_->keys, config)) {
   const auto options = Gloo::Options::create(config.timeout);
   options->devices.push_back(config.interface.empty() ? Gloo::createDeviceForHostname(config.address)
                                                       : Gloo::createDeviceForInterface(config.interface));
@@ -196,7 +203,12 @@ RankGroup::RankGroup(const RankStore& store, const Config& config)
 // Gloo's destructor waits for what is under way, until the time-out if a rank has gone; without it, that ends with the
 // process.
 RankGroup::~RankGroup() {
-  if (!state_->is_busy()) return;
+  if (!state_->is_busy()) {
+#ifdef UVIC_NCCL
+    if (state_->nccl) state_->nccl->shutdown();
+#endif
+    return;
+  }
   abort();
   state_->gloo.release();
 }
@@ -218,7 +230,7 @@ Exchange RankGroup::start_broadcast(const Tensor& tensor, int64_t root, RankStor
 
 void RankGroup::abort() {
   if (state_->gloo) state_->gloo->close();
-#ifdef UVIC_CUDA
+#ifdef UVIC_NCCL
   if (state_->nccl) state_->nccl->abort();
 #endif
 }
