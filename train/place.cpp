@@ -59,7 +59,7 @@ struct Variables {
 
 // Kubernetes' operators set RANK and WORLD_SIZE too, but count pods and say nothing of a local rank.
 Place from_torchrun(const GetVariable& get) {
-  const Variables variables{get, get("LOCAL_RANK") ? "torchrun" : "RANK and WORLD_SIZE"};
+  const Variables variables{get, get("UVIC_LAUNCHER").value_or(get("LOCAL_RANK") ? "torchrun" : "RANK and WORLD_SIZE")};
   Place place = variables.place("RANK", "WORLD_SIZE");
   place.local_rank = variables.number_or("LOCAL_RANK", 0);
   if (place.size == 1) return place;

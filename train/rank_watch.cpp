@@ -111,7 +111,7 @@ RankWatch::~RankWatch() {
   std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
   shared_->changed.notify_all();
-  shared_->changed.wait_for(lock, kPatience, [&] { return shared_->ended; });
+  if (!shared_->is_lost()) shared_->changed.wait_for(lock, kPatience, [&] { return shared_->ended; });
 }
 
 bool RankWatch::ask(Task task) const {

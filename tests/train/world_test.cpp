@@ -270,12 +270,16 @@ class Parting : public ::testing::Test {
             world.leave("step 7: the loss is not finite");
             fail("what it says itself");
           }));
-    begin("slow", 2, until_parted(1, [](const World&) { std::this_thread::sleep_for(seconds(7)); }));
+    begin("slow", 2, until_parted(1, [](const World&) { std::this_thread::sleep_for(seconds(4)); }));
     begin("ended", 3, until_parted(2, [](const World&) { throw std::runtime_error("gone home"); }));
-    begin("unawaited", 2, until_parted(0, [](const World& world) {
-            const auto pending = world.start_all_reduce(at::ones({10'000'000}));
-            throw std::runtime_error("gone home");
-          }));
+    begin("unawaited", 2, [](const Place& place) {
+      const World world(place, seconds(20));
+      const Tensor ones = at::ones({1000});
+      if (world.rank() == 1) std::this_thread::sleep_for(seconds(2));
+      const auto pending = world.start_all_reduce(ones);
+      if (world.rank() == 0) throw std::runtime_error("gone home");
+      return sum_until_parted(world);
+    });
     begin("patient", 2, [](const Place& place) {
       const World world(place, seconds(1));
       if (world.rank() == 0) std::this_thread::sleep_for(seconds(3));
@@ -345,6 +349,7 @@ TEST_F(Parting, ARankThatEndsWithoutAWordIsNamed) {
 TEST_F(Parting, WhatIsUnderWayKeepsNobodyFromEnding) {
   const auto outcomes = end("unawaited");
   EXPECT_EQ(outcomes[0].text, "error: gone home");
+  EXPECT_LT(outcomes[0].seconds, kEnd);
   expect_said(outcomes, {1}, {"rank 0"}, kEnd);
 }
 
