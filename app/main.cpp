@@ -18,6 +18,7 @@
 #include "app/cli/help.h"
 #include "app/cli/unexpected.h"
 #include "app/commands.h"
+#include "app/world/local_ranks.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -98,6 +99,8 @@ int run_and_say(int argc, char** argv) {
     return run(argc, argv);
   } catch (const uvic::Interrupted&) {
     return uvic::kExitInterrupted;
+  } catch (const uvic::RanksEnded& ended) {
+    return ended.exit_code;
   } catch (const uvic::Error& error) {
     uvic::error_line(error.what());
   } catch (const c10::Error& error) {

@@ -7,6 +7,7 @@
 #include "app/lm/text_run.h"
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
+#include "app/world/local_ranks.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -29,8 +30,10 @@ struct LmTrainCommand {
   ConfigSource source{.preset = {}, .file = {}, .table = lm_presets()};
   std::unique_ptr<LmOptions> options;
   RunArguments arguments;
+  LocalRanks ranks;
 
   void run(const std::string& command_line) {
+    ranks.launch();
     const std::optional<RunFolder> folder = arguments.to_resume();
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them), or --init FILE");
@@ -66,6 +69,7 @@ void add_lm_train(CLI::App& lm) {
   auto command = std::make_shared<LmTrainCommand>();
   command->source.add_options(*sub);
   command->arguments.add_options(*sub);
+  command->ranks.add_options(*sub);
   command->options = std::make_unique<LmOptions>(*sub, command->config);
   sub->callback([command, sub] { command->run(command_line(*sub)); });
 }

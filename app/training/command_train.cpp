@@ -7,6 +7,7 @@
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
 #include "app/training/training_plan.h"
+#include "app/world/local_ranks.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -18,8 +19,10 @@ struct TrainCommand {
   ConfigSource source;
   std::unique_ptr<RunOptions> options;
   RunArguments arguments;
+  LocalRanks ranks;
 
   void run(const std::string& command_line) {
+    ranks.launch();
     const std::optional<RunFolder> folder = arguments.to_resume();
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them), or --init FILE");
@@ -54,6 +57,7 @@ void add_train_command(CLI::App& app) {
   auto command = std::make_shared<TrainCommand>();
   command->source.add_options(*sub);
   command->arguments.add_options(*sub);
+  command->ranks.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, command->config);
   sub->callback([command, sub] { command->run(command_line(*sub)); });
 }
