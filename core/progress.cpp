@@ -98,7 +98,7 @@ Verbosity verbosity() {
 
 void speak_as_rank(int64_t rank, int64_t size) {
   std::lock_guard lock(console().mutex);
-  console().rank = fmt::format("rank {} of {}: ", rank, size);
+  console().rank = size > 1 ? fmt::format("rank {} of {}: ", rank, size) : "";
   console().is_spokesman = rank == 0;
 }
 

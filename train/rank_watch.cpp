@@ -43,12 +43,12 @@ struct RankWatch::Shared {
 
   bool is_lost() const { return !lost.empty(); }
 
-  void run(const Place& place, Timeout timeout) {
+  void run(const Place& place, const std::string& prefix, Timeout timeout) {
     try {
       const bool serves = place.rank == 0 && !place.launcher_has_store;
       const RankStore all = serves ? RankStore::serve(place.port, place.host == "localhost" || is_loopback(place.host))
                                    : RankStore::connect(place.host, place.port, timeout);
-      const RankStore store = all.with_prefix(fmt::format("uvic/{}", place.restarts));
+      const RankStore store = all.with_prefix(prefix);
       std::unique_lock lock(mutex);
       connected = true;
       changed.notify_all();
@@ -95,8 +95,9 @@ struct RankWatch::Shared {
   }
 };
 
-RankWatch::RankWatch(const Place& place, Timeout timeout) : place_(place), shared_(std::make_shared<Shared>()) {
-  std::thread([shared = shared_, place, timeout] { shared->run(place, timeout); }).detach();
+RankWatch::RankWatch(const Place& place, const std::string& prefix, Timeout timeout)
+    : place_(place), shared_(std::make_shared<Shared>()) {
+  std::thread([shared = shared_, place, prefix, timeout] { shared->run(place, prefix, timeout); }).detach();
   const auto deadline = Clock::now() + timeout + kPatience;
   std::unique_lock lock(shared_->mutex);
   while (!shared_->connected && !shared_->is_lost() && !interrupted() && Clock::now() < deadline)

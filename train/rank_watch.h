@@ -20,8 +20,9 @@ class RankWatch {
  public:
   using Timeout = RankStore::Timeout;
 
-  // Error if the meeting cannot be opened (rank 0) or reached within the time-out.
-  RankWatch(const Place& place, Timeout timeout);
+  // Error if the meeting cannot be opened (rank 0) or reached within the time-out. The prefix is of the keys in the
+  // store.
+  RankWatch(const Place& place, const std::string& prefix, Timeout timeout);
   ~RankWatch();
   RankWatch(const RankWatch&) = delete;
   RankWatch& operator=(const RankWatch&) = delete;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <numeric>
@@ -39,6 +40,12 @@ std::string this_process() {
   char host[256] = "";
   ::gethostname(host, sizeof(host) - 1);
   return fmt::format("process {} of {}", ::getpid(), host);
+}
+
+// Of keys in the store: a launcher's has those of earlier attempts too, and of other worlds of this process.
+std::string next_prefix(const Place& place) {
+  static std::atomic<int64_t> worlds = 0;
+  return fmt::format("uvic/{}/{}", place.restarts, worlds++);
 }
 
 int64_t whole_seconds(std::chrono::milliseconds time) {
@@ -118,12 +125,14 @@ void in_few_pieces(std::span<const Tensor> tensors, const F& exchange) {
 
 struct World::State {
   Place place;
+  std::string prefix;
   std::chrono::milliseconds timeout;
   RankWatch watch;
   std::optional<RankGroup> group;
   bool has_left = false;
 
-  State(const Place& place, std::chrono::milliseconds timeout) : place(place), timeout(timeout), watch(place, timeout) {
+  State(const Place& place, std::chrono::milliseconds timeout)
+      : place(place), prefix(next_prefix(place)), timeout(timeout), watch(place, prefix, timeout) {
     meet();
   }
 
@@ -195,8 +204,7 @@ struct World::State {
       // Its own connection, as the watch keeps the other one busy.
       const bool serves = place.rank == 0 && !place.launcher_has_store;
       const RankStore store = RankStore::connect(serves ? "127.0.0.1" : place.host, place.port, timeout);
-      group.emplace(store.with_prefix(fmt::format("uvic/{}", place.restarts)),
-                    RankGroup::Config{place.rank, place.size, address, interface, timeout});
+      group.emplace(store.with_prefix(prefix), RankGroup::Config{place.rank, place.size, address, interface, timeout});
     });
   }
 

@@ -139,6 +139,31 @@ TEST(Progress, QuietShowsOnlyWarnings) {
   EXPECT_EQ(caught.text(), "warning: careful\n");
 }
 
+TEST(Progress, OfRanksTheFirstSpeaksAndAllHaveErrors) {
+  const auto said = [](int64_t rank, int64_t size) {
+    Caught caught({}, false);
+    speak_as_rank(rank, size);
+    testing::internal::CaptureStdout();
+    {
+      Progress progress("train", 10, "step");
+      progress.update(5);
+      log_line("hello");
+      warn("careful");
+      result_line("result");
+    }
+    error_line("broken");
+    error_line("rank 1 of 4: named");
+    speak_as_rank(0, 1);
+    return testing::internal::GetCapturedStdout() + caught.text();
+  };
+  const std::string all = "result\nhello\nwarning: careful\ntrain  50% 5/10 step";
+  EXPECT_EQ(said(1, 4), "error: rank 1 of 4: broken\nerror: rank 1 of 4: named\n");
+  EXPECT_TRUE(said(0, 4).starts_with(all)) << said(0, 4);
+  EXPECT_TRUE(said(0, 4).ends_with("\nerror: rank 0 of 4: broken\nerror: rank 0 of 4: rank 1 of 4: named\n"));
+  EXPECT_TRUE(said(0, 1).starts_with(all));
+  EXPECT_TRUE(said(0, 1).ends_with("\nerror: broken\nerror: rank 1 of 4: named\n"));
+}
+
 TEST(Progress, QuietWithJsonShowsOnlyWarningsAsJson) {
   Caught caught({.quiet = true, .json = true}, false);
   {

@@ -215,6 +215,14 @@ TEST(World, MeetsAtTheLaunchersStoreAndAgainAfterARestart) {
   expect_all(Ranks(2, again, store.port()).join(), expected_of(2));
 }
 
+TEST(World, AProcessMayHaveSeveral) {
+  const RankStore store = RankStore::serve(0, true);
+  expect_all(Ranks(
+                 2, [](const Place& place) { return do_all(place) + do_all(place); }, store.port())
+                 .join(),
+             expected_of(2) + expected_of(2));
+}
+
 TEST(World, SumsOfManyPiecesHaveTheSameBitsOnAllRanks) {
   const auto act = [](const Place& place) {
     const World world(place, seconds(20));
@@ -293,6 +301,18 @@ class Parting : public ::testing::Test {
     });
     begin("first is missing", 2, [](const Place& place) {
       if (place.rank == 0) return std::string("stays away");
+      const World world(place, kTimeout);
+      return std::string("met");
+    });
+    begin("unknown host", 2, [](Place place) {
+      if (place.rank == 0) return std::string("stays away");
+      place.host = "no-such-host.invalid";
+      const World world(place, kTimeout);
+      return std::string("met");
+    });
+    begin("two of a kind", 3, [](Place place) {
+      if (place.rank == 2) std::this_thread::sleep_for(seconds(1));
+      place = place_of(std::min<int64_t>(place.rank, 1), 3, place.port);
       const World world(place, kTimeout);
       return std::string("met");
     });
@@ -385,23 +405,12 @@ TEST(Meeting, APortInUseIsNamed) {
   expect_mentions(outcome[0].text, {"rank 0 of 2: port", fmt::to_string(other.port()), "is in use", "MASTER_PORT"});
 }
 
-TEST(Meeting, AHostThatIsUnknownIsNamed) {
-  const auto outcome = Ranks(1, [](Place place) {
-                         place = place_of(1, 2, 29500);
-                         place.host = "no-such-host.invalid";
-                         return World(place, seconds(1)), std::string("met");
-                       }).join();
-  expect_mentions(outcome[0].text, {"rank 1 of 2", "no-such-host.invalid", "MASTER_ADDR"});
+TEST_F(Parting, AHostThatIsUnknownIsNamed) {
+  expect_said(end("unknown host"), {1}, {"no-such-host.invalid", "MASTER_ADDR"}, kEnd);
 }
 
-TEST(Meeting, TwoProcessesOfOneRankAreRefused) {
-  const auto outcomes = Ranks(3, [](Place place) {
-                          if (place.rank == 2) std::this_thread::sleep_for(seconds(1));
-                          const int64_t rank = std::min<int64_t>(place.rank, 1);
-                          place = place_of(rank, 3, place.port);
-                          return World(place, kTimeout), std::string("met");
-                        }).join();
-  expect_mentions(outcomes[2].text, {"rank 1 of 3", "came to 127.0.0.1:", "as the same rank"});
+TEST_F(Parting, TwoProcessesOfOneRankAreRefused) {
+  expect_mentions(end("two of a kind")[2].text, {"rank 1 of 3: process ", "came to 127.0.0.1:", "as the same rank"});
 }
 
 }  // namespace
