@@ -61,13 +61,6 @@ c10::intrusive_ptr<::c10d::TCPStore> open_store(const std::string& address, ::c1
   return c10::make_intrusive<::c10d::TCPStore>(address, options);
 }
 
-struct Gloo : ::c10d::ProcessGroupGloo {
-  using ProcessGroupGloo::ProcessGroupGloo;
-  void close() {
-    for (const auto& context : contexts_) context->closeConnections();
-  }
-};
-
 }  // namespace
 
 std::string words_of(const std::exception& error) {
@@ -149,7 +142,7 @@ struct RankGroup::State {
 
   Keys store;
   Config config;
-  c10::intrusive_ptr<Gloo> gloo;
+  c10::intrusive_ptr<::c10d::ProcessGroupGloo> gloo;
   std::vector<c10::intrusive_ptr<::c10d::Work>> started;
 #ifdef UVIC_NCCL
   c10::intrusive_ptr<::c10d::ProcessGroupNCCL> nccl;  // made for the first tensor on a GPU
@@ -193,6 +186,7 @@ struct RankGroup::State {
 
 RankGroup::RankGroup(const RankStore& store, const Config& config)
     : state_(std::make_unique<State>(store.state_->keys, config)) {
+  using Gloo = ::c10d::ProcessGroupGloo;
   const auto options = Gloo::Options::create(config.timeout);
   options->devices.push_back(config.interface.empty() ? Gloo::createDeviceForHostname(config.address)
                                                       : Gloo::createDeviceForInterface(config.interface));
@@ -200,17 +194,14 @@ RankGroup::RankGroup(const RankStore& store, const Config& config)
                                            static_cast<int>(config.rank), static_cast<int>(config.size), options);
 }
 
-// Gloo's destructor waits for what is under way, until the time-out if a rank has gone; without it, that ends with the
-// process.
 RankGroup::~RankGroup() {
-  if (!state_->is_busy()) {
 #ifdef UVIC_NCCL
-    if (state_->nccl) state_->nccl->shutdown();
-#endif
-    return;
+  if (state_->nccl && !state_->is_busy()) {
+    state_->nccl->shutdown();
+    state_->nccl.reset();
   }
+#endif
   abort();
-  state_->gloo.release();
 }
 
 Exchange RankGroup::start_sum(const Tensor& tensor, RankStore::Timeout timeout) {
@@ -228,11 +219,15 @@ Exchange RankGroup::start_broadcast(const Tensor& tensor, int64_t root, RankStor
   return Exchange(state_->start(state_->backend(tensor).broadcast(tensors, options)));
 }
 
+// Gloo's destructor closes its connections, but waits before for what is under way, until the time-out if a rank has
+// gone. Without it they close when the process ends.
 void RankGroup::abort() {
-  if (state_->gloo) state_->gloo->close();
 #ifdef UVIC_NCCL
   if (state_->nccl) state_->nccl->abort();
+  state_->nccl.reset();
 #endif
+  if (state_->is_busy()) state_->gloo.release();
+  state_->gloo.reset();
 }
 
 }  // namespace uvic

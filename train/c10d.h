@@ -71,8 +71,8 @@ class RankGroup {
   // In place, of a contiguous tensor. Each fails when a rank that it waits for has gone, or after the time-out.
   Exchange start_sum(const Tensor& tensor, RankStore::Timeout timeout);
   Exchange start_broadcast(const Tensor& tensor, int64_t root, RankStore::Timeout timeout);
-  // Closes the connections: who waits for this rank fails soon. What this rank has under way may go on until its
-  // time-out, unseen.
+  // Ends it: who waits for this rank fails soon. What this rank has under way goes on until its time-out, unseen, or
+  // until the process ends.
   void abort();
 
  private:
