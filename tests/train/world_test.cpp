@@ -135,6 +135,35 @@ class Ranks {
   std::vector<Child> children_;
 };
 
+// A process with a store, as torchrun is one. The threads of a store would not be in processes that fork off here.
+class Launcher {
+ public:
+  Launcher() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      const RankStore store = RankStore::serve(0, true);
+      const uint16_t port = store.port();
+      _exit(write(ends[1], &port, sizeof(port)) > 0 ? pause() : 1);
+    }
+    EXPECT_EQ(read(ends[0], &port_, sizeof(port_)), ssize_t{sizeof(port_)});
+    close(ends[0]);
+    close(ends[1]);
+  }
+  ~Launcher() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
+  uint16_t port() const { return port_; }
+
+ private:
+  pid_t pid_ = 0;
+  uint16_t port_ = 0;
+};
+
 void expect_all(const std::vector<Outcome>& outcomes, const std::string& text) {
   for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.text, text);
 }
@@ -209,19 +238,19 @@ TEST(World, SumsBroadcastsAndGathersAmongTwoToFour) {
 }
 
 TEST(World, MeetsAtTheLaunchersStoreAndAgainAfterARestart) {
-  const RankStore store = RankStore::serve(0, true);
-  expect_all(Ranks(2, do_all, store.port()).join(), expected_of(2));
+  const Launcher launcher;
+  expect_all(Ranks(2, do_all, launcher.port()).join(), expected_of(2));
   const auto again = [](Place place) {
     place.restarts = 1;
     return do_all(place);
   };
-  expect_all(Ranks(2, again, store.port()).join(), expected_of(2));
+  expect_all(Ranks(2, again, launcher.port()).join(), expected_of(2));
 }
 
 TEST(World, AProcessMayHaveSeveral) {
-  const RankStore store = RankStore::serve(0, true);
+  const Launcher launcher;
   expect_all(Ranks(
-                 2, [](const Place& place) { return do_all(place) + do_all(place); }, store.port())
+                 2, [](const Place& place) { return do_all(place) + do_all(place); }, launcher.port())
                  .join(),
              expected_of(2) + expected_of(2));
 }
