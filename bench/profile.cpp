@@ -3,17 +3,12 @@
 #include <ATen/record_function.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
+
+#include "core/clock.h"
 
 namespace uvic {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // "torch::autograd::CppNode<uvic::(anonymous namespace)::JoinSkip>" is the backward pass of JoinSkip.
 std::string readable(const std::string& name) {

@@ -10,7 +10,18 @@
 namespace uvic {
 
 // What a stream of random numbers is for; keeps streams of equal (seed, step) apart.
-enum class Stream : uint64_t { kInit = 1, kOrder, kFlip, kCaption, kNoise, kDropout, kScene, kLatent, kAdapters };
+enum class Stream : uint64_t {
+  kInit = 1,
+  kOrder,
+  kFlip,
+  kCaption,
+  kNoise,
+  kDropout,
+  kScene,
+  kLatent,
+  kAdapters,
+  kStatePassing
+};
 
 // splitmix64 over the values.
 uint64_t hash_mix(std::initializer_list<uint64_t> values);

@@ -17,7 +17,6 @@ namespace uvic {
 namespace {
 
 void check(const Dataset& data, const std::optional<Vocabulary>& vocabulary, const StreamConfig& config) {
-  TORCH_CHECK(config.batch > 0, "stream: batch ", config.batch);
   TORCH_CHECK(data.size() > 0, "stream: an empty data set");
   if (config.num_classes > 0) {
     const auto classes = static_cast<int64_t>(data.classes().size());
@@ -40,8 +39,8 @@ class TrainingStream {
     check(*data_, vocabulary_, config_);
   }
 
-  Batch operator()(int64_t step) const {
-    const std::vector<StreamItem> items = items_of_step(config_, data_->size(), step);
+  Batch operator()(Items wanted) const {
+    const std::vector<StreamItem> items = stream_items(config_, data_->size(), wanted);
     std::vector<int64_t> indices;
     for (const StreamItem& item : items) indices.push_back(item.index);
     Batch batch;
@@ -54,7 +53,7 @@ class TrainingStream {
  private:
   Tensor flipped(const Tensor& images, const std::vector<StreamItem>& items) const {
     if (!config_.flip) return images;
-    Tensor flip = at::empty({config_.batch, 1, 1, 1}, at::kBool);
+    Tensor flip = at::empty({std::ssize(items), 1, 1, 1}, at::kBool);
     auto* flags = flip.mutable_data_ptr<bool>();
     for (const auto& [item, index] : items)
       *flags++ = hash_mix({config_.seed, static_cast<uint64_t>(Stream::kFlip), item}) >> 63;
@@ -62,7 +61,7 @@ class TrainingStream {
   }
 
   Tensor labels(const std::vector<StreamItem>& items) const {
-    Tensor labels = at::empty({config_.batch}, at::kLong);
+    Tensor labels = at::empty({std::ssize(items)}, at::kLong);
     auto* ids = labels.mutable_data_ptr<int64_t>();
     for (const auto& [item, index] : items) {
       const int64_t label = data_->label(index);
@@ -72,7 +71,7 @@ class TrainingStream {
   }
 
   Tensor contexts(const std::vector<StreamItem>& items) const {
-    Tensor contexts = at::full({config_.batch, config_.context_tokens}, Vocabulary::kPad, at::kLong);
+    Tensor contexts = at::full({std::ssize(items), config_.context_tokens}, Vocabulary::kPad, at::kLong);
     auto* out = contexts.mutable_data_ptr<int64_t>();
     for (size_t j = 0; j < items.size(); ++j, out += config_.context_tokens) {
       const auto captions = data_->captions(items[j].index);
@@ -88,33 +87,33 @@ class TrainingStream {
   StreamConfig config_;
 };
 
-// One thread that computes one step at a time. The thread lives as long as the stream, since LibTorch keeps a pool of
+// One thread that computes one batch at a time. The thread lives as long as the stream, since LibTorch keeps a pool of
 // OpenMP workers for every thread that calls it.
 class Prefetcher {
  public:
-  Prefetcher(BatchAt batch_at, NextStep next)
+  Prefetcher(BatchAt batch_at, NextItems next)
       : batch_at_(std::move(batch_at)),
         next_(std::move(next)),
         worker_([this](const std::stop_token& stop) { work(stop); }) {}
 
-  Batch at(int64_t step) {
+  Batch at(Items items) {
     std::unique_lock lock(mutex_);
-    if (step_ != step) {
-      done_.wait(lock, [this] { return !step_ || finished_; });  // a wrong guess: let it end
-      post(step);
+    if (items_ != items) {
+      done_.wait(lock, [this] { return !items_ || finished_; });  // a wrong guess: let it end
+      post(items);
     }
     done_.wait(lock, [this] { return finished_; });
     const std::exception_ptr error = std::exchange(error_, nullptr);
     Batch batch = std::exchange(batch_, {});
-    step_.reset();
+    items_.reset();
     if (error) std::rethrow_exception(error);
-    if (const auto next = next_(step)) post(*next);
+    if (const auto next = next_(items)) post(*next);
     return batch;
   }
 
  private:
-  void post(int64_t step) {
-    step_ = step;
+  void post(Items items) {
+    items_ = items;
     finished_ = false;
     error_ = nullptr;
     wake_.notify_one();
@@ -122,13 +121,13 @@ class Prefetcher {
 
   void work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    while (wake_.wait(lock, stop, [this] { return step_ && !finished_; })) {
-      const int64_t step = *step_;
+    while (wake_.wait(lock, stop, [this] { return items_ && !finished_; })) {
+      const Items items = *items_;
       lock.unlock();
       Batch batch;
       std::exception_ptr error;
       try {
-        batch = batch_at_(step);
+        batch = batch_at_(items);
       } catch (...) {
         error = std::current_exception();
       }
@@ -141,11 +140,11 @@ class Prefetcher {
   }
 
   BatchAt batch_at_;
-  NextStep next_;
+  NextItems next_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::condition_variable done_;
-  std::optional<int64_t> step_;  // what the worker computes or has computed
+  std::optional<Items> items_;  // what the worker computes or has computed
   bool finished_ = false;
   Batch batch_;
   std::exception_ptr error_;
@@ -159,9 +158,9 @@ BatchAt make_stream(std::shared_ptr<const Dataset> data, std::optional<Vocabular
   return TrainingStream(std::move(data), std::move(vocabulary), config);
 }
 
-BatchAt prefetch(BatchAt batch_at, NextStep next) {
+BatchAt prefetch(BatchAt batch_at, NextItems next) {
   auto prefetcher = std::make_shared<Prefetcher>(std::move(batch_at), std::move(next));
-  return [prefetcher](int64_t step) { return prefetcher->at(step); };
+  return [prefetcher](Items items) { return prefetcher->at(items); };
 }
 
 }  // namespace uvic

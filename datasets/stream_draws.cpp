@@ -4,15 +4,15 @@
 
 namespace uvic {
 
-std::vector<StreamItem> items_of_step(const StreamConfig& config, int64_t size, int64_t step) {
-  TORCH_CHECK(step >= 0, "stream: step ", step);
-  const uint64_t first = static_cast<uint64_t>(step) * config.batch, n = size;
-  std::vector<StreamItem> items(config.batch);
-  for (int64_t j = 0; j < config.batch; ++j) {
+std::vector<StreamItem> stream_items(const StreamConfig& config, int64_t size, Items items) {
+  TORCH_CHECK(items.first >= 0 && items.count > 0, "stream: ", items.count, " items from ", items.first);
+  const uint64_t first = items.first, n = size;
+  std::vector<StreamItem> found(items.count);
+  for (int64_t j = 0; j < items.count; ++j) {
     const uint64_t item = first + j;
-    items[j] = {item, static_cast<int64_t>(shuffled(item % n, n, config.seed, item / n))};
+    found[j] = {item, static_cast<int64_t>(shuffled(item % n, n, config.seed, item / n))};
   }
-  return items;
+  return found;
 }
 
 int64_t draw_caption(const StreamConfig& config, uint64_t item, int64_t count) {

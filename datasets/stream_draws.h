@@ -9,12 +9,12 @@
 namespace uvic {
 
 struct StreamItem {
-  uint64_t item;  // step batch + place in the batch
+  uint64_t item;
   int64_t index;  // of the image
 };
 
-// The items of a step of a stream over `size` images.
-std::vector<StreamItem> items_of_step(const StreamConfig& config, int64_t size, int64_t step);
+// These items of a stream over `size` images.
+std::vector<StreamItem> stream_items(const StreamConfig& config, int64_t size, Items items);
 // One of `count` captions.
 int64_t draw_caption(const StreamConfig& config, uint64_t item, int64_t count);
 bool is_dropped(const StreamConfig& config, uint64_t item);

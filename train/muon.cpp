@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/items.h"
+
 namespace uvic {
 namespace {
 
@@ -40,8 +42,9 @@ Tensor orthogonalize(const Tensor& matrices) {
   return tall ? x.transpose(1, 2) : x;
 }
 
-Muon::Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision)
-    : matrices_(by_shape(parameters)),
+Muon::Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision, const World& world)
+    : world_(world),
+      matrices_(by_shape(parameters)),
       others_(others(parameters), config),
       weight_decay_(config.weight_decay),
       precision_(precision) {
@@ -51,6 +54,12 @@ Muon::Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarTy
 
 void Muon::step(double lr) {
   at::NoGradGuard no_grad;
+  struct Group {  // of one shape
+    std::vector<Tensor> weights;
+    Tensor direction;
+  };
+  std::vector<Group> groups;
+  std::vector<Tensor> directions;
   for (size_t begin = 0, end; begin < matrices_.size(); begin = end) {
     std::vector<Tensor> weights, gradients;
     for (end = begin; end < matrices_.size() && matrices_[end].tensor.sizes() == matrices_[begin].tensor.sizes();
@@ -64,12 +73,25 @@ void Muon::step(double lr) {
     at::_foreach_mul_(momentum, kMomentum);
     at::_foreach_add_(momentum, gradients);
     const std::vector<Tensor> ahead = at::_foreach_add(gradients, momentum, kMomentum);  // Nesterov's
-    const Tensor direction = orthogonalize(at::stack(ahead).to(precision_)).to(weights[0].scalar_type());
+    directions.push_back(my_part_orthogonal(at::stack(ahead).to(precision_)));
+    groups.push_back({std::move(weights), directions.back()});
+  }
+  world_.all_reduce(directions);
+  for (const auto& [weights, direction] : groups) {
     const auto longer = static_cast<double>(std::max(weights[0].size(0), weights[0].size(1)));
     at::_foreach_mul_(weights, 1 - lr * weight_decay_);
-    at::_foreach_add_(weights, direction.unbind(), -lr * 0.2 * std::sqrt(longer));
+    at::_foreach_add_(weights, direction.to(weights[0].scalar_type()).unbind(), -lr * 0.2 * std::sqrt(longer));
   }
   others_.step(lr);
+}
+
+// Zeros in place of those that other ranks compute.
+Tensor Muon::my_part_orthogonal(const Tensor& matrices) const {
+  if (world_.size() == 1) return orthogonalize(matrices);
+  const Tensor all = at::zeros_like(matrices);
+  if (const Items part = part_of({0, matrices.size(0)}, world_.rank(), world_.size()); part.count > 0)
+    all.narrow(0, part.first, part.count).copy_(orthogonalize(matrices.narrow(0, part.first, part.count)));
+  return all;
 }
 
 TensorMap Muon::momenta() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "train/adamw.h"
+#include "train/world.h"
 
 namespace uvic {
 
@@ -12,10 +13,11 @@ Tensor orthogonalize(const Tensor& matrices);
 
 // Muon for the weight matrices of the blocks (Role::kBlockMatrix), AdamW with `config` for everything else. Steps are
 // scaled by 0.2 sqrt(max(rows, cols)) (arXiv 2502.16982, eq. 4), about the size of AdamW's, so that one learning rate
-// and one weight decay serve both. `precision` is that of the iterations.
+// and one weight decay serve both. `precision` is that of the iterations, which the ranks of `world` share out: each
+// makes its part of the matrices orthogonal.
 class Muon final : public Optimizer {
  public:
-  Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision);
+  Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarType precision, const World& world = {});
 
   void step(double lr) override;
 
@@ -25,7 +27,9 @@ class Muon final : public Optimizer {
 
  private:
   TensorMap momenta() const;
+  Tensor my_part_orthogonal(const Tensor& matrices) const;
 
+  World world_;
   Parameters matrices_;  // those of one shape stand together
   std::vector<Tensor> momentum_;
   AdamW others_;

@@ -18,7 +18,6 @@
 namespace uvic {
 namespace {
 
-constexpr int kFormat = 1;
 constexpr const char* kFiles[] = {"model.safetensors", "model_ema.safetensors", "optimizer.safetensors"};
 constexpr const char* kCheckpoint = "checkpoint-";
 // A checkpoint's name while one of the same step takes its place, on file systems that cannot exchange two names.
@@ -64,8 +63,10 @@ fs::path link_target(const fs::path& link) {
 }
 
 void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
-  nlohmann::ordered_json state{
-      {"format", kFormat}, {"step", checkpoint.step}, {"best_score", nullptr}, {"uvic_version", UVIC_VERSION}};
+  nlohmann::ordered_json state{{"format", checkpoint.format},
+                               {"step", checkpoint.step},
+                               {"best_score", nullptr},
+                               {"uvic_version", UVIC_VERSION}};
   if (checkpoint.best_score) state["best_score"] = *checkpoint.best_score;
   const TensorFile* contents[] = {&checkpoint.model, &checkpoint.model_ema, &checkpoint.optimizer};
   for (size_t i = 0; i < std::size(kFiles); ++i) {
@@ -182,9 +183,11 @@ Checkpoint RunFolder::load(const fs::path& folder) {
   const fs::path state_file = folder / "state.json";
   const std::string damaged = state_file.string() + " is damaged";
   const nlohmann::json state = parse_json(read_file(state_file, "checkpoint's state"), damaged + ": it");
-  if (const int64_t format = json_whole(state, "format", damaged, 0); format != kFormat)
-    fail("{} has format {}, this uvic reads {}: update uvic", state_file.string(), format, kFormat);
   Checkpoint checkpoint;
+  checkpoint.format = json_whole(state, "format", damaged, 1);
+  if (checkpoint.format > kCheckpointFormat)
+    fail("{} has format {}, this uvic reads {}: update uvic", state_file.string(), checkpoint.format,
+         kCheckpointFormat);
   checkpoint.step = json_whole(state, "step", damaged, 0);
   if (!state.contains("best_score") || !state["best_score"].is_null())
     checkpoint.best_score = json_number(state, "best_score", damaged);

@@ -23,8 +23,12 @@
 
 namespace uvic {
 
+// 2: all that is drawn for an item depends on (seed, its number). 1: its noise was drawn by micro-batch.
+constexpr int64_t kCheckpointFormat = 2;
+
 // What training saves and needs to go on bit-exactly.
 struct Checkpoint {
+  int64_t format = kCheckpointFormat;
   int64_t step = 0;  // optimizer steps done
   TensorFile model, model_ema, optimizer;
   std::optional<double> best_score;  // of the run so far; lower is better

@@ -4,9 +4,11 @@
 #include <numbers>
 
 #include "core/autocast.h"
+#include "core/clock.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/precision.h"
-#include "core/random.h"
+#include "train/gradient_exchange.h"
 #include "train/muon.h"
 
 namespace uvic {
@@ -20,13 +22,14 @@ constexpr Entry<LrDecay> kLrDecays[] = {
 
 constexpr Entry<MakeOptimizer> kOptimizers[] = {
     {"adamw",
-     [](const Parameters& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
+     [](const Parameters& parameters, const TrainConfig& config, const World&) -> std::unique_ptr<Optimizer> {
        return std::make_unique<AdamW>(parameters, config.adamw);
      },
      "AdamW for every parameter (U-ViT)"},
     {"muon",
-     [](const Parameters& parameters, const TrainConfig& config) -> std::unique_ptr<Optimizer> {
-       return std::make_unique<Muon>(parameters, config.adamw, find(precisions(), config.precision, "precision").value);
+     [](const Parameters& parameters, const TrainConfig& config, const World& world) -> std::unique_ptr<Optimizer> {
+       return std::make_unique<Muon>(parameters, config.adamw, find(precisions(), config.precision, "precision").value,
+                                     world);
      },
      "orthogonalised momentum for the matrices of the blocks, AdamW for the rest: fewer steps"},
 };
@@ -35,16 +38,18 @@ void zero_gradients(const Parameters& parameters) {
   for (const Parameter& p : parameters) Tensor(p.tensor).mutable_grad().reset();
 }
 
-// Norm of all gradients together; scales them down to `limit` if it is exceeded (0: never).
-double clip_gradients(const Parameters& parameters, double limit) {
+// Divides the gradients by `weight` and scales them down to the norm `limit` if it is exceeded (0: never). Their norm.
+double scale_gradients(const Parameters& parameters, double weight, double limit) {
   std::vector<Tensor> gradients;
   for (const Parameter& p : parameters) {
     Tensor& gradient = Tensor(p.tensor).mutable_grad();
     if (!gradient.defined()) gradient = at::zeros_like(p.tensor);  // of a part that this step did not use
     gradients.push_back(gradient);
   }
-  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
-  if (limit > 0 && norm > limit) at::_foreach_mul_(gradients, limit / norm);
+  const double norm =
+      at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>() / weight;
+  const double scale = (limit > 0 && norm > limit ? limit / norm : 1) / weight;
+  if (scale != 1) at::_foreach_mul_(gradients, scale);
   return norm;
 }
 
@@ -57,9 +62,9 @@ std::span<const Entry<MakeOptimizer>> optimizers() {
   return kOptimizers;
 }
 
-TrainState::TrainState(const Parameters& parameters, const TrainConfig& config)
+TrainState::TrainState(const Parameters& parameters, const TrainConfig& config, const World& world)
     : parameters(parameters),
-      optimizer(find(optimizers(), config.optimizer, "optimizer").value(parameters, config)),
+      optimizer(find(optimizers(), config.optimizer, "optimizer").value(parameters, config, world)),
       ema(parameters, config.ema) {}
 
 std::vector<std::string> doubts(const TrainConfig& config) {
@@ -86,31 +91,55 @@ double learning_rate(const TrainConfig& config, int64_t step) {
   return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
 }
 
-std::optional<int64_t> next_micro_batch(const TrainConfig& config, int64_t micro_batch) {
-  const int64_t next = micro_batch + 1;
-  if (next / config.accumulate >= config.steps) return std::nullopt;
-  return next;
+std::vector<Items> micro_batches(const TrainConfig& config, int64_t step, int64_t rank, int64_t size) {
+  std::vector<Items> parts;
+  for (int64_t i = 0; i < config.accumulate; ++i) {
+    const Items share = part_of({(step * config.accumulate + i) * config.batch, config.batch}, rank, size);
+    const int64_t most = config.micro_batch > 0 ? config.micro_batch : share.count;
+    for (int64_t done = 0; done < share.count; done += most)
+      parts.push_back({share.first + done, std::min(most, share.count - done)});
+  }
+  return parts;
+}
+
+std::optional<Items> next_micro_batch(const TrainConfig& config, int64_t rank, int64_t size, Items micro_batch) {
+  const int64_t step = micro_batch.first / items_per_step(config);
+  for (const int64_t k : {step, step + 1}) {
+    if (k >= config.steps) break;
+    for (const Items items : micro_batches(config, k, rank, size))
+      if (items.first > micro_batch.first) return items;
+  }
+  return std::nullopt;
 }
 
 void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, at::DeviceType device,
-           const OnStep& on_step) {
+           const OnStep& on_step, const World& world) {
   const at::ScalarType precision = find(precisions(), config.precision, "precision").value;
+  GradientExchange exchange(state.parameters, world,
+                            find(precisions(), config.world.wire, "precision on the wire").value);
   while (state.step < config.steps) {
-    double mean_loss = 0;
+    const Clock::time_point begin = Clock::now();
+    double loss_sum = 0, weight = 0;
     zero_gradients(state.parameters);
-    for (int64_t i = 0; i < config.accumulate; ++i) {
-      const int64_t micro = state.step * config.accumulate + i;
-      at::Generator generator = make_generator(config.seed, Stream::kNoise, static_cast<uint64_t>(micro));
-      Tensor value;
+    const std::vector<Items> parts = micro_batches(config, state.step, world.rank(), world.size());
+    for (const Items& items : parts) {
+      Tensor sum;
       {
         Autocast autocast(device, precision);
-        value = loss(micro, generator) / static_cast<double>(config.accumulate);
+        const MicroBatchLoss value = loss(items);
+        sum = value.mean * value.weight;
+        weight += value.weight;
       }
-      value.backward();
-      mean_loss += value.item<double>();
+      if (&items == &parts.back()) exchange.begin();
+      sum.backward();
+      loss_sum += sum.item<double>();
     }
+    const Tensor totals = at::tensor({loss_sum, weight, interrupted() ? 1.0 : 0.0});
+    const double waited = exchange.finish(totals);
+    const auto total = [&](int64_t i) { return totals[i].item<double>(); };
+    const double mean_loss = total(0) / total(1);
     const double lr = learning_rate(config, state.step);
-    const double norm = clip_gradients(state.parameters, config.clip);
+    const double norm = scale_gradients(state.parameters, total(1), config.clip);
     if (!std::isfinite(mean_loss) || !std::isfinite(norm))
       fail(
           "step {}: the {} is not finite (loss {}, gradient norm {}). Lower train.lr, set train.clip, or use "
@@ -119,7 +148,7 @@ void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, a
     state.optimizer->step(lr);
     ++state.step;
     state.ema.update(state.parameters, state.step);
-    on_step({state.step, mean_loss, norm, lr});
+    on_step({state.step, mean_loss, norm, lr, total(2) > 0, seconds_since(begin), waited});
   }
 }
 

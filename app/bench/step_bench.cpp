@@ -27,6 +27,7 @@ class Trainee {
   Trainee(const UVitConfig& config, const std::string& precision, int64_t batch)
       : net_(config), schedule_(make_schedule({})) {
     config_.steps = 0;
+    config_.batch = batch;
     config_.warmup = 0;
     config_.precision = precision;
     at::Generator generator = make_generator(0, Stream::kNoise);
@@ -36,7 +37,7 @@ class Trainee {
       batch_.condition.context = at::randn({batch, config.context_tokens, config.context_dim}, generator, at::kFloat);
     net_.set_requires_grad(true);
     state_ = std::make_unique<TrainState>(net_.parameters(), config_);
-    loss_ = make_loss([this](int64_t) { return batch_; }, net_, *schedule_, {}, at::kCPU);
+    loss_ = make_loss([this](Items) { return batch_; }, net_, *schedule_, {}, 0, at::kCPU);
   }
 
   void step() {

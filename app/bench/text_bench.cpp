@@ -18,6 +18,7 @@ class TextTrainee {
   TextTrainee(const LmConfig& config, const std::string& precision, const TextShape& shape)
       : net_(cogformer_config(config)) {
     run_.train.steps = 0;
+    run_.train.batch = shape.batch;
     run_.train.warmup = 0;
     run_.train.precision = precision;
     const Tensor begins = at::arange(shape.length).remainder(shape.document).eq(0).expand({shape.batch, -1});
@@ -25,7 +26,7 @@ class TextTrainee {
         .tokens = random_tokens(config, shape.batch, shape.length), .counted = {}, .visible = document_keys(begins)};
     for (const Parameter& p : net_.parameters()) p.tensor.set_requires_grad(true);
     state_ = std::make_unique<TrainState>(net_.parameters(), run_.train);
-    loss_ = make_text_loss([batch](int64_t) { return batch; }, net_, run_, at::kCPU, passed_);
+    loss_ = make_text_loss([batch](Items) { return batch; }, net_, run_, at::kCPU, passed_);
   }
 
   void step() {

@@ -22,8 +22,11 @@ void ConfigOptions::add_init(InitConfig& init, LoraConfig& lora) {
 
 void ConfigOptions::add_train(TrainConfig& c, std::string_view items) {
   add("--steps,--train.steps", c.steps, "optimizer steps")->check(at_least(1));
-  add("--batch,--train.batch", c.batch, fmt::format("{} per micro-batch", items))->check(at_least(1));
-  add("--train.accumulate", c.accumulate, "micro-batches per step")->check(at_least(1));
+  add("--batch,--train.batch", c.batch, fmt::format("{} per batch, of all ranks together", items))->check(at_least(1));
+  add("--train.accumulate", c.accumulate, "batches per step, whose gradients are added up")->check(at_least(1));
+  add("--train.micro_batch", c.micro_batch,
+      fmt::format("{} computed at once, for less memory; 0: a rank's whole share of a batch", items))
+      ->check(at_least(0));
   add("--seed,--train.seed", c.seed, "of initial weights, data order, noise");
   add("--lr,--train.lr", c.lr, "learning rate")->check(at_least(0));
   add("--train.warmup", c.warmup, "steps of linear warm-up")->check(at_least(0));
@@ -37,6 +40,9 @@ void ConfigOptions::add_train(TrainConfig& c, std::string_view items) {
   add("--train.weight_decay", c.adamw.weight_decay, "of every parameter")->check(at_least(0));
   add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(between(0, 1));
   add("--train.ema_warmup", c.ema.warmup, "lower share in the first steps");
+  add("--world.wire", c.world.wire, "how ranks send each other gradients")->check(one_of(precisions()));
+  add("--world.check", c.world.check, "steps between comparisons of the ranks' weights; 0: none")->check(at_least(0));
+  add("--world.timeout", c.world.timeout, "seconds in which a rank must answer the others")->check(at_least(1));
 }
 
 void ConfigOptions::add_record(RecordConfig& c, std::string_view samples) {

@@ -39,10 +39,16 @@ struct LmTrainCommand {
       fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them), or --init FILE");
     if (folder && !trains_language_model(*folder))
       fail("{} trains an image model: go on with it by `uvic train --resume`", folder->path().string());
-    const at::Device where = arguments.where(folder);
     source.apply(*options);
     if (folder) apply_run_config(*options, *folder);
-    std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder);
+    const World world = meet(config.train.world);
+    take_part(world, [&] { train(world, folder, command_line); });
+  }
+
+ private:
+  void train(const World& world, const std::optional<RunFolder>& folder, const std::string& command_line) {
+    const at::Device where = arguments.where(folder, world);
+    std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder, world);
     const std::optional<LmCard> card = card_of(checkpoint, config);
     const TextBeginning beginning = open_text_beginning(config, *options, folder.has_value(), card);
     const TextSource text = open_text_source(config, beginning.tokenizer);
@@ -50,15 +56,16 @@ struct LmTrainCommand {
     if (config.eval.every > 0 && !config.eval.against.empty())
       held_out = open_held_out(config.eval.against, text.tokenizer);
     stop_if_interrupted();  // nothing is written yet
+    expect_same_run(world, print_config<LmOptions>(config), text.description, text.batch_at({0, 1}).tokens);
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
-    print_resolved(print_config<LmOptions>(config));
+    if (world.rank() == 0) print_resolved(print_config<LmOptions>(config));
     TrainedLm trained(config, beginning, where);  // what does not fit shows before a folder is made
     if (arguments.dry_run) {
       plan_text_training(config, text, trained, where);
       return;
     }
     run_text_training(config, text, trained, beginning.sha256, held_out, where,
-                      arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
+                      arguments.start(folder, config.output.name, std::move(checkpoint), command_line, world));
   }
 };
 

@@ -51,7 +51,7 @@ void run_text_training(const LmRunConfig& config, const TextSource& source, Trai
                   .parameters = trained.parameters(),
                   .loss = trained.loss(source, config, device, passed),
                   .items = "tokens",
-                  .items_per_step = config.train.batch * config.train.accumulate * config.data.length,
+                  .items_per_step = items_per_step(config.train) * config.data.length,
                   .metadata =
                       [&](int64_t step) {
                         return LmCard{

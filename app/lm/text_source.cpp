@@ -51,8 +51,8 @@ TextSource source_of_files(LmRunConfig& config, const std::optional<Tokenizer>& 
   const Tokenizer tokenizer = choose_tokenizer(config, known, [&] { return text.texts; });
   const auto packed =
       std::make_shared<const PackedText>(tokenize(tokenizer, text.texts), config.data.length, config.train.seed);
-  const auto batch_at = [packed, config, begin = tokenizer.begin()](int64_t k) {
-    const Tensor tokens = packed->rows(k * config.train.batch, config.train.batch);
+  const auto batch_at = [packed, config, begin = tokenizer.begin()](Items items) {
+    const Tensor tokens = packed->rows(items.first, items.count);
     // That a document begins is no matter of language.
     return TextBatch{.tokens = tokens, .counted = tokens != begin, .visible = visible_keys(config, tokens, begin)};
   };
@@ -73,19 +73,17 @@ TextSource source_of_passkeys(LmRunConfig& config, const std::optional<Tokenizer
   config.data.documents = false;
   const Tokenizer tokenizer = choose_tokenizer(config, known, [&] { return passkey_examples(config.train.seed); });
   const PasskeyText smallest(tokenizer, shortest, 0, 0);  // an error here, not in the midst of training
-  const auto batch_at = [config, shortest, grow, tokenizer](int64_t k) {
-    const auto of_batch = static_cast<uint64_t>(k);
+  const auto batch_at = [config, shortest, grow, tokenizer](Items items) {
+    const int64_t k = items.first / config.train.batch;
     const uint64_t seed = config.train.seed;
-    const double share = unit_interval(hash_mix({seed, ~of_batch}));
+    const double share = unit_interval(hash_mix({seed, ~static_cast<uint64_t>(k)}));
     const double range = std::log(static_cast<double>(config.data.length) / static_cast<double>(shortest));
     const double grown = k < grow ? static_cast<double>(k + 1) / static_cast<double>(grow) : 1;
     const auto length = static_cast<int64_t>(static_cast<double>(shortest) * std::exp(range * grown * share));
-    const int64_t batch = config.train.batch;
-    const Tensor tokens = at::full({batch, length}, static_cast<int64_t>(tokenizer.end()), at::kLong);
-    const Tensor counted = at::zeros({batch, length}, at::kBool);
-    for (int64_t row = 0; row < batch; ++row) {
-      const PasskeyText text(tokenizer, length, seed,
-                             of_batch * static_cast<uint64_t>(batch) + static_cast<uint64_t>(row));
+    const Tensor tokens = at::full({items.count, length}, static_cast<int64_t>(tokenizer.end()), at::kLong);
+    const Tensor counted = at::zeros({items.count, length}, at::kBool);
+    for (int64_t row = 0; row < items.count; ++row) {
+      const PasskeyText text(tokenizer, length, seed, static_cast<uint64_t>(items.first + row));
       int64_t* out = tokens[row].data_ptr<int64_t>();
       for (int64_t i = 0; i < text.question_length(); ++i) *out++ = text.question(i);
       std::ranges::copy(text.answer(), out);

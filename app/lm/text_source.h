@@ -7,6 +7,7 @@
 #include <string>
 
 #include "app/cli/lm_config.h"
+#include "core/items.h"
 #include "core/registry.h"
 #include "lm/tokenizer.h"
 #include "transformer/visible_keys.h"
@@ -18,8 +19,8 @@ struct TextBatch {
   Tensor counted;  // [B, L] bool: what the loss counts; undefined: all but the first of a row
   VisibleKeys visible;
 };
-// Batch number k of a training run: a pure function of k.
-using TextBatchAt = std::function<TextBatch(int64_t k)>;
+// These rows of a training run: a pure function.
+using TextBatchAt = std::function<TextBatch(Items items)>;
 
 struct TextSource {
   std::string description;  // one line

@@ -30,16 +30,15 @@ struct LossCommand {
     spec.options.try_emplace("size", std::to_string(config.model.image_size));
     const auto images = open_dataset(spec);
     const int64_t count = std::min(num, images->size());
-    const BatchAt batch_at = make_stream(images, loaded.card.vocabulary,
-                                         {.batch = batch,
-                                          .drop_condition = 0,
-                                          .num_classes = config.model.classes,
-                                          .context_tokens = config.model.context_tokens});
+    const BatchAt batch_at = make_stream(
+        images, loaded.card.vocabulary,
+        {.drop_condition = 0, .num_classes = config.model.classes, .context_tokens = config.model.context_tokens});
     std::vector<double> losses;
     Progress progress("loss", count, "image");
-    for (int64_t step = 0; std::ssize(losses) < count; ++step) {
-      const Tensor all = losses_of(loaded, batch_at(step), step * batch).to(at::kCPU, at::kDouble);
-      for (int64_t i = 0; i < all.size(0) && std::ssize(losses) < count; ++i) losses.push_back(all[i].item<double>());
+    while (std::ssize(losses) < count) {
+      const Items items{std::ssize(losses), std::min(batch, count - std::ssize(losses))};
+      const Tensor all = losses_of(loaded, batch_at(items), items.first).to(at::kCPU, at::kDouble);
+      for (int64_t i = 0; i < all.size(0); ++i) losses.push_back(all[i].item<double>());
       progress.update(std::ssize(losses));
       stop_if_interrupted();
     }

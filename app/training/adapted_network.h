@@ -23,11 +23,11 @@ class AdaptedNetwork {
   // `plain` is one of net(); this object must outlive what comes back.
   StepLoss loss(StepLoss plain) {
     if (!adapters_) return plain;
-    return [this, plain = std::move(plain)](int64_t micro_batch, at::Generator& generator) {
+    return [this, plain = std::move(plain)](Items items) {
       // The sums stay in their places until the next ones: the backward pass may compute blocks again.
       const TensorMap sums = adapters_->weights();
       net_.replace([&sums](const std::string& name, const Tensor&, Role) { return sums.at(name); });
-      return plain(micro_batch, generator);
+      return plain(items);
     };
   }
 

@@ -65,10 +65,10 @@ BatchAt make_caption_stream(std::shared_ptr<const Dataset> data, std::shared_ptr
                             StreamConfig config) {
   config.context_tokens = 0;  // of words
   const BatchAt pictures = make_stream(data, std::nullopt, config);
-  return [=](int64_t step) {
-    Batch batch = pictures(step);
+  return [=](Items items) {
+    Batch batch = pictures(items);
     std::vector<Tensor> contexts;
-    for (const auto& [item, index] : items_of_step(config, data->size(), step)) {
+    for (const auto& [item, index] : stream_items(config, data->size(), items)) {
       const std::vector<std::string> captions = data->captions(index);
       const bool none = captions.empty() || is_dropped(config, item);
       contexts.push_back((*states)(none ? "" : captions[draw_caption(config, item, std::ssize(captions))]));

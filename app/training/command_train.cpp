@@ -28,25 +28,31 @@ struct TrainCommand {
       fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them), or --init FILE");
     if (folder && trains_language_model(*folder))
       fail("{} trains a language model: go on with it by `uvic lm train --resume`", folder->path().string());
-    const at::Device where = arguments.where(folder);
     source.apply(*options);
     if (folder) apply_run_config(*options, *folder);
+    const World world = meet(config.train.world);
+    take_part(world, [&] { train(world, folder, command_line); });
+  }
 
-    std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder);
+ private:
+  void train(const World& world, const std::optional<RunFolder>& folder, const std::string& command_line) {
+    const at::Device where = arguments.where(folder, world);
+    std::optional<Checkpoint> checkpoint = arguments.checkpoint(folder, world);
     const Beginning beginning = open_beginning(config, *options, folder, checkpoint);
     const TrainingData data =
         open_training_data(config, beginning.card ? beginning.card->vocabulary : std::optional<Vocabulary>());
     stop_if_interrupted();  // nothing is written yet
     if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
+    expect_same_run(world, print_config<RunOptions>(config), data.description, data.source.batch_at({0, 1}).x);
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
-    print_resolved(print_config<RunOptions>(config));
+    if (world.rank() == 0) print_resolved(print_config<RunOptions>(config));
     TrainedNetwork net(config, data, beginning, where);  // what does not fit shows before a folder is made
     if (arguments.dry_run) {
       plan_training(config, data, net, where);
       return;
     }
     run_image_training(config, data, net, beginning.sha256, where,
-                       arguments.start(folder, config.output.name, std::move(checkpoint), command_line));
+                       arguments.start(folder, config.output.name, std::move(checkpoint), command_line, world));
   }
 };
 

@@ -1,5 +1,7 @@
 #include "app/training/image_run.h"
 
+#include <filesystem>
+
 #include "app/cli/options.h"
 #include "app/model/model.h"
 #include "app/training/sample_grid.h"
@@ -13,11 +15,11 @@ namespace {
 class AveragedModel {
  public:
   AveragedModel(const RunConfig& config, const TrainingData& data, const TrainedNetwork& trained,
-                const std::string& init_sha256, at::Device device, const RunFolder& folder)
+                const std::string& init_sha256, at::Device device, const std::optional<RunFolder>& folder)
       : data_(data),
         trained_(trained),
-        model_{.path = folder.path(),
-               .name = folder.path().filename().string(),
+        model_{.path = folder ? folder->path() : std::filesystem::path(),
+               .name = folder ? folder->path().filename().string() : "",
                .hash = "",
                .card = {.config = config,
                         .step = 0,
@@ -77,15 +79,16 @@ class AveragedModel {
 void run_image_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net,
                         const std::string& init_sha256, at::Device device, Start start) {
   AveragedModel averaged(config, data, net, init_sha256, device, start.folder);
-  const BatchAt batch_at = prefetch(data.source.batch_at, std::bind_front(next_micro_batch, config.train));
+  const BatchAt batch_at = prefetch(
+      data.source.batch_at, std::bind_front(next_micro_batch, config.train, start.world.rank(), start.world.size()));
   Trainee trainee{.config = print_config<RunOptions>(config),
                   .train = config.train,
                   .output = config.output,
                   .device = device,
                   .parameters = net.parameters(),
-                  .loss = net.loss(batch_at, averaged.schedule(), config.objective),
+                  .loss = net.loss(batch_at, averaged.schedule(), config),
                   .items = "images",
-                  .items_per_step = config.train.batch * config.train.accumulate,
+                  .items_per_step = items_per_step(config.train),
                   .metadata = std::bind_front(&AveragedModel::metadata, &averaged),
                   .sample = std::bind_front(&AveragedModel::draw_grid, &averaged)};
   if (data.scorer) {

@@ -91,9 +91,9 @@ std::function<Request(int64_t i)> state_requests(std::shared_ptr<const LatentDat
 
 BatchAt make_latent_stream(std::shared_ptr<const LatentDataset> data, const StreamConfig& config, double scale) {
   TORCH_CHECK(!config.flip && config.num_classes == 0, "latents can be neither flipped nor classified");
-  return [data = std::move(data), config, scale](int64_t step) {
+  return [data = std::move(data), config, scale](Items items) {
     std::vector<Tensor> latents, contexts;
-    for (const auto& [item, index] : items_of_step(config, data->size(), step)) {
+    for (const auto& [item, index] : stream_items(config, data->size(), items)) {
       const Tensor moments = data->moments(index).unsqueeze(0);
       at::Generator generator = make_generator(config.seed, Stream::kLatent, item);
       const Tensor eps = at::randn(moments.chunk(2, 1)[0].sizes(), generator, at::kFloat);

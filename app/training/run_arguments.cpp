@@ -3,6 +3,8 @@
 #include "app/cli/checks.h"
 #include "app/cli/results.h"
 #include "app/training/resume.h"
+#include "core/error.h"
+#include "core/files.h"
 #include "core/progress.h"
 
 namespace uvic {
@@ -20,23 +22,66 @@ std::optional<RunFolder> RunArguments::to_resume() const {
   return resume == "latest" ? RunFolder::open_latest(parent) : RunFolder::open(resume);
 }
 
-at::Device RunArguments::where(const std::optional<RunFolder>& to_resume) const {
-  return to_resume && device.empty() ? device_of_run(*to_resume) : parse_device(device.empty() ? "cpu" : device);
+at::Device RunArguments::where(const std::optional<RunFolder>& to_resume, const World& world) const {
+  if (to_resume && device.empty()) return device_of_run(*to_resume);
+  if (device == "cuda" && world.size() > 1) return parse_device(fmt::format("cuda:{}", world.local_rank()));
+  return parse_device(device.empty() ? "cpu" : device);
 }
 
-std::optional<Checkpoint> RunArguments::checkpoint(const std::optional<RunFolder>& to_resume) const {
+std::optional<Checkpoint> RunArguments::checkpoint(const std::optional<RunFolder>& to_resume,
+                                                   const World& world) const {
   if (!to_resume) return std::nullopt;
-  if (!dry_run) to_resume->lock();
+  if (!dry_run && world.rank() == 0) to_resume->lock();
   if (!to_resume->has_checkpoint()) return std::nullopt;
-  return to_resume->load_latest();
+  Checkpoint checkpoint = to_resume->load_latest();
+  if (checkpoint.format < kCheckpointFormat)
+    fail(
+        "{} was trained by an older uvic, which drew other noise: this one cannot go on with it. A new run can begin "
+        "with "
+        "its weights: --init {}",
+        to_resume->path().string(), to_resume->path().string());
+  return checkpoint;
 }
 
 Start RunArguments::start(const std::optional<RunFolder>& to_resume, const std::string& name,
-                          std::optional<Checkpoint> checkpoint, const std::string& command_line) const {
-  const RunFolder folder = to_resume ? *to_resume : RunFolder::create(parent, name);
-  if (!to_resume) folder.lock();
-  log_line(fmt::format("run folder {}", folder.path().string()));
-  return {folder, to_resume.has_value(), std::move(checkpoint), command_line};
+                          std::optional<Checkpoint> checkpoint, const std::string& command_line,
+                          const World& world) const {
+  Start start{.world = world,
+              .folder = {},
+              .resumed = to_resume.has_value(),
+              .checkpoint = std::move(checkpoint),
+              .command = command_line};
+  if (world.rank() > 0) return start;
+  start.folder = to_resume ? *to_resume : RunFolder::create(parent, name);
+  if (!to_resume) start.folder->lock();
+  log_line(fmt::format("run folder {}", start.folder->path().string()));
+  return start;
+}
+
+World meet(const WorldConfig& config) {
+  const Place place = find_place();
+  if (place.size == 1) return {};
+  World world(place, std::chrono::seconds(config.timeout));
+  log_line(place.describe());
+  return world;
+}
+
+void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first) {
+  if (world.size() == 1) return;
+  const Tensor item = first.contiguous();
+  const std::string_view bytes(static_cast<const char*>(item.const_data_ptr()), item.nbytes());
+  world.expect_equal("config", config);
+  world.expect_equal("data", fmt::format("{}\nfirst item {}", data, sha256_of_bytes(bytes).substr(0, 10)));
+}
+
+void take_part(const World& world, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    world.leave(what.substr(0, what.find('\n')));
+    throw;
+  }
 }
 
 void print_resolved(const std::string& config) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,13 +16,20 @@ struct RunArguments {
 
   void add_options(CLI::App& app);
   std::optional<RunFolder> to_resume() const;
-  at::Device where(const std::optional<RunFolder>& to_resume) const;
-  // Of the run to resume, locked from now on unless this is a dry run.
-  std::optional<Checkpoint> checkpoint(const std::optional<RunFolder>& to_resume) const;
+  at::Device where(const std::optional<RunFolder>& to_resume, const World& world) const;
+  // Of the run to resume, locked from now on by rank 0 unless this is a dry run.
+  std::optional<Checkpoint> checkpoint(const std::optional<RunFolder>& to_resume, const World& world) const;
   // In the folder to resume, or a new one of that name.
   Start start(const std::optional<RunFolder>& to_resume, const std::string& name, std::optional<Checkpoint> checkpoint,
-              const std::string& command_line) const;
+              const std::string& command_line, const World& world) const;
 };
+
+// The ranks that this process trains with, as its environment says; alone where that says nothing.
+World meet(const WorldConfig& config);
+// Error if ranks do not train the same: their configs, or the data, of which `first` is the first item.
+void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first);
+// Does the work of a rank. The others are told of what ends it.
+void take_part(const World& world, const std::function<void()>& work);
 
 // On stdout; that it is closed is no reason to train nothing.
 void print_resolved(const std::string& config);

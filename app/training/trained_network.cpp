@@ -28,8 +28,8 @@ TrainedNetwork::TrainedNetwork(const RunConfig& config, const TrainingData& data
     : net_(begun_network(config, data, beginning, device), config.lora, config.train.seed, MatrixLayout::kOutIn),
       device_(device) {}
 
-StepLoss TrainedNetwork::loss(BatchAt batch_at, const Schedule& schedule, const ObjectiveConfig& objective) {
-  return net_.loss(make_loss(std::move(batch_at), net_.net(), schedule, objective, device_));
+StepLoss TrainedNetwork::loss(BatchAt batch_at, const Schedule& schedule, const RunConfig& config) {
+  return net_.loss(make_loss(std::move(batch_at), net_.net(), schedule, config.objective, config.train.seed, device_));
 }
 
 }  // namespace uvic

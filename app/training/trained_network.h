@@ -14,7 +14,7 @@ class TrainedNetwork {
 
   const Parameters& parameters() const { return net_.parameters(); }  // that are trained
   // Of the data, with this object's network; both must outlive it.
-  StepLoss loss(BatchAt batch_at, const Schedule& schedule, const ObjectiveConfig& objective);
+  StepLoss loss(BatchAt batch_at, const Schedule& schedule, const RunConfig& config);
   // The weights of the whole network with these values of parameters().
   TensorMap weights(const Parameters& values) const { return net_.weights(values); }
 

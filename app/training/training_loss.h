@@ -9,9 +9,9 @@
 
 namespace uvic {
 
-// Mean diffusion loss of a micro-batch; times, then noise, come from its generator, drawn on the CPU. `net` and
-// `schedule` must outlive it.
+// Diffusion loss of pictures. The time of an item, then its noise, are drawn on the CPU by a generator of its own,
+// which depends on (seed, item) alone. `net` and `schedule` must outlive it.
 StepLoss make_loss(BatchAt batch_at, const UVit& net, const Schedule& schedule, const ObjectiveConfig& objective,
-                   at::Device device);
+                   uint64_t seed, at::Device device);
 
 }  // namespace uvic

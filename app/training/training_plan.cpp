@@ -10,9 +10,9 @@ namespace uvic {
 void plan_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net, at::Device device) {
   const auto schedule = make_schedule(config.schedule);
   const BatchAt batch_at =
-      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe_config(config.train)));
+      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe_config(config.train), 0, 1));
   const auto [count, peak, seconds] =
-      probe_training(net.parameters(), net.loss(batch_at, *schedule, config.objective), config.train, device);
+      probe_training(net.parameters(), net.loss(batch_at, *schedule, config), config.train, device);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);
   const int64_t state_bytes = count * 20, checkpoints = config.output.keep_last + 1, disk = count * 16 * checkpoints;
   constexpr double kMega = 1 << 20;

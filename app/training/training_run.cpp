@@ -1,9 +1,11 @@
 #include "app/training/training_run.h"
 
-#include <chrono>
+#include <algorithm>
 #include <memory>
 
+#include "core/clock.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -12,51 +14,68 @@ namespace {
 
 constexpr std::string_view kStatePrefix = "state.";  // of the trainee's tensors beside the optimizer's
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+// In which rank 0 draws and scores while the others wait. One that dies meanwhile is noticed all the same.
+constexpr std::chrono::hours kPatience{24};
 
 class Run {
  public:
-  Run(Trainee trainee, Start start) : trainee_(std::move(trainee)), start_(std::move(start)), folder_(start_.folder) {}
+  Run(Trainee trainee, Start start)
+      : trainee_(std::move(trainee)), start_(std::move(start)), world_(start_.world), folder_(start_.folder) {}
 
   void train() {
-    constexpr const char* kOrigin = "the run's checkpoint";
-    std::optional<Checkpoint>& checkpoint = start_.checkpoint;
-    if (checkpoint) load_into(trainee_.parameters, checkpoint->model.tensors, kOrigin);
-    for (const Parameter& p : trainee_.parameters) p.tensor.set_requires_grad(true);
-    state_ = std::make_unique<TrainState>(trainee_.parameters, trainee_.train);
-    if (checkpoint) {
-      load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, kOrigin);
-      load_optimizer(std::move(checkpoint->optimizer.tensors), kOrigin);
-      state_->step = first_step_ = saved_step_ = checkpoint->step;
-      best_score_ = checkpoint->best_score;
-      log_line(resumed());
-      checkpoint.reset();
-    }
-    if (!start_.resumed) begin();
+    begin_with_checkpoint();
+    if (folder_ && !start_.resumed) begin();
     Progress progress("train", trainee_.train.steps, "step", state_->step);
     progress_ = &progress;
-    window_begin_ = std::chrono::steady_clock::now();
+    window_begin_ = Clock::now();
     try {
-      uvic::train(*state_, trainee_.loss, trainee_.train, trainee_.device.type(),
-                  [this](const StepStats& stats) { after_step(stats); });
+      uvic::train(
+          *state_, trainee_.loss, trainee_.train, trainee_.device.type(),
+          [this](const StepStats& stats) { after_step(stats); }, world_);
     } catch (const Interrupted&) {
       // The finished step is saved below.
     } catch (const Error& error) {
       if (begun_) note(error);
       if (saved_step_ == 0) throw;
-      fail("{}. The last good checkpoint is {}", error.what(), folder_.latest().string());
+      fail("{}. The last good checkpoint is {}", error.what(), folder_->latest().string());
     }
-    if (!begun_) begin();  // no step was left to do
-    if (state_->step > saved_step_) save(false);
-    const bool finished = state_->step >= trainee_.train.steps;
-    log(fmt::format("{} at step {}: {}", finished ? "finished" : "interrupted", state_->step,
-                    folder_.latest().string()));
-    if (!finished) throw Interrupted();
+    if (folder_) end();
+    world_.barrier(kPatience);  // a rank that ends sooner would end the others
+    if (state_->step < trainee_.train.steps) throw Interrupted();
   }
 
  private:
+  void begin_with_checkpoint() {
+    constexpr const char* kOrigin = "the run's checkpoint";
+    std::optional<Checkpoint>& checkpoint = start_.checkpoint;
+    if (checkpoint) load_into(trainee_.parameters, checkpoint->model.tensors, kOrigin);
+    share(trainee_.parameters);  // processors of several kinds do not draw the same bits
+    for (const Parameter& p : trainee_.parameters) p.tensor.set_requires_grad(true);
+    state_ = std::make_unique<TrainState>(trainee_.parameters, trainee_.train, world_);
+    if (!checkpoint) return;
+    load_into(state_->ema.parameters(), checkpoint->model_ema.tensors, kOrigin);
+    load_optimizer(std::move(checkpoint->optimizer.tensors), kOrigin);
+    state_->step = first_step_ = checkpoint->step;
+    if (folder_) saved_step_ = first_step_;
+    best_score_ = checkpoint->best_score;
+    log_line(resumed());
+    checkpoint.reset();
+  }
+
+  // Rank 0's values for all.
+  void share(const Parameters& parameters) const {
+    std::vector<Tensor> tensors;
+    for (const Parameter& p : parameters) tensors.push_back(p.tensor.detach());
+    world_.broadcast(tensors);
+  }
+
+  void end() {
+    if (!begun_) begin();  // no step was left to do
+    if (state_->step > saved_step_) save(false);
+    log(fmt::format("{} at step {}: {}", state_->step >= trainee_.train.steps ? "finished" : "interrupted",
+                    state_->step, folder_->latest().string()));
+  }
+
   std::string resumed() const {
     return fmt::format("resumed at step {} of {} on {}", first_step_, trainee_.train.steps, trainee_.device.str());
   }
@@ -85,47 +104,89 @@ class Run {
   // The first that is written to the folder.
   void begin() {
     begun_ = true;
-    folder_.tidy();
-    if (start_.resumed) folder_.rewind(first_step_);
-    folder_.write_text("config.toml", trainee_.config);
-    folder_.write_text(kDeviceFile, trainee_.device.str() + "\n");
-    folder_.append_text("command.txt", start_.command + "\n");
-    if (saved_step_ > 0) folder_.append_log(resumed());
+    folder_->tidy();
+    if (start_.resumed) folder_->rewind(first_step_);
+    folder_->write_text("config.toml", trainee_.config);
+    folder_->write_text(kDeviceFile, trainee_.device.str() + "\n");
+    folder_->append_text("command.txt", start_.command + "\n");
+    if (saved_step_ > 0) folder_->append_log(resumed());
+  }
+
+  bool is_due(int64_t every) const {
+    return every > 0 && (state_->step % every == 0 || state_->step == trainee_.train.steps);
   }
 
   void after_step(const StepStats& stats) {
-    if (!begun_) begin();
-    const auto due = [&](int64_t every) {
-      return every > 0 && (stats.step % every == 0 || stats.step == trainee_.train.steps);
-    };
+    if (folder_ && !begun_) begin();
     loss_sum_ += stats.loss;
+    busy_ += stats.seconds - stats.waited;
     ++window_;
     progress_->update(stats.step, fmt::format("loss {:.4f}", loss_sum_ / static_cast<double>(window_)));
+    share_state();
     std::map<std::string, double> row;
-    if (due(trainee_.output.log_every)) row = log_row(stats);
+    if (is_due(trainee_.output.log_every)) row = log_row(stats);
+    const bool samples = trainee_.sample && is_due(trainee_.output.sample_every),
+               scores = trainee_.score && is_due(trainee_.score_every), saves = is_due(trainee_.output.save_every);
+    if (folder_) write_down(stats, std::move(row), samples, scores, saves);
+    if (samples || scores || saves) world_.barrier(kPatience);
+    if (world_.size() > 1 && is_due(trainee_.train.world.check)) expect_equal_weights();
+    if (stats.interrupted) throw Interrupted();
+    if (world_.size() == 1) stop_if_interrupted();  // others would not know
+  }
+
+  void write_down(const StepStats& stats, std::map<std::string, double> row, bool samples, bool scores, bool saves) {
     bool is_best = false;
     try {
-      if (trainee_.sample && due(trainee_.output.sample_every))
-        trainee_.sample(folder_, stats.step, state_->ema.parameters());
-      if (trainee_.score && due(trainee_.score_every)) is_best = score(stats.step, row);
+      if (samples) trainee_.sample(*folder_, stats.step, state_->ema.parameters());
+      if (scores) is_best = score(stats.step, row);
     } catch (const Interrupted&) {
       // There is no such sample or score; the step itself is recorded and saved all the same.
     }
-    if (!row.empty()) folder_.record(stats.step, row);
-    if (due(trainee_.output.save_every) || is_best) save(is_best);
-    stop_if_interrupted();
+    if (!row.empty()) folder_->record(stats.step, row);
+    if (saves || is_best) save(is_best);
+  }
+
+  // What else the next step depends on is that of rank 0.
+  void share_state() const {
+    if (!trainee_.state || world_.size() == 1) return;
+    std::vector<Tensor> tensors;
+    for (const auto& [name, tensor] : trainee_.state()) tensors.push_back(tensor);
+    world_.broadcast(tensors);
+  }
+
+  void expect_equal_weights() const {
+    std::string bytes;
+    for (const Parameter& p : state_->parameters) {
+      const Tensor values = p.tensor.detach().to(at::kCPU).contiguous();
+      bytes += sha256_of_bytes(std::string_view(static_cast<const char*>(values.const_data_ptr()), values.nbytes()));
+    }
+    world_.expect_equal("weights", sha256_of_bytes(bytes));
   }
 
   std::map<std::string, double> log_row(const StepStats& stats) {
-    const auto items = static_cast<double>(window_ * trainee_.items_per_step);
-    std::map<std::string, double> row{{"loss", loss_sum_ / static_cast<double>(window_)},
-                                      {"grad_norm", stats.grad_norm},
-                                      {"lr", stats.lr},
-                                      {trainee_.items + "_per_second", items / seconds_since(window_begin_)}};
-    loss_sum_ = 0;
+    const auto steps = static_cast<double>(window_);
+    std::map<std::string, double> row{
+        {"loss", loss_sum_ / steps},
+        {"grad_norm", stats.grad_norm},
+        {"lr", stats.lr},
+        {trainee_.items + "_per_second",
+         steps * static_cast<double>(trainee_.items_per_step) / seconds_since(window_begin_)}};
+    if (world_.size() > 1) add_ranks_times(row, busy_ / steps);
+    loss_sum_ = busy_ = 0;
     window_ = 0;
-    window_begin_ = std::chrono::steady_clock::now();
+    window_begin_ = Clock::now();
     return row;
+  }
+
+  // A rank that is slower than the others shows: seconds a step without waiting, of the slowest and on average.
+  void add_ranks_times(std::map<std::string, double>& row, double mine) const {
+    double slowest = 0, sum = 0;
+    for (const std::string& time : world_.gather(fmt::format("{}", mine))) {
+      slowest = std::max(slowest, std::stod(time));
+      sum += std::stod(time);
+    }
+    row["rank_seconds_slowest"] = slowest;
+    row["rank_seconds_mean"] = sum / static_cast<double>(world_.size());
   }
 
   bool score(int64_t step, std::map<std::string, double>& row) {
@@ -148,43 +209,48 @@ class Run {
   void save(bool is_best) {
     expect_finite();
     const auto metadata = trainee_.metadata(state_->step);
-    folder_.save({.step = state_->step,
-                  .model = {to_map(state_->parameters), metadata},
-                  .model_ema = {to_map(state_->ema.parameters()), metadata},
-                  .optimizer = {optimizer_tensors(), {}},
-                  .best_score = best_score_},
-                 is_best, trainee_.output.keep_last);
+    folder_->save({.step = state_->step,
+                   .model = {to_map(state_->parameters), metadata},
+                   .model_ema = {to_map(state_->ema.parameters()), metadata},
+                   .optimizer = {optimizer_tensors(), {}},
+                   .best_score = best_score_},
+                  is_best, trainee_.output.keep_last);
     saved_step_ = state_->step;
   }
 
   // What cannot be written to the log must not hide the error itself.
   void note(const Error& error) const {
     try {
-      folder_.append_log(fmt::format("error: {}", error.what()));
+      folder_->append_log(fmt::format("error: {}", error.what()));
     } catch (const Error&) {
     }
   }
 
   void log(const std::string& line) {
     log_line(line);
-    folder_.append_log(line);
+    folder_->append_log(line);
   }
 
   Trainee trainee_;
   Start start_;
-  RunFolder folder_;
+  World world_;
+  std::optional<RunFolder> folder_;
   std::unique_ptr<TrainState> state_;
   std::optional<double> best_score_;
   int64_t first_step_ = 0, saved_step_ = 0, window_ = 0;
   bool begun_ = false;
-  double loss_sum_ = 0;
-  std::chrono::steady_clock::time_point window_begin_;
+  double loss_sum_ = 0, busy_ = 0;
+  Clock::time_point window_begin_;
   Progress* progress_ = nullptr;
 };
 
 }  // namespace
 
 void run_training(Trainee trainee, Start start) {
+  const World world = start.world;
+  if (trainee.train.batch < world.size())
+    fail("train.batch {} cannot be shared out over {} ranks: give a larger batch or fewer ranks", trainee.train.batch,
+         world.size());
   Run(std::move(trainee), std::move(start)).train();
 }
 

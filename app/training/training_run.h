@@ -15,7 +15,8 @@ namespace uvic {
 
 // Where training begins.
 struct Start {
-  RunFolder folder;                      // locked
+  World world;
+  std::optional<RunFolder> folder;       // locked; rank 0 writes to it, the others have none
   bool resumed = false;                  // else nothing was trained in it
   std::optional<Checkpoint> checkpoint;  // to go on from, if there is one
   std::string command;                   // line for command.txt
@@ -52,8 +53,8 @@ struct Trainee {
   int64_t score_every = 0;
 };
 
-// Trains. A resumed run's folder stays as it is until a step has succeeded. Interrupted after a signal, the finished
-// step saved.
+// Trains. A resumed run's folder stays as it is until a step has succeeded. Interrupted after a signal to any rank, the
+// finished step saved.
 void run_training(Trainee trainee, Start start);
 
 }  // namespace uvic

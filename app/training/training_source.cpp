@@ -133,7 +133,6 @@ std::function<Request(int64_t i)> caption_requests(std::shared_ptr<const Dataset
 
 StreamConfig stream_config(const RunConfig& config) {
   return {.seed = config.train.seed,
-          .batch = config.train.batch,
           .flip = config.data.flip,
           .drop_condition = config.data.drop_condition,
           .num_classes = config.model.classes,

@@ -14,7 +14,7 @@
 namespace uvic {
 
 struct TrainingSource {
-  BatchAt batch_at;                           // of micro-batches: a pure function of (train.seed, k)
+  BatchAt batch_at;                           // a pure function of (train.seed, items)
   std::function<Request(int64_t i)> request;  // what picture i of a sample grid is drawn from, but for its seed
   // Of the model card.
   std::vector<std::string> classes = {};

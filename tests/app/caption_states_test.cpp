@@ -19,7 +19,7 @@ class CaptionStream : public ::testing::Test {
   std::shared_ptr<const Dataset> data_ = open_dataset(Spec::parse("shapes?size=16&limit=32"));
   std::unique_ptr<TextEncoder> text_ = load_text_encoder(folder_);
   std::shared_ptr<const CaptionStates> states_ = std::make_shared<CaptionStates>(*data_, *text_, kLength);
-  StreamConfig config_{.seed = 3, .batch = 16, .context_tokens = kLength};
+  StreamConfig config_{.seed = 3, .context_tokens = kLength};
 
   bool is_near(const Tensor& states, const std::string& caption) const {
     const at::NoGradGuard no_grad;
@@ -29,7 +29,7 @@ class CaptionStream : public ::testing::Test {
 
 TEST_F(CaptionStream, PairsEveryPictureWithACaptionOfIts) {
   config_.drop_condition = 0;
-  const Batch batch = make_caption_stream(data_, states_, config_)(1);
+  const Batch batch = make_caption_stream(data_, states_, config_)({16, 16});
   ASSERT_EQ(batch.condition.context.sizes(), (at::IntArrayRef{16, kLength, 16}));
   for (int64_t i = 0; i < 16; ++i) {
     bool found = false;
@@ -44,11 +44,11 @@ TEST_F(CaptionStream, PairsEveryPictureWithACaptionOfIts) {
 
 TEST_F(CaptionStream, DrawsThePicturesAndDropsAsAStreamOfWordsDoes) {
   config_.drop_condition = 0.5;
-  const Batch batch = make_caption_stream(data_, states_, config_)(0);
+  const Batch batch = make_caption_stream(data_, states_, config_)({0, 16});
   std::vector<std::string> captions;
   for (int64_t i = 0; i < data_->size(); ++i)
     for (const std::string& caption : data_->captions(i)) captions.push_back(caption);
-  const Batch words = make_stream(data_, Vocabulary::build(captions, 100), config_)(0);
+  const Batch words = make_stream(data_, Vocabulary::build(captions, 100), config_)({0, 16});
   EXPECT_TRUE(at::equal(batch.x, words.x));
   int64_t dropped = 0;
   for (int64_t i = 0; i < 16; ++i) {

@@ -29,9 +29,12 @@ class Numbered final : public LatentDataset {
   std::string description() const override { return "numbered test latents"; }
 };
 
-BatchAt stream(double drop = 0, uint64_t seed = 3) {
-  return make_latent_stream(std::make_shared<Numbered>(),
-                            {.seed = seed, .batch = 4, .drop_condition = drop, .context_tokens = 3}, 0.5);
+// Batches of four items.
+std::function<Batch(int64_t step)> stream(double drop = 0, uint64_t seed = 3) {
+  return [at = make_latent_stream(std::make_shared<Numbered>(),
+                                  {.seed = seed, .drop_condition = drop, .context_tokens = 3}, 0.5)](int64_t step) {
+    return at({4 * step, 4});
+  };
 }
 
 double value(const Tensor& context) {
@@ -39,7 +42,7 @@ double value(const Tensor& context) {
 }
 
 TEST(LatentStream, DrawsLatentsFromTheirMoments) {
-  const BatchAt at = stream();
+  const auto at = stream();
   Tensor deviations = at::zeros({0});
   for (int64_t step = 0; step < 60; ++step) {
     const Batch batch = at(step);
@@ -71,7 +74,7 @@ TEST(LatentStream, IsAPureFunctionOfSeedAndStep) {
 TEST(LatentStream, CaptionsBelongToTheirImageAndAreDropped) {
   std::map<double, int> seen;
   int dropped = 0, total = 0;
-  const BatchAt all = stream(), some = stream(0.25);
+  const auto all = stream(), some = stream(0.25);
   for (int64_t step = 0; step < 150; ++step) {
     const Batch batch = all(step), thinned = some(step);
     const Tensor images = (batch.x.mean({1, 2, 3}) / 0.5).round();
@@ -92,8 +95,8 @@ TEST(LatentStream, CaptionsBelongToTheirImageAndAreDropped) {
 }
 
 TEST(LatentStream, WithoutTextGivesNone) {
-  const BatchAt at = make_latent_stream(std::make_shared<Numbered>(), {.batch = 2}, 1);
-  EXPECT_FALSE(at(0).condition.context.defined());
+  const BatchAt at = make_latent_stream(std::make_shared<Numbered>(), {}, 1);
+  EXPECT_FALSE(at({0, 2}).condition.context.defined());
 }
 
 }  // namespace

@@ -53,12 +53,21 @@ TEST(LmOptions, KeysThatGiveWeightsAnotherMeaningAreKnown) {
   EXPECT_EQ(change([](LmRunConfig& c) { c.train.lr = 99; }), "");
 }
 
-TEST(TextSource, IsAPureFunctionOfTheBatchAndSeesWhatTheMemorySees) {
+TextBatch batch_of(const TextSource& source, const LmRunConfig& config, int64_t k) {
+  return source.batch_at({k * config.train.batch, config.train.batch});
+}
+
+TEST(TextSource, IsAPureFunctionOfTheItemsAndSeesWhatTheMemorySees) {
   LmRunConfig config = preset("lm-smoke");
   const TextSource source = open_text_source(config, std::nullopt);
-  const TextBatch one = source.batch_at(3), again = source.batch_at(3), other = source.batch_at(4);
+  const TextBatch one = batch_of(source, config, 3), again = batch_of(source, config, 3),
+                  other = batch_of(source, config, 4);
   EXPECT_TRUE(at::equal(one.tokens, again.tokens));
   EXPECT_FALSE(one.tokens.sizes() == other.tokens.sizes() && at::equal(one.tokens, other.tokens));
+  const int64_t batch = config.train.batch;
+  const TextBatch half = source.batch_at({3 * batch + batch / 2, batch - batch / 2});  // another rank's share
+  EXPECT_TRUE(at::equal(half.tokens, one.tokens.slice(0, batch / 2)));
+  EXPECT_TRUE(at::equal(half.counted, one.counted.slice(0, batch / 2)));
   // The answers count alone: a number of up to five digits with its space, and the end.
   const Tensor counted = one.counted.sum(1);
   EXPECT_GE(counted.min().item<int64_t>(), 3);
@@ -72,10 +81,10 @@ TEST(TextSource, PasskeyTextsGrow) {
   config.data.spec = "passkey?shortest=128&grow=10";
   config.data.length = 1024;
   const TextSource source = open_text_source(config, std::nullopt);
-  EXPECT_LE(source.batch_at(0).tokens.size(1), 157);  // 128 * 8^(1/10)
-  EXPECT_LE(source.batch_at(4).tokens.size(1), 362);
+  EXPECT_LE(batch_of(source, config, 0).tokens.size(1), 157);  // 128 * 8^(1/10)
+  EXPECT_LE(batch_of(source, config, 4).tokens.size(1), 362);
   int64_t longest = 0;
-  for (int64_t k = 10; k < 40; ++k) longest = std::max(longest, source.batch_at(k).tokens.size(1));
+  for (int64_t k = 10; k < 40; ++k) longest = std::max(longest, batch_of(source, config, k).tokens.size(1));
   EXPECT_GT(longest, 500);
   config.data.spec = "passkey?grow=-1";
   expect_mentions(error_of([&] { open_text_source(config, std::nullopt); }), {"grow"});
@@ -97,7 +106,7 @@ TEST(TextSource, DocumentsAndWindowsMeet) {
   config.lm.block = 4;
   config.lm.segments = 1;
   const TextSource source = open_text_source(config, std::nullopt);
-  const TextBatch batch = source.batch_at(0);
+  const TextBatch batch = batch_of(source, config, 0);
   const Tensor begins = batch.tokens == source.tokenizer.begin();
   EXPECT_TRUE(at::equal(batch.counted, begins.logical_not()));
   const Tensor seen = dense_mask(batch.visible, 32, at::kCPU);

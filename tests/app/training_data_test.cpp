@@ -23,7 +23,6 @@ class TrainingDataTest : public ::testing::Test {
     config.data.spec = spec;
     config.data.condition = condition;
     config.data.drop_condition = 0;
-    config.train.batch = 4;
     config.train.seed = 3;
     return config;
   }
@@ -73,8 +72,8 @@ class TrainingDataTest : public ::testing::Test {
 TEST_F(TrainingDataTest, NoneGivesPicturesAlone) {
   RunConfig c = config(kShapes, "none");
   const TrainingData data = open_training_data(c);
-  const Batch batch = data.source.batch_at(3);
-  EXPECT_TRUE(at::equal(batch.x, make_stream(open_dataset(kShapes), {}, {.seed = 3, .batch = 4})(3).x));
+  const Batch batch = data.source.batch_at({12, 4});
+  EXPECT_TRUE(at::equal(batch.x, make_stream(open_dataset(kShapes), {}, {.seed = 3})({12, 4}).x));
   EXPECT_FALSE(batch.condition.label.defined() || batch.condition.context.defined());
   EXPECT_EQ(c.model.classes + c.model.context_tokens + c.model.vocabulary, 0);
   EXPECT_TRUE(data.source.classes.empty() && !data.source.vocabulary && data.source.text_encoder.empty());
@@ -93,7 +92,7 @@ TEST_F(TrainingDataTest, ClassGivesTheClassOfEveryPicture) {
   EXPECT_EQ(source.classes, (std::vector<std::string>{"cat", "dog"}));
   int64_t dogs = 0;
   for (int64_t k = 0; k < 3; ++k) {  // two epochs
-    const Batch batch = source.batch_at(k);
+    const Batch batch = source.batch_at({4 * k, 4});
     EXPECT_TRUE(at::equal(batch.condition.label, (batch.x.select(1, 0).select(1, 0).select(1, 0) > 0).to(at::kLong)));
     dogs += batch.condition.label.sum().item<int64_t>();
   }
@@ -109,7 +108,7 @@ TEST_F(TrainingDataTest, WordsGivesCaptionsInTheDatasOwnWords) {
   ASSERT_TRUE(source.vocabulary);
   EXPECT_EQ(c.model.vocabulary, source.vocabulary->size());
   const auto images = open_dataset(kShapes);
-  const Batch batch = source.batch_at(1);
+  const Batch batch = source.batch_at({4, 4});
   ASSERT_EQ(batch.condition.context.sizes(), (at::IntArrayRef{4, 12}));
   for (int64_t j = 0; j < 4; ++j) {
     bool found = false;
@@ -131,7 +130,7 @@ TEST_F(TrainingDataTest, StatesGivesCaptionsAsTheTextEncoderReadsThem) {
   EXPECT_EQ(c.model.vocabulary, 0);
   EXPECT_FALSE(source.vocabulary);
   EXPECT_EQ(source.text_encoder, fingerprint(*load_text_encoder(bert_)));
-  const Batch batch = source.batch_at(1);
+  const Batch batch = source.batch_at({4, 4});
   EXPECT_EQ(batch.condition.context.sizes(), (at::IntArrayRef{4, 12, 16}));
   EXPECT_EQ(batch.condition.context.scalar_type(), at::kFloat);
   EXPECT_EQ(source.request(33).prompt, open_dataset(kShapes)->captions(1).front());
@@ -141,7 +140,7 @@ TEST_F(TrainingDataTest, LatentsComeScaledAndWithTheirStates) {
   RunConfig c = latent_config("text");
   const TrainingSource source = open_training_data(c).source;
   EXPECT_EQ(c.data.latent_scale, 0.5);
-  const Batch batch = source.batch_at(0);
+  const Batch batch = source.batch_at({0, 4});
   ASSERT_EQ(batch.x.sizes(), (at::IntArrayRef{4, 4, 16, 16}));
   for (int64_t j = 0; j < 4; ++j) {
     const bool second = batch.x[j].mean().item<double>() > 0.25;
@@ -160,7 +159,7 @@ TEST_F(TrainingDataTest, LatentsWithoutTextGiveNone) {
   c.data.latent_scale = 0.25;
   const TrainingSource source = open_training_data(c).source;
   EXPECT_EQ(c.model.context_tokens, 0);
-  const Batch batch = source.batch_at(0);
+  const Batch batch = source.batch_at({0, 4});
   EXPECT_NEAR(batch.x.max().item<double>(), 0.25, 1e-4);
   EXPECT_FALSE(batch.condition.context.defined());
   EXPECT_FALSE(source.request(0).context.defined());

@@ -46,11 +46,15 @@ Vocabulary vocabulary() {
 }
 
 StreamConfig config() {
-  return {.seed = 3, .batch = 8, .flip = true, .drop_condition = 0.1, .num_classes = 5, .context_tokens = 4};
+  return {.seed = 3, .flip = true, .drop_condition = 0.1, .num_classes = 5, .context_tokens = 4};
 }
 
 BatchAt stream(const StreamConfig& config) {
   return make_stream(std::make_shared<Numbered>(), vocabulary(), config);
+}
+
+Items batch_of(int64_t step) {
+  return {8 * step, 8};
 }
 
 std::vector<int64_t> indices(const Batch& batch) {
@@ -72,12 +76,12 @@ void expect_equal(const Batch& a, const Batch& b) {
 
 std::vector<Batch> first(const BatchAt& batch_at, int64_t steps) {
   std::vector<Batch> batches;
-  for (int64_t k = 0; k < steps; ++k) batches.push_back(batch_at(k));
+  for (int64_t k = 0; k < steps; ++k) batches.push_back(batch_at(batch_of(k)));
   return batches;
 }
 
 TEST(Stream, GivesWhatTheBatchPromises) {
-  const Batch batch = stream(config())(0);
+  const Batch batch = stream(config())(batch_of(0));
   EXPECT_EQ(batch.x.sizes(), (at::IntArrayRef{8, 3, 4, 4}));
   EXPECT_EQ(batch.x.scalar_type(), at::kFloat);
   EXPECT_EQ(batch.x.min().item<float>(), -1);
@@ -90,21 +94,21 @@ TEST(Stream, GivesWhatTheBatchPromises) {
 
 TEST(Stream, GivesNoConditionUnlessAsked) {
   const auto data = std::make_shared<Numbered>(false, false);
-  const Batch batch = make_stream(data, std::nullopt, {.batch = 2})(0);
+  const Batch batch = make_stream(data, std::nullopt, {})({0, 2});
   EXPECT_FALSE(batch.condition.label.defined());
   EXPECT_FALSE(batch.condition.context.defined());
 }
 
-TEST(Stream, IsAPureFunctionOfSeedAndStep) {
+TEST(Stream, IsAPureFunctionOfSeedAndItems) {
   const auto a = stream(config()), b = stream(config());
-  const Batch seven = a(7);
-  a(3);
-  expect_equal(seven, a(7));
-  b(20);
-  expect_equal(seven, b(7));
+  const Batch seven = a(batch_of(7));
+  a(batch_of(3));
+  expect_equal(seven, a(batch_of(7)));
+  b(batch_of(20));
+  expect_equal(seven, b(batch_of(7)));
   auto other = config();
   other.seed = 4;
-  EXPECT_NE(indices(seven), indices(stream(other)(7)));
+  EXPECT_NE(indices(seven), indices(stream(other)(batch_of(7))));
 }
 
 TEST(Stream, EveryEpochVisitsEveryImageOnceInAnotherOrder) {
@@ -122,18 +126,15 @@ TEST(Stream, EveryEpochVisitsEveryImageOnceInAnotherOrder) {
 }
 
 TEST(Stream, SmallBatchesInARowAreOneLargeBatch) {
-  auto large = config(), small = config();
-  large.batch = 12;
-  small.batch = 4;
-  for (const int64_t step : {0, 1, 9}) {
+  for (const int64_t begin : {0, 5, 108}) {
     std::vector<Tensor> x, label, context;
-    for (int64_t part = 0; part < 3; ++part) {
-      const Batch batch = stream(small)(3 * step + part);
+    for (const Items items : {Items{begin, 1}, {begin + 1, 7}, {begin + 8, 4}}) {
+      const Batch batch = stream(config())(items);
       x.push_back(batch.x);
       label.push_back(batch.condition.label);
       context.push_back(batch.condition.context);
     }
-    expect_equal({at::cat(x), {at::cat(label), at::cat(context)}}, stream(large)(step));
+    expect_equal({at::cat(x), {at::cat(label), at::cat(context)}}, stream(config())({begin, 12}));
   }
 }
 
@@ -206,17 +207,21 @@ TEST(Stream, MissingConditionsAreErrors) {
   expect_mentions(error(std::make_shared<Numbered>(), ten), {"10 classes but the data has 5"});
 }
 
-std::optional<int64_t> one_further(int64_t step) {
-  return step + 1;
+// The batches of these tests are of one item.
+Items item(int64_t i) {
+  return {i, 1};
+}
+std::optional<Items> one_further(Items items) {
+  return item(items.first + 1);
 }
 
 TEST(Prefetch, GivesTheSameBatchesInAnyOrder) {
-  const auto third = [](int64_t step) -> std::optional<int64_t> { return step + 3; };
-  const auto none = [](int64_t) -> std::optional<int64_t> { return std::nullopt; };
+  const auto third = [](Items items) -> std::optional<Items> { return item(items.first + 3); };
+  const auto none = [](Items) -> std::optional<Items> { return std::nullopt; };
   const auto plain = stream(config());
-  for (const NextStep& next : {NextStep(one_further), NextStep(third), NextStep(none)}) {
+  for (const NextItems& next : {NextItems(one_further), NextItems(third), NextItems(none)}) {
     const auto fetched = prefetch(stream(config()), next);
-    for (const int64_t step : {0, 1, 2, 7, 7, 6, 8, 9, 0, 3, 6}) expect_equal(plain(step), fetched(step));
+    for (const int64_t step : {0, 1, 2, 7, 7, 6, 8, 9, 0, 3, 6}) expect_equal(plain(item(step)), fetched(item(step)));
   }
 }
 
@@ -224,12 +229,12 @@ TEST(Prefetch, ComputesWhatFollowsAndNothingAfterTheLast) {
   std::vector<int64_t> computed;
   {
     const auto fetched = prefetch(
-        [&](int64_t step) {
-          computed.push_back(step);
-          return Batch{at::full({1}, step), {}};
+        [&](Items items) {
+          computed.push_back(items.first);
+          return Batch{at::full({1}, items.first), {}};
         },
-        [](int64_t step) { return step + 3 < 10 ? std::optional(step + 3) : std::nullopt; });
-    for (const int64_t step : {1, 4, 7}) EXPECT_EQ(fetched(step).x.item<int64_t>(), step);
+        [](Items items) { return items.first + 3 < 10 ? std::optional(item(items.first + 3)) : std::nullopt; });
+    for (const int64_t step : {1, 4, 7}) EXPECT_EQ(fetched(item(step)).x.item<int64_t>(), step);
   }
   EXPECT_EQ(computed, (std::vector<int64_t>{1, 4, 7}));
 }
@@ -239,15 +244,15 @@ TEST(Prefetch, AJumpGoesOnFromThere) {
   std::vector<int64_t> computed;
   {
     const auto fetched = prefetch(
-        [&](int64_t step) {
-          computed.push_back(step);
-          if (step == 103) next.count_down();
-          return Batch{at::full({1}, step), {}};
+        [&](Items items) {
+          computed.push_back(items.first);
+          if (items.first == 103) next.count_down();
+          return Batch{at::full({1}, items.first), {}};
         },
-        [](int64_t step) { return std::optional(step + 3); });
-    for (const int64_t step : {1, 100}) EXPECT_EQ(fetched(step).x.item<int64_t>(), step);
+        [](Items items) { return std::optional(item(items.first + 3)); });
+    for (const int64_t step : {1, 100}) EXPECT_EQ(fetched(item(step)).x.item<int64_t>(), step);
     next.wait();  // would hang if 101 were taken to follow
-    EXPECT_EQ(fetched(103).x.item<int64_t>(), 103);
+    EXPECT_EQ(fetched(item(103)).x.item<int64_t>(), 103);
   }
   EXPECT_EQ((std::vector<int64_t>(computed.begin(), computed.begin() + 4)), (std::vector<int64_t>{1, 4, 100, 103}));
 }
@@ -256,56 +261,56 @@ TEST(Prefetch, ComputesTheNextStepInTheBackground) {
   std::latch next(1);
   std::thread::id worker;
   const auto fetched = prefetch(
-      [&](int64_t step) {
-        if (step == 1) {
+      [&](Items items) {
+        if (items.first == 1) {
           worker = std::this_thread::get_id();
           next.count_down();
         }
-        return Batch{at::full({1}, step), {}};
+        return Batch{at::full({1}, items.first), {}};
       },
       one_further);
-  fetched(0);
+  fetched(item(0));
   next.wait();  // would hang if step 1 waited for its call
-  EXPECT_EQ(fetched(1).x.item<int64_t>(), 1);
+  EXPECT_EQ(fetched(item(1)).x.item<int64_t>(), 1);
   EXPECT_NE(worker, std::this_thread::get_id());
 }
 
 TEST(Prefetch, ExceptionsSurfaceAtTheirStepAndEndNothing) {
   const auto fetched = prefetch(
-      [](int64_t step) {
-        if (step == 2) fail("step {} is broken", step);
-        return Batch{at::full({1}, step), {}};
+      [](Items items) {
+        if (items.first == 2) fail("item {} is broken", items.first);
+        return Batch{at::full({1}, items.first), {}};
       },
       one_further);
-  EXPECT_EQ(fetched(0).x.item<int64_t>(), 0);
-  EXPECT_EQ(fetched(1).x.item<int64_t>(), 1);  // the guess, step 2, fails meanwhile
-  EXPECT_EQ(fetched(3).x.item<int64_t>(), 3);
-  for (int again = 0; again < 2; ++again) EXPECT_THROW(fetched(2), Error);
-  EXPECT_EQ(fetched(4).x.item<int64_t>(), 4);
+  EXPECT_EQ(fetched(item(0)).x.item<int64_t>(), 0);
+  EXPECT_EQ(fetched(item(1)).x.item<int64_t>(), 1);  // the guess, step 2, fails meanwhile
+  EXPECT_EQ(fetched(item(3)).x.item<int64_t>(), 3);
+  for (int again = 0; again < 2; ++again) EXPECT_THROW(fetched(item(2)), Error);
+  EXPECT_EQ(fetched(item(4)).x.item<int64_t>(), 4);
 }
 
 TEST(Prefetch, EndsItsThreadWhileItComputes) {
   std::atomic<int> running = 0;
   {
     const auto fetched = prefetch(
-        [&](int64_t step) {
+        [&](Items items) {
           ++running;
           std::this_thread::sleep_for(std::chrono::milliseconds(20));
           --running;
-          return Batch{at::full({1}, step), {}};
+          return Batch{at::full({1}, items.first), {}};
         },
         one_further);
-    fetched(0);
+    fetched(item(0));
   }
   EXPECT_EQ(running, 0);
-  prefetch([](int64_t) { return Batch{}; }, one_further);  // never called
+  prefetch([](Items) { return Batch{}; }, one_further);  // never called
 }
 
 TEST(Prefetch, BatchesNeedNoGradientUnderAnyMode) {
   const auto fetched = prefetch(stream(config()), one_further);
   at::NoGradGuard guard;
-  EXPECT_FALSE(fetched(0).x.requires_grad());
-  expect_equal(stream(config())(1), fetched(1));
+  EXPECT_FALSE(fetched(item(0)).x.requires_grad());
+  expect_equal(stream(config())(item(1)), fetched(item(1)));
 }
 
 }  // namespace

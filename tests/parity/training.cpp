@@ -49,6 +49,7 @@ void train_case(const Case& reference, Report& report) {
   const auto& options = reference.config().at("train");
   TrainConfig config;
   config.steps = options.at("steps");
+  config.batch = 1;  // a whole batch of the case
   config.lr = options.at("lr");
   config.warmup = options.at("warmup_steps");
   config.adamw = {.beta1 = options.at("betas")[0],
@@ -60,13 +61,14 @@ void train_case(const Case& reference, Report& report) {
   const UVit net = network(reference);
   const auto schedule = make_schedule({.kind = "vp"});
   const Condition all = condition_of(reference);
-  const StepLoss loss = [&](int64_t step, at::Generator&) {
+  const StepLoss loss = [&](Items items) {
+    const int64_t step = items.first;
     const auto at_step = [&](const Tensor& rows) { return rows.defined() ? rows[step] : Tensor(); };
     const Condition condition{at_step(all.label), at_step(all.context)};
-    return diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, condition); }, *schedule, {},
-                          reference.at("in.x0")[step], reference.at("in.t")[step].to(at::kDouble),
-                          reference.at("in.noise")[step])
-        .mean();
+    const Tensor losses = diffusion_loss([&](const Tensor& x, const Tensor& time) { return net(x, time, condition); },
+                                         *schedule, {}, reference.at("in.x0")[step],
+                                         reference.at("in.t")[step].to(at::kDouble), reference.at("in.noise")[step]);
+    return MicroBatchLoss{losses.mean(), 1};
   };
   std::vector<double> losses, rates;
   TrainState state(net.parameters(), config);

@@ -41,6 +41,8 @@ kept 'train.optimizer "adamw"' $text --train.optimizer muon
 kept 'train.optimizer "muon"' $muon --train.optimizer adamw
 kept 'their words differ' $text --data 'shapes?size=16&limit=1'
 kept 'their names differ' $class --data folder:others
+cp -r $text old && sed -i 's/"format": 2/"format": 1/' old/latest/state.json
+kept 'old was trained by an older uvic, which drew other noise' old
 # Whatever fails before the first step has succeeded: no memory for a batch, a loss that is not finite.
 rest() {
   local says=$1

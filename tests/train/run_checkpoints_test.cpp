@@ -28,7 +28,7 @@ TEST_F(RunFolderTest, SaveAndLoad) {
                                     "state.json"};
   EXPECT_EQ(names_in(run.latest()), files);
   const json state = json::parse(read_file(run.best() / "state.json", "state"));
-  EXPECT_EQ(state["format"], 1);
+  EXPECT_EQ(state["format"], 2);
   EXPECT_EQ(state["step"], 5);
   EXPECT_EQ(state["best_score"], 0.1);
   EXPECT_EQ(state["uvic_version"], UVIC_VERSION);
@@ -103,7 +103,7 @@ TEST_F(RunFolderTest, DamagedCheckpointIsNamedAndAnOlderOneLoaded) {
       {"optimizer.safetensors", [](const fs::path& p) { flip_last_byte(p); }, "checksum"},
       {"state.json", [](const fs::path& p) { fs::resize_file(p, 20); }, "damaged"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":"five"})"; }, "damaged"},
-      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":2})"; }, "format 2"},
+      {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":3})"; }, "format 3"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << std::string(1'000'000, '['); }, "64 levels"},
       {"state.json", [](const fs::path& p) { std::ofstream(p) << R"({"format":1,"step":1e300})"; },
        "\"step\" is 1e+300"},

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -12,10 +14,12 @@
 namespace uvic::train_test {
 namespace {
 
-// y = w x with noisy targets: inputs and noise depend on the micro-batch alone, as in a real run.
-Tensor inputs(int64_t micro_batch) {
-  at::Generator generator = make_generator(7, Stream::kOrder, static_cast<uint64_t>(micro_batch));
-  return at::randn({4, 3}, generator, at::kFloat);
+// y = w x with noisy targets: what is drawn for an item depends on its number alone, as in a real run.
+Tensor draws(Items items, Stream stream, int64_t width) {
+  std::vector<Tensor> rows;
+  for (int64_t i = items.first; i < items.first + items.count; ++i)
+    rows.push_back(at::randn({width}, make_generator(7, stream, static_cast<uint64_t>(i)), at::kFloat));
+  return at::stack(rows);
 }
 
 void go_on(const StepStats&) {}
@@ -24,8 +28,10 @@ struct Toy {
   Tensor w = at::full({3}, 0.5).requires_grad_();
   Parameters parameters() const { return {{"w", w, Role::kMatrix}}; }
   StepLoss loss() const {
-    return [w = w](int64_t micro_batch, at::Generator& generator) {
-      return (at::matmul(inputs(micro_batch), w) - 1 - 0.1 * at::randn({4}, generator, at::kFloat)).square().mean();
+    return [w = w](Items items) {
+      const Tensor noise = 0.1 * draws(items, Stream::kNoise, 1).view(-1);
+      const Tensor error = at::matmul(draws(items, Stream::kOrder, 3), w) - 1 - noise;
+      return MicroBatchLoss{error.square().mean(), static_cast<double>(items.count)};
     };
   }
 };
@@ -41,7 +47,8 @@ TrainConfig config() {
           .clip = 1.0,
           .precision = "fp32",
           .adamw = {},
-          .ema = {.rate = 0.9}};
+          .ema = {.rate = 0.9},
+          .world = {}};
 }
 
 TEST(Train, ResumedEqualsUninterrupted) {
@@ -68,36 +75,86 @@ TEST(Train, ResumedEqualsUninterrupted) {
   EXPECT_FALSE(at::equal(whole.w, second.ema.parameters()[0].tensor));
 }
 
-TEST(Train, AccumulationEqualsOneLargeBatch) {
-  // Without noise in the loss, two micro-batches of a step have the gradient of their union.
-  const auto loss = [](const Tensor& w, const std::function<Tensor(int64_t)>& x_of) {
-    return [w, x_of](int64_t m, at::Generator&) { return (at::matmul(x_of(m), w) - 1).square().mean(); };
+TEST(Train, AStepIsTheSameHoweverItIsCut) {
+  const auto trained = [](int64_t batch, int64_t accumulate, int64_t micro_batch) {
+    TrainConfig c = config();
+    c.batch = batch;
+    c.accumulate = accumulate;
+    c.micro_batch = micro_batch;
+    const Toy toy;
+    TrainState state(toy.parameters(), c);
+    std::vector<double> losses;
+    train(state, toy.loss(), c, at::kCPU, [&](const StepStats& stats) { losses.push_back(stats.loss); });
+    return std::pair(toy.w.detach(), losses);
   };
-  TrainConfig split = config(), joint = config();
-  split.steps = joint.steps = 3;
-  joint.accumulate = 1;
-  const Toy a, b;
-  TrainState first(a.parameters(), split), second(b.parameters(), joint);
-  train(first, loss(a.w, inputs), split, at::kCPU, go_on);
-  const auto both = [](int64_t m) { return at::cat({inputs(2 * m), inputs(2 * m + 1)}); };
-  train(second, loss(b.w, both), joint, at::kCPU, go_on);
-  EXPECT_TRUE(at::allclose(a.w, b.w, 1e-5, 1e-6));
+  const auto [whole, losses] = trained(8, 1, 0);
+  for (const auto& [batch, accumulate, micro_batch] : {std::tuple(4, 2, 0), {8, 1, 3}, {4, 2, 3}, {8, 1, 100}}) {
+    const auto [w, cut_losses] = trained(batch, accumulate, micro_batch);
+    EXPECT_TRUE(at::allclose(w, whole, 1e-5, 1e-6)) << batch << ' ' << micro_batch;
+    for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(cut_losses[i], losses[i], 1e-5 * losses[i]);
+  }
+}
+
+TEST(Train, AMicroBatchCountsByItsWeight) {
+  // Items 0 and 1 have the gradients 1 and 3; the second counts three times as much.
+  TrainConfig c = config();
+  c.steps = 1;
+  c.batch = 2;
+  c.accumulate = 1;
+  c.micro_batch = 1;
+  c.clip = 0;
+  const Toy toy;
+  TrainState state(toy.parameters(), c);
+  const StepLoss loss = [&](Items items) {
+    const double slope = items.first == 0 ? 1 : 3;
+    return MicroBatchLoss{toy.w.sum() * slope, slope};
+  };
+  double mean = 0;
+  train(state, loss, c, at::kCPU, [&](const StepStats& stats) { mean = stats.loss; });
+  EXPECT_TRUE(at::allclose(toy.w.grad(), at::full({3}, 2.5)));  // (1 1 + 3 3) / 4
+  EXPECT_NEAR(mean, 2.5 * 1.5, 1e-6);
 }
 
 TEST(Train, AsksForMicroBatchesInTheOrderItTells) {
   TrainConfig c = config();
   c.steps = 3;
+  c.micro_batch = 3;
   const Toy toy;
-  std::vector<int64_t> asked, told{0};
-  const StepLoss loss = [&](int64_t micro_batch, at::Generator& generator) {
-    asked.push_back(micro_batch);
-    return toy.loss()(micro_batch, generator);
+  std::vector<Items> asked;
+  const StepLoss loss = [&](Items items) {
+    asked.push_back(items);
+    return toy.loss()(items);
   };
   TrainState state(toy.parameters(), c);
   train(state, loss, c, at::kCPU, go_on);
-  while (const auto next = next_micro_batch(c, told.back())) told.push_back(*next);
+  std::vector<Items> told{{0, 3}};
+  while (const auto next = next_micro_batch(c, 0, 1, told.back())) told.push_back(*next);
   EXPECT_EQ(asked, told);
-  EXPECT_EQ(asked.size(), 6u);
+  EXPECT_EQ(asked.size(), 12u);
+}
+
+TEST(Train, RanksShareOutEveryBatch) {
+  TrainConfig c = config();
+  c.batch = 7;
+  for (int64_t size = 1; size <= 7; ++size)
+    for (const int64_t micro_batch : {0, 2}) {
+      c.micro_batch = micro_batch;
+      std::vector<int64_t> items, shares;
+      for (int64_t rank = 0; rank < size; ++rank) {
+        shares.push_back(0);
+        for (const Items& part : micro_batches(c, 5, rank, size)) {
+          EXPECT_LE(part.count, micro_batch == 0 ? 7 : micro_batch);
+          EXPECT_EQ(part.first / 7, (part.first + part.count - 1) / 7);  // of one batch
+          for (int64_t i = 0; i < part.count; ++i) items.push_back(part.first + i);
+          shares.back() += part.count;
+        }
+      }
+      std::ranges::sort(items);
+      std::vector<int64_t> all(14);
+      std::iota(all.begin(), all.end(), 70);
+      EXPECT_EQ(items, all);
+      EXPECT_LE(std::ranges::max(shares) - std::ranges::min(shares), 2);  // one in each of two batches
+    }
 }
 
 TEST(Train, ClippingLimitsTheGradientThatTheOptimizerSees) {
@@ -165,9 +222,10 @@ TEST(Train, NonFiniteLossStopsWithTheStepNamedAndTheStateKept) {
   const Toy toy;
   TrainState state(toy.parameters(), config());
   Tensor before;
-  const StepLoss loss = [&](int64_t micro_batch, at::Generator& generator) {
-    const Tensor value = toy.loss()(micro_batch, generator);
-    return state.step == 5 ? value * std::numeric_limits<float>::quiet_NaN() : value;
+  const StepLoss loss = [&](Items items) {
+    MicroBatchLoss value = toy.loss()(items);
+    if (state.step == 5) value.mean = value.mean * std::numeric_limits<float>::quiet_NaN();
+    return value;
   };
   try {
     train(state, loss, config(), at::kCPU, [&](const StepStats&) { before = toy.w.detach().clone(); });
@@ -187,10 +245,10 @@ TEST(Train, Bf16RunsMatrixProductsInBfloat16) {
     const Tensor w = at::ones({3, 3}).requires_grad_();
     TrainState state({{"w", w, Role::kMatrix}}, c);
     at::ScalarType seen = at::kByte;
-    const StepLoss loss = [&](int64_t micro_batch, at::Generator&) {
-      const Tensor product = at::matmul(inputs(micro_batch), w);
+    const StepLoss loss = [&](Items items) {
+      const Tensor product = at::matmul(draws(items, Stream::kOrder, 3), w);
       seen = product.scalar_type();
-      return product.to(at::kFloat).square().mean();
+      return MicroBatchLoss{product.to(at::kFloat).square().mean(), static_cast<double>(items.count)};
     };
     train(state, loss, c, at::kCPU, go_on);
     EXPECT_EQ(seen, precision.value) << precision.name;

@@ -1,0 +1,21 @@
+// Which part of a training stream is meant.
+#pragma once
+
+#include <cstdint>
+
+namespace uvic {
+
+// Items first .. first + count - 1 of a training stream: pictures, or rows of tokens, numbered through all steps. All
+// that is drawn for an item depends on (seed, its number) alone, so it is the same item in any batch and on any rank.
+struct Items {
+  int64_t first = 0, count = 0;
+  bool operator==(const Items&) const = default;
+};
+
+// Part `rank` of `size` parts in a row whose lengths differ by at most one.
+inline Items part_of(Items all, int64_t rank, int64_t size) {
+  const int64_t begin = all.count * rank / size, end = all.count * (rank + 1) / size;
+  return {all.first + begin, end - begin};
+}
+
+}  // namespace uvic

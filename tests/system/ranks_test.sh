@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Any number of ranks trains the same model, a run goes on with another number of them, and what ends one ends all.
+# usage: ranks_test.sh UVIC
+source "$(dirname "$0")/begin.sh"
+export OMP_NUM_THREADS=1
+
+smoke=(--preset smoke --batch 7 --train.warmup 0 --train.clip 0.5 --data.flip true --output.sample_every 0 --output.log_every 1
+  --output.save_every 15 --steps 30)
+train() { "$uvic" --quiet train "${smoke[@]}" --out runs "$@" > out; }
+same_training() { "$tests/system/same_training.py" runs/*-"$1" runs/*-"$2" || die "$1 and $2 are not the same training"; }
+
+say 'one, two and three ranks'
+train --name one
+train --name two --ranks 2
+train --name three --ranks 3
+same_training one two
+same_training one three
+grep -q rank_seconds_slowest runs/*-two/stats.jsonl || die 'nothing tells how long the ranks take'
+[ "$(ls runs | wc -l)" -eq 3 ] || die "not rank 0 alone writes: $(ls runs)"
+
+say 'micro-batches, orthogonal steps shared out, gradients in half precision'
+train --name cut --ranks 2 --train.micro_batch 2
+same_training one cut
+muon=(--train.optimizer muon --batch 4 --train.accumulate 2)
+train --name muon "${muon[@]}"
+train --name muon-two --ranks 2 "${muon[@]}"
+same_training muon muon-two
+train --name wire --ranks 2 --world.wire bf16
+last_loss() { tail -1 runs/*-"$1"/stats.jsonl | grep -o '"loss":[^,]*' | cut -d: -f2; }
+awk -v a="$(last_loss one)" -v b="$(last_loss wire)" 'BEGIN { exit !(a != b && a / b < 1.02 && b / a < 1.02) }' ||
+  die "loss $(last_loss one), with bf16 on the wire $(last_loss wire)"
+
+say 'a run that goes on with other numbers of ranks'
+train --name changing --ranks 3 --steps 15
+"$uvic" --quiet train --resume runs/*-changing --ranks 2 --steps 22 > out
+"$uvic" --quiet train --resume runs/*-changing --steps 30 > out
+same_training one changing
+
+say 'by the variables of torchrun, Open MPI and Slurm'
+by() { # NAME RANK_VARIABLES...: %d becomes the rank
+  local name=$1 pids=() rank
+  shift
+  for rank in 0 1; do
+    env "${@//%d/$rank}" "$uvic" --quiet train "${smoke[@]}" --out runs --name "$name" > out.$rank 2> err.$rank &
+    pids+=($!)
+  done
+  wait "${pids[0]}" && wait "${pids[1]}" || die "$name: $(cat err.0 err.1)"
+  same_training one "$name"
+}
+port=$((20000 + $$ % 20000))
+by torchrun RANK=%d WORLD_SIZE=2 LOCAL_RANK=%d MASTER_ADDR=127.0.0.1 MASTER_PORT=$port
+by openmpi OMPI_COMM_WORLD_RANK=%d OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_LOCAL_RANK=%d OMPI_COMM_WORLD_LOCAL_SIZE=2 MASTER_PORT=$((port + 1))
+by slurm SLURM_PROCID=%d SLURM_NTASKS=2 SLURM_LOCALID=%d SLURM_JOB_ID=$((port + 2)) SLURM_JOB_NODELIST="$(hostname)"
+
+say 'ranks that are not the same, or too many'
+differing() {
+  local rank pids=()
+  for rank in 0 1; do
+    RANK=$rank WORLD_SIZE=2 LOCAL_RANK=$rank MASTER_ADDR=127.0.0.1 MASTER_PORT=$((port + 3)) "$uvic" --quiet train "${smoke[@]}" \
+      --out runs --name never --seed $((rank * $1)) > out.$rank 2> err.$rank &
+    pids+=($!)
+  done
+  ! wait "${pids[0]}" && ! wait "${pids[1]}" || die 'ranks of different seeds trained together'
+}
+differing 1
+for rank in 0 1; do
+  [ "$(wc -l < err.$rank)" -eq 1 ] && grep -q "config differs between ranks: rank 0 has 'seed = 0', rank 1 has 'seed = 1'" err.$rank || die "$(cat err.$rank)"
+done
+"$uvic" --quiet train "${smoke[@]}" --out runs --name never --batch 2 --ranks 3 > out 2> err && die '3 ranks shared 2 pictures'
+grep -q 'train.batch 2 cannot be shared out over 3 ranks' err || die "$(cat err)"
+[ -z "$(compgen -G 'runs/*-never')" ] || die 'a run folder without a run'
+
+say 'a rank that is killed ends the run, or is started anew'
+endless() { "$uvic" --quiet train "${smoke[@]}" --steps 100000 --output.save_every 10 --out runs --ranks 2 "$@" > out 2> err & launcher=$!; }
+await_checkpoint() { until compgen -G "runs/*-$1/checkpoint-*0" > /dev/null; do kill -0 $launcher && sleep 0.1; done; }
+second_rank() { for pid in $(pgrep -P $launcher); do tr '\0' '\n' < /proc/$pid/environ | grep -qx 'RANK=1' && echo $pid; done; }
+endless --name killed
+await_checkpoint killed
+kill -KILL "$(second_rank)"
+code=0 && wait $launcher || code=$?
+[ $code -ne 0 ] && grep -q 'rank 1' err || die "exit code $code: $(cat err)"
+"$uvic" --quiet train "${smoke[@]}" --output.save_every 5 --steps 400 --out runs --name restarted --ranks 2 --restarts 2 --resume auto > out 2> err & launcher=$!
+await_checkpoint restarted
+kill -KILL "$(second_rank)"
+wait $launcher || die "not restarted: $(cat err)"
+train --name undisturbed --steps 400
+same_training undisturbed restarted
+[ "$(wc -l < runs/*-restarted/command.txt)" -eq 2 ] || die 'was not disturbed'
+
+say 'Ctrl-C'
+endless --name interrupted
+await_checkpoint interrupted
+kill -INT $launcher
+code=0 && wait $launcher || code=$?
+[ $code -eq 130 ] && [ ! -s err ] || die "exit code $code: $(cat err)"
+last=$(readlink runs/*-interrupted/latest)
+[ "${last#checkpoint-}" -eq "$(wc -l < runs/*-interrupted/stats.jsonl)" ] || die 'the last step is not saved'
