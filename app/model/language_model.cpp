@@ -2,8 +2,8 @@
 
 #include "app/cli/lm_options.h"
 #include "app/model/model_weights.h"
-#include "core/base64.h"
 #include "core/error.h"
+#include "core/formats/base64.h"
 #include "core/pickle/pth.h"
 
 namespace uvic {
