@@ -31,21 +31,25 @@ void use_vector_functions() {
 
 }  // namespace
 
-Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
-  std::vector<Tensor> out(static_cast<size_t>(count));
+void each_on_one_thread(int64_t count, const std::function<void(int64_t i)>& run) {
   use_vector_functions();
   const RestoreThreads restore;
-  const auto run = [&](int64_t begin, int64_t end) {
+  const auto run_some = [&](int64_t begin, int64_t end) {
     // Also where this thread is one of several: MKL cuts a product into as many parts as it was told there are threads,
     // even if it then has but one, and its sums are rounded accordingly.
     at::set_num_threads(1);
     at::NoGradGuard no_grad;  // the mode of the calling thread does not reach the others
-    for (int64_t i = begin; i < end; ++i) out[i] = call(i);
+    for (int64_t i = begin; i < end; ++i) run(i);
   };
   if (count == 1)
-    run(0, 1);  // a single call would have all threads to itself
+    run_some(0, 1);  // a single call would have all threads to itself
   else
-    at::parallel_for(0, count, 1, run);
+    at::parallel_for(0, count, 1, run_some);
+}
+
+Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call) {
+  std::vector<Tensor> out(static_cast<size_t>(count));
+  each_on_one_thread(count, [&](int64_t i) { out[i] = call(i); });
   return at::cat(out);
 }
 

@@ -13,7 +13,10 @@ namespace uvic {
 // throw.
 Tensor one_by_one(int64_t count, const std::function<Tensor(int64_t i)>& call);
 
-// The same for frozen networks, which take one image or text a call on any device.
+// Calls run(0) to run(count - 1) in the same way, for what has other results than one tensor each.
+void each_on_one_thread(int64_t count, const std::function<void(int64_t i)>& run);
+
+// As one_by_one for frozen networks, which take one image or text a call on any device.
 Tensor each_apart(at::Device device, int64_t count, const std::function<Tensor(int64_t i)>& call);
 
 }  // namespace uvic

@@ -1,11 +1,10 @@
 #include "app/score/score.h"
 
-#include <ATen/Parallel.h>
-
 #include "core/error.h"
 #include "core/image/image.h"
 #include "core/interrupt.h"
 #include "core/left_out.h"
+#include "core/one_by_one.h"
 #include "core/progress.h"
 #include "eval/frechet.h"
 
@@ -13,7 +12,7 @@ namespace uvic {
 namespace {
 
 // Images that one thread decodes and takes through the network at a time. More would leave the processor's caches and
-// be slower. The numbers differ in the 5th digit for other numbers of threads, since oneDNN then sums in another order.
+// be slower. Rounding depends on how many go through together, so pieces are those of the reader's batch.
 constexpr size_t kPiece = 4;
 constexpr size_t kMostPixelBytes = size_t{64} << 20;  // of large images fewer at a time
 
@@ -50,12 +49,12 @@ Piece run_piece(const ImageNetwork& network, std::span<const SourceImage> images
   return piece;
 }
 
-// Of some images, on all threads.
+// Of some images, on all threads, whose number changes no bit.
 std::vector<Piece> run_pieces(const ImageNetwork& network, std::span<const SourceImage> images) {
   std::vector<Piece> pieces((images.size() + kPiece - 1) / kPiece);
-  at::parallel_for(0, std::ssize(pieces), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end && !interrupted(); ++i)
-      pieces[i] = run_piece(network, images.subspan(i * kPiece).first(std::min(kPiece, images.size() - i * kPiece)));
+  each_on_one_thread(std::ssize(pieces), [&](int64_t i) {
+    if (interrupted()) return;
+    pieces[i] = run_piece(network, images.subspan(i * kPiece).first(std::min(kPiece, images.size() - i * kPiece)));
   });
   stop_if_interrupted();
   return pieces;
