@@ -47,4 +47,11 @@ int64_t parse_columns(const std::string& grid, int64_t count) {
   return static_cast<int64_t>(columns);
 }
 
+std::optional<Share> parse_share(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const std::optional<Share> share = share_in(text);
+  if (!share) fail("'{}': expected I/N, one of 0/N to N-1/N, such as 0/4 for the first of four shards", text);
+  return share;
+}
+
 }  // namespace uvic

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/share.h"
 
 namespace uvic {
 
@@ -12,5 +15,8 @@ std::vector<uint64_t> parse_seeds(const std::string& text);
 
 // "RxC" -> C, checked to hold `count` images; "" or "auto" -> 0 (as square as possible).
 int64_t parse_columns(const std::string& grid, int64_t count);
+
+// "1/4" -> the second of four shares; "" -> none. Error for anything else.
+std::optional<Share> parse_share(const std::string& text);
 
 }  // namespace uvic

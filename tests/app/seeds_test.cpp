@@ -38,5 +38,14 @@ TEST(ParseColumns, HoldsWhatIsDrawn) {
     expect_mentions(error_of([&] { parse_columns(none, 1); }), {none, "ROWSxCOLUMNS"});
 }
 
+TEST(ParseShare, OneOfSoMany) {
+  EXPECT_FALSE(parse_share(""));
+  EXPECT_EQ(parse_share("0/1")->text(), "0/1");
+  EXPECT_EQ(parse_share("2/3")->rank, 2);
+  EXPECT_EQ(parse_share("2/3")->size, 3);
+  for (const char* none : {"0/0", "3/2", "2/2", "x", "1", "/", "1/", "/2", "-1/2", "1/2/3", "0/100001", "1 /2", "+1/2"})
+    expect_mentions(error_of([&] { parse_share(none); }), {none, "expected I/N", "0/4"});
+}
+
 }  // namespace
 }  // namespace uvic::seeds_test
