@@ -13,12 +13,13 @@ namespace uvic {
 // if the network has them; its metadata are the notes, text by name.
 struct FeatsFile {
   Activations activations;
-  Tensor keys;  // [N] int64, a hash of what each image is made from; undefined if the file has none
+  Tensor keys;    // [N] int64, a hash of what each image is made from; undefined if the file has none
+  Tensor places;  // [N] int64, which image of all each row is of; only the file of a shard (stats_shard.h) has it
   std::map<std::string, std::string> notes;
 };
 
-// The tensors are views of the mapped file. Error if it is no such file, holds no features, or has rows that do not fit
-// or numbers that are not finite.
+// The tensors are views of the mapped file. Error if it is no such file, holds no features (a shard may hold none), or
+// has rows that do not fit or numbers that are not finite.
 FeatsFile read_feats(const std::filesystem::path& path);
 void write_feats(const std::filesystem::path& path, const FeatsFile& file);  // atomically
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "eval/stats_shard.h"
 
 namespace uvic {
 
@@ -15,7 +16,7 @@ FeatureCache::FeatureCache(fs::path file, std::map<std::string, std::string> not
   const FeatsFile before = read_feats(file_);
   if (!before.keys.defined())
     fail("{} exists, and does not say of which images: give --force to overwrite it", file_.string());
-  for (const char* name : {"features", "weights", "resize", "protocol"}) {
+  for (const char* name : {"features", "weights", "resize", "protocol", kShardNote}) {
     const auto text = [&](const auto& all) {
       const auto found = all.find(name);
       return found == all.end() ? std::string() : found->second;
@@ -24,10 +25,11 @@ FeatureCache::FeatureCache(fs::path file, std::map<std::string, std::string> not
       fail("{} exists, with {} '{}' instead of '{}': give --force to overwrite it", file_.string(), name,
            text(before.notes), text(notes_));
   }
-  parts_.push_back(before.activations);
+  if (before.activations.features.defined()) parts_.push_back(before.activations);
   const Tensor keys = before.keys.contiguous();
   keys_.assign(keys.data_ptr<int64_t>(), keys.data_ptr<int64_t>() + keys.numel());
   for (const int64_t key : keys_) row_of_.emplace(key, rows_++);
+  rows_before_ = rows_;
 }
 
 int64_t FeatureCache::key_of(std::string_view content) {
@@ -39,7 +41,8 @@ int64_t FeatureCache::key_of(std::string_view content) {
 
 bool FeatureCache::needs(int64_t index, std::string_view content) {
   const int64_t key = key_of_image_[index] = key_of(content);
-  return !row_of_.contains(key);
+  const auto found = row_of_.find(key);
+  return found == row_of_.end() || found->second >= rows_before_;
 }
 
 void FeatureCache::add(const Activations& batch, std::span<const int64_t> indices) {
@@ -59,7 +62,7 @@ void FeatureCache::save() {
   auto notes = notes_;
   notes["unfinished"] = fmt::format("{} of {} images", rows_, count_);
   parts_ = {concatenate(parts_)};
-  write_feats(file_, {parts_.front(), at::tensor(keys_, at::kLong), notes});
+  write_feats(file_, {parts_.front(), at::tensor(keys_, at::kLong), {}, notes});
   saved_ = Clock::now();
   pause_ = std::max<Clock::duration>(pause_, 50 * (saved_ - begin));
 }
@@ -69,12 +72,13 @@ void FeatureCache::save_now_and_then() {
 }
 
 int64_t FeatureCache::finish() {
-  std::vector<int64_t> rows, keys;
+  std::vector<int64_t> rows, keys, places;
   for (const auto& [index, key] : key_of_image_) {
     const auto found = row_of_.find(key);
     if (found == row_of_.end()) continue;
     rows.push_back(found->second);
     keys.push_back(key);
+    places.push_back(index);
   }
   if (const size_t left = row_of_.size() - std::set(keys.begin(), keys.end()).size(); left > 0)
     log_line(fmt::format("{}: {} images that it had are not among these and are left out", file_.string(), left));
@@ -82,7 +86,8 @@ int64_t FeatureCache::finish() {
   Activations all = concatenate(parts_);
   for (const auto member : {&Activations::features, &Activations::logits, &Activations::spatial})
     if ((all.*member).defined()) all.*member = (all.*member).index_select(0, order);
-  write_feats(file_, {all, at::tensor(keys, at::kLong), notes_});
+  const bool is_shard = notes_.contains(kShardNote);
+  write_feats(file_, {all, at::tensor(keys, at::kLong), is_shard ? at::tensor(places, at::kLong) : Tensor(), notes_});
   return static_cast<int64_t>(keys.size());
 }
 

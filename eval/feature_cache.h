@@ -22,7 +22,9 @@ class FeatureCache {
   int64_t rows() const { return rows_; }
   bool has(std::string_view content) const { return row_of_.contains(key_of(content)); }
 
-  // Image `index` of those that the file is to have is made from `content`. True if its row is still to be computed.
+  // Image `index` of those that the file is to have is made from `content`. True if its row was not in the file before:
+  // images that repeat are computed each time, so that what goes through the network together, on which its rounding
+  // may depend, does not depend on images far before.
   bool needs(int64_t index, std::string_view content);
   void add(const Activations& batch, std::span<const int64_t> indices);  // rows of images that were needed
 
@@ -42,7 +44,7 @@ class FeatureCache {
   std::vector<int64_t> keys_;                    // of all rows of `parts_`
   std::unordered_map<int64_t, int64_t> row_of_;  // by key
   std::map<int64_t, int64_t> key_of_image_;      // by index
-  int64_t rows_ = 0;
+  int64_t rows_ = 0, rows_before_ = 0;           // the latter: of the file as it was opened
   Clock::time_point saved_ = Clock::now();
   Clock::duration pause_ = std::chrono::minutes(1);
 };

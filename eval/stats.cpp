@@ -4,23 +4,11 @@
 
 #include "core/error.h"
 #include "core/formats/npz.h"
+#include "eval/npz_notes.h"
+#include "eval/stats_shard.h"
 
 namespace uvic {
 namespace {
-
-// Text in an .npz that numpy reads without pickle: its UTF-8 bytes as a uint8 array.
-constexpr std::string_view kNotePrefix = "note_";
-
-Tensor bytes_of(const std::string& text) {
-  const Tensor bytes = at::empty({static_cast<int64_t>(text.size())}, at::kByte);
-  std::copy(text.begin(), text.end(), bytes.data_ptr<uint8_t>());
-  return bytes;
-}
-
-std::string text_of(const Tensor& bytes) {
-  const Tensor packed = bytes.contiguous();
-  return {reinterpret_cast<const char*>(packed.data_ptr<uint8_t>()), static_cast<size_t>(packed.numel())};
-}
 
 Tensor entry(const TensorMap& arrays, const std::string& name, int64_t dims, const std::string& file) {
   const auto found = arrays.find(name);
@@ -95,6 +83,7 @@ Gaussian FeatureStats::fit() const {
 Gaussian read_gaussian(const std::filesystem::path& path, std::map<std::string, std::string>* notes) {
   const TensorMap arrays = read_npz(path);
   const std::string file = path.string();
+  refuse_shard(file, notes_in(arrays));
   Gaussian gaussian{entry(arrays, "mu", 1, file), entry(arrays, "sigma", 2, file), 0};
   const int64_t dims = gaussian.mu.size(0);
   if (dims == 0 || gaussian.sigma.size(0) != dims || gaussian.sigma.size(1) != dims)
@@ -112,12 +101,7 @@ Gaussian read_gaussian(const std::filesystem::path& path, std::map<std::string, 
       fail("{}: n is {}, expected the number of images, at least 2", file, images);
     gaussian.n = static_cast<int64_t>(images);
   }
-  if (notes) {
-    notes->clear();
-    for (const auto& [name, array] : arrays)
-      if (name.starts_with(kNotePrefix) && array.scalar_type() == at::kByte)
-        (*notes)[name.substr(kNotePrefix.size())] = text_of(array);
-  }
+  if (notes) *notes = notes_in(arrays);
   return gaussian;
 }
 
@@ -125,7 +109,7 @@ void write_gaussian(const std::filesystem::path& path, const Gaussian& gaussian,
                     const std::map<std::string, std::string>& notes) {
   TensorMap arrays = {{"mu", gaussian.mu}, {"sigma", gaussian.sigma}};
   if (gaussian.n > 0) arrays["n"] = at::scalar_tensor(gaussian.n, at::kLong);
-  for (const auto& [name, text] : notes) arrays[std::string(kNotePrefix) + name] = bytes_of(text);
+  add_notes(arrays, notes);
   write_npz(path, arrays);
 }
 

@@ -1,8 +1,11 @@
 // uvic stats
 #include <memory>
 
+#include "app/cli/checks.h"
 #include "app/cli/results.h"
+#include "app/cli/seeds.h"
 #include "app/score/scoring.h"
+#include "app/score/shards.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -14,20 +17,28 @@
 namespace uvic {
 namespace {
 
+// Its extension.
+std::string expect_statistics_name(const std::string& out) {
+  std::string extension = lower_extension(out);
+  if (extension != ".npz" && extension != ".feats")
+    fail("--out {}: statistics are an .npz file, the features of every image a .feats file", out);
+  return extension;
+}
+
 struct StatsCommand {
   Scoring scoring;
-  std::string text, out;
+  std::string text, out, shard;
   bool force = false;
 
   void run() {
-    const std::string extension = lower_extension(out);
-    if (extension != ".npz" && extension != ".feats")
-      fail("--out {}: statistics are an .npz file, the features of every image a .feats file", out);
+    const std::string extension = expect_statistics_name(out);
     if (fs::exists(out) && !force && extension == ".npz") fail("{} exists: give --force to overwrite it", out);
     scoring.expect_protocol();
     Side side = scoring.open(text);
     if (side.as<StatisticsSide>()) fail("{} holds statistics already", text);
     if (side.as<FeaturesSide>() && extension == ".feats") fail("{} holds features already", text);
+    const std::optional<Share> share = parse_share(shard);
+    if (share && !side.has_images()) fail("--shard {} does not apply: {} holds features already", shard, text);
     scoring.check_flags({&side});
     scoring.plan(side, nullptr);
     std::unique_ptr<FeatureNet> net;
@@ -37,6 +48,7 @@ struct StatsCommand {
     notes.erase("unfinished");
     if (const std::string protocol = note(side, "protocol"); !protocol.empty()) notes["protocol"] = protocol;
     notes["version"] = "uvic " UVIC_VERSION;
+    if (share) return run_shard(side, *net, *share, notes);
     if (extension == ".npz") {
       measure(side, net.get(), {}, text);
       notes["source"] = describe(side);
@@ -44,7 +56,7 @@ struct StatsCommand {
     } else {
       notes["source"] = valid_utf8(text);  // names of files can be anything, notes of a .feats file cannot
       FeatureSet set;
-      set.moments.n = write_features(side, *net, notes);
+      set.moments.n = write_features(side, *net, {0, side.count}, notes);
       side.set = set;
     }
     Fields fields = to_json(side);
@@ -54,10 +66,27 @@ struct StatsCommand {
   }
 
  private:
+  void run_shard(const Side& side, const FeatureNet& net, const Share& share,
+                 std::map<std::string, std::string> notes) {
+    const bool is_feats = lower_extension(out) == ".feats";
+    notes.merge(notes_of_shard(side, share));
+    notes["source"] = is_feats ? valid_utf8(text) : text;
+    const int64_t images = is_feats ? write_features(side, net, part_of(side, share), notes, /*fewest=*/0)
+                                    : write_statistics_shard(out, side, net, share, notes);
+    print_result({{"file", out},
+                  {"shard", share.text()},
+                  {"source", text},
+                  {"images", images},
+                  {"features", notes["features"]},
+                  {"weights", notes["weights"]}},
+                 fmt::format("{}: shard {}, {} of the {} images of {}, for `uvic stats merge`", visible(out),
+                             share.text(), images, side.count, visible(text)));
+  }
+
   // Reads no further than to the first of the images that the cache has.
-  static bool has_any(const FeatureCache& cache, const Side& side) {
+  static bool has_any(const FeatureCache& cache, const Side& side, const Stretch& part) {
     bool found = false;
-    const auto reader = side.images->open(side.count);
+    const auto reader = side.images->open(side.count, part);
     while (!found && reader->next([&](int64_t, std::string_view content) {
       found = found || cache.has(content);
       return false;
@@ -66,25 +95,46 @@ struct StatsCommand {
     return found;
   }
 
-  // Computes what the file has not yet, be it that it was interrupted or that there are more or other images now. After
-  // Ctrl-C what there is is written.
-  int64_t write_features(Side& side, const FeatureNet& net, const std::map<std::string, std::string>& notes) const {
-    FeatureCache cache(out, notes, side.count, force);
-    if (cache.rows() > 0 && !has_any(cache, side))
+  // Computes what the file has not yet of a part of the images, be it that it was interrupted or that there are more or
+  // other images now. After Ctrl-C what there is is written.
+  int64_t write_features(const Side& side, const FeatureNet& net, const Stretch& part,
+                         const std::map<std::string, std::string>& notes, int64_t fewest = 2) const {
+    FeatureCache cache(out, notes, part.size(), force);
+    if (cache.rows() > 0 && !has_any(cache, side, part))
       fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
     try {
       run_network(
-          network_of(net), *side.images, side.count, text,
+          network_of(net), *side.images, side.count, part, text,
           [&](const Activations& batch, std::span<const int64_t> indices) {
             cache.add(batch, indices);
             cache.save_now_and_then();
           },
-          [&](int64_t index, std::string_view content) { return cache.needs(index, content); });
+          [&](int64_t index, std::string_view content) { return cache.needs(index, content); }, fewest);
     } catch (const Interrupted&) {
       cache.save();
       throw;
     }
     return cache.finish();
+  }
+};
+
+struct MergeCommand {
+  std::vector<std::string> shards;
+  std::string out;
+  bool force = false;
+
+  void run() const {
+    expect_statistics_name(out);
+    if (fs::exists(out) && !force) fail("{} exists: give --force to overwrite it", out);
+    expect_writable(fs::path(out).parent_path());
+    Merged merged = merge_shards(shards, out);
+    print_result({{"file", out},
+                  {"source", merged.notes["source"]},
+                  {"images", merged.images},
+                  {"features", merged.notes["features"]},
+                  {"weights", merged.notes["weights"]}},
+                 fmt::format("{}: {} features of {}, {} images, {}", visible(out), merged.dims,
+                             visible(merged.notes["source"]), merged.images, visible(merged.notes["features"])));
   }
 };
 
@@ -95,13 +145,29 @@ void add_stats_command(CLI::App& app) {
       "stats", "keep statistics (.npz, also for pytorch-fid) or the features of every image (.feats), for fid");
   auto stats = std::make_shared<StatsCommand>();
   sub->add_option("SOURCE", stats->text,
-                  "folder or archive of images, data SPEC, images (.npz), run folder or model file")
-      ->required();
-  sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; of a .feats file what it has already is kept")
-      ->required();
+                  "folder or archive of images, data SPEC, images (.npz), run folder or model file; or `merge`");
+  CLI::Option* out =
+      sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; of a .feats file what it has already is kept")
+          ->required();
+  sub->add_option("--shard", stats->shard,
+                  "compute only share I of N (0/N to N-1/N), in a process of its own; `uvic stats merge` puts them "
+                  "together")
+      ->check(taken_by(parse_share));
   sub->add_flag("--force", stats->force, "overwrite an existing file");
   stats->scoring.add_options(*sub, "its eval.num");
-  sub->callback([stats] { stats->run(); });
+
+  CLI::App* merging = sub->add_subcommand("merge", "make one file of what all the shards of a command wrote");
+  auto merge = std::make_shared<MergeCommand>();
+  merging->add_option("SHARD", merge->shards, "the files, in any order")->required();
+  merging->add_option("-o,--out", merge->out, "FILE.npz or FILE.feats, as the shards are")->required();
+  merging->add_flag("--force", merge->force, "overwrite an existing file");
+  merging->preparse_callback([out](size_t) { out->required(false); });  // it has its own
+  merging->callback([merge] { merge->run(); });
+  sub->callback([stats, sub] {
+    if (!sub->get_subcommands().empty()) return;
+    if (stats->text.empty()) throw CLI::RequiredError("SOURCE");  // CLI11 would take `merge` for one that is required
+    stats->run();
+  });
 }
 
 }  // namespace uvic

@@ -37,24 +37,24 @@ std::vector<int64_t> range(int64_t begin, int64_t length) {
 class MemoryReader final : public ImageReader {
  public:
   using Images = std::function<Tensor(int64_t begin, int64_t length)>;
-  MemoryReader(int64_t count, Images images) : count_(count), images_(std::move(images)) {}
+  MemoryReader(const Stretch& part, Images images) : part_(part), images_(std::move(images)) {}
 
   std::optional<std::vector<SourceImage>> next(const Wanted& wanted) override {
     stop_if_interrupted();
-    if (done_ == count_) return std::nullopt;
-    const int64_t length = std::min(kAtOnce, count_ - done_);
-    const Tensor batch = images_(done_, length).contiguous();
+    if (done_ == part_.size()) return std::nullopt;
+    const int64_t first = part_.begin + done_, length = std::min(kAtOnce, part_.end - first);
+    const Tensor batch = images_(first, length).contiguous();
     std::vector<SourceImage> found;
     for (int64_t i = 0; i < length; ++i, ++done_) {
       const Tensor image = batch[i];
-      if (!wanted || wanted(done_, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
-        found.push_back({done_, fmt::format("image {}", done_), "", image});
+      if (!wanted || wanted(first + i, {static_cast<const char*>(image.data_ptr()), image.nbytes()}))
+        found.push_back({first + i, fmt::format("image {}", first + i), "", image});
     }
     return found;
   }
 
  private:
-  int64_t count_;
+  Stretch part_;
   Images images_;
 };
 
@@ -64,9 +64,16 @@ class DatasetImages final : public ImageSource {
 
   int64_t size() const override { return data_->size(); }
   std::vector<LeftOut::Kind> left_out() const override { return data_->left_out(); }
-  std::unique_ptr<ImageReader> open(int64_t count) const override {
+  int64_t block() const override { return kAtOnce; }
+  std::string fingerprint() const override {
+    std::string all = data_->description();
+    for (int64_t i = 0; i < size(); ++i)
+      all += fmt::format("\n{} {}", data_->label(i), fmt::join(data_->captions(i), "\n"));
+    return sha256_of_bytes(all);
+  }
+  std::unique_ptr<ImageReader> open(int64_t, const Stretch& part) const override {
     return std::make_unique<MemoryReader>(
-        count, [this](int64_t begin, int64_t length) { return data_->images(range(begin, length)); });
+        part, [this](int64_t begin, int64_t length) { return data_->images(range(begin, length)); });
   }
 
  private:
@@ -78,8 +85,12 @@ class ArrayImages final : public ImageSource {
   explicit ArrayImages(Tensor array) : array_(std::move(array)) {}
 
   int64_t size() const override { return array_.size(0); }
-  std::unique_ptr<ImageReader> open(int64_t count) const override {
-    return std::make_unique<MemoryReader>(count, [this](int64_t begin, int64_t length) {
+  int64_t block() const override { return kAtOnce; }
+  std::string fingerprint() const override {
+    return sha256_of_bytes(fmt::format("{}", fmt::join(array_.sizes(), " x ")));
+  }
+  std::unique_ptr<ImageReader> open(int64_t, const Stretch& part) const override {
+    return std::make_unique<MemoryReader>(part, [this](int64_t begin, int64_t length) {
       return array_.narrow(0, begin, length).permute({0, 3, 1, 2});
     });
   }
@@ -90,30 +101,41 @@ class ArrayImages final : public ImageSource {
 
 class FileReader final : public ImageReader {
  public:
-  FileReader(const FileTree& tree, std::vector<std::string> names) : names_(names), files_(tree, std::move(names)) {}
+  // Of an archive, whose order nobody knows before, what lies before the part is read as well.
+  FileReader(const FileTree& tree, const std::vector<std::string>& names, const Stretch& part)
+      : part_(part),
+        first_(tree.is_archive() ? 0 : part.begin),
+        names_(names.begin() + first_, tree.is_archive() ? names.end() : names.begin() + part.end),
+        files_(tree, part.size() > 0 ? names_ : std::vector<std::string>()),
+        place_(first_) {}
 
   std::optional<std::vector<SourceImage>> next(const Wanted& wanted) override {
     std::vector<SourceImage> found;
     size_t held = 0;
-    for (int64_t looked_at = 0; looked_at < kAtOnce && held <= kBytesAtOnce; ++looked_at) {
+    bool at_end = true;
+    while (place_ < part_.end && held <= kBytesAtOnce) {
       stop_if_interrupted();
       std::optional<FileTree::Reader::File> file = files_.next();
-      if (!file) {
-        if (looked_at == 0) return std::nullopt;
-        break;
-      }
+      if (!file) break;
+      if (place_++ < part_.begin) continue;
+      at_end = false;
       ++done_;
-      const auto index = static_cast<int64_t>(file->i);
-      if (wanted && !wanted(index, file->bytes)) continue;
-      held += file->bytes.size();
-      found.push_back({index, names_[file->i], std::move(file->bytes), {}});
+      const auto index = first_ + static_cast<int64_t>(file->i);
+      if (!wanted || wanted(index, file->bytes)) {
+        held += file->bytes.size();
+        found.push_back({index, names_[file->i], std::move(file->bytes), {}});
+      }
+      if (place_ % kAtOnce == 0) break;
     }
-    return found;
+    return at_end ? std::nullopt : std::optional(std::move(found));
   }
 
  private:
+  Stretch part_;
+  int64_t first_;  // the index of names_[0]
   std::vector<std::string> names_;
   FileTree::Reader files_;
+  int64_t place_;
 };
 
 class FileImages final : public ImageSource {
@@ -129,8 +151,10 @@ class FileImages final : public ImageSource {
 
   int64_t size() const override { return std::ssize(names_); }
   std::vector<LeftOut::Kind> left_out() const override { return left_out_; }
-  std::unique_ptr<ImageReader> open(int64_t count) const override {
-    return std::make_unique<FileReader>(tree_, std::vector(names_.begin(), names_.begin() + count));
+  int64_t block() const override { return kAtOnce; }
+  std::string fingerprint() const override { return sha256_of_bytes(fmt::format("{}", fmt::join(names_, "\n"))); }
+  std::unique_ptr<ImageReader> open(int64_t count, const Stretch& part) const override {
+    return std::make_unique<FileReader>(tree_, std::vector(names_.begin(), names_.begin() + count), part);
   }
 
  private:

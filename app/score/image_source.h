@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/left_out.h"
+#include "core/share.h"
 #include "datasets/dataset.h"
 #include "datasets/file_tree.h"
 
@@ -39,7 +40,8 @@ class ImageReader {
   // Ctrl-C.
   virtual std::optional<std::vector<SourceImage>> next(const Wanted& wanted) = 0;
 
-  // How many it has gone through; on the way there `on_done` is called with as many, where a batch takes long.
+  // How many of its part it has gone through; on the way there `on_done` is called with as many, where a batch takes
+  // long.
   int64_t done() const { return done_; }
   std::function<void(int64_t done)> on_done;
 
@@ -51,8 +53,15 @@ class ImageSource {
  public:
   virtual ~ImageSource() = default;
   virtual int64_t size() const = 0;  // images there are
-  // Of the first `count` images, in any order. The source must outlive it.
-  virtual std::unique_ptr<ImageReader> open(int64_t count) const = 0;
+  // Goes through the first `count` images in an order that is always the same, or through a part of them: the images at
+  // those places in that order. The source must outlive it.
+  virtual std::unique_ptr<ImageReader> open(int64_t count, const Stretch& part) const = 0;
+  std::unique_ptr<ImageReader> open(int64_t count) const { return open(count, {0, count}); }
+  // At every multiple of it a reader begins a new batch. Batches of a part that begins and ends there are those of the
+  // whole, and numbers may depend on what goes through a network together.
+  virtual int64_t block() const = 0;
+  // SHA-256 of what tells these images from others without reading them.
+  virtual std::string fingerprint() const = 0;
   // What there is beside them, and damaged ones that are known already.
   virtual std::vector<LeftOut::Kind> left_out() const { return {}; }
 };

@@ -4,6 +4,7 @@
 
 #include "app/cli/options.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "encoders/fingerprint.h"
@@ -29,16 +30,17 @@ bool fits(const Model& model, const Dataset& data) {
 
 class ModelReader final : public ImageReader {
  public:
-  ModelReader(const Model& model, const Dataset* conditions, const GenerateOptions& how, int64_t count)
-      : model_(model), conditions_(conditions), how_(how), count_(count) {}
+  ModelReader(const Model& model, const Dataset* conditions, const GenerateOptions& how, const Stretch& part)
+      : model_(model), conditions_(conditions), how_(how), part_(part) {}
 
   std::optional<std::vector<SourceImage>> next(const Wanted& wanted) override {
     stop_if_interrupted();
-    if (done_ == count_) return std::nullopt;
+    if (done_ == part_.size()) return std::nullopt;
     if (wanted && drawn_by_.empty()) drawn_by_ = drawn_by(model_, how_);
     std::vector<Request> requests;
-    for (; done_ < count_ && std::ssize(requests) < how_.batch; ++done_)
-      if (Request one = request(done_); !wanted || wanted(done_, content(one))) requests.push_back(std::move(one));
+    for (; done_ < part_.size() && std::ssize(requests) < how_.batch; ++done_)
+      if (Request one = request(part_.begin + done_); !wanted || wanted(one.number, content(one)))
+        requests.push_back(std::move(one));
     std::vector<SourceImage> found;
     const auto before = done_ - std::ssize(requests);
     for (const Drawing& drawing : generate(model_, requests, how_, [&](int64_t drawn) {
@@ -71,7 +73,7 @@ class ModelReader final : public ImageReader {
   const Dataset* conditions_;
   GenerateOptions how_;
   std::string drawn_by_;  // made when it is first asked for: it hashes the weights of the encoders
-  int64_t count_;
+  Stretch part_;
 };
 
 class ModelImages final : public ImageSource {
@@ -80,8 +82,13 @@ class ModelImages final : public ImageSource {
       : model_(model), conditions_(std::move(conditions)), how_(how) {}
 
   int64_t size() const override { return std::numeric_limits<int64_t>::max(); }
-  std::unique_ptr<ImageReader> open(int64_t count) const override {
-    return std::make_unique<ModelReader>(model_, conditions_.get(), how_, count);
+  int64_t block() const override { return how_.batch; }
+  std::string fingerprint() const override {
+    return sha256_of_bytes(fmt::format("{}batch {}\nconditions {}", drawn_by(model_, how_), how_.batch,
+                                       conditions_ ? conditions_->description() : "none"));
+  }
+  std::unique_ptr<ImageReader> open(int64_t, const Stretch& part) const override {
+    return std::make_unique<ModelReader>(model_, conditions_.get(), how_, part);
   }
 
  private:

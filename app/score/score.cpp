@@ -72,11 +72,11 @@ ImageNetwork network_of(const FeatureNet& net) {
   return {.network = std::bind_front(&FeatureNet::activations, &net)};
 }
 
-void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const Wanted& wanted, int64_t fewest) {
-  Progress progress(name, count, "image");
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const Stretch& part,
+                 const std::string& name, const OnActivations& on_batch, const Wanted& wanted, int64_t fewest) {
+  Progress progress(name, part.size(), "image");
   LeftOut left_out(name);
-  const auto reader = source.open(count);
+  const auto reader = source.open(count, part);
   reader->on_done = [&](int64_t done) { progress.update(done); };
   while (const auto images = reader->next(wanted)) {
     std::vector<Activations> parts;
@@ -90,8 +90,13 @@ void run_network(const ImageNetwork& network, const ImageSource& source, int64_t
     progress.update(reader->done());
   }
   left_out.finish();
-  if (const int64_t good = count - left_out.count(); left_out.count() > 0 && good < fewest)
+  if (const int64_t good = part.size() - left_out.count(); left_out.count() > 0 && good < fewest)
     fail("{}: only {} of its images can be read, a score needs {}", name, good, fewest);
+}
+
+void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
+                 const OnActivations& on_batch, const Wanted& wanted, int64_t fewest) {
+  run_network(network, source, count, {0, count}, name, on_batch, wanted, fewest);
 }
 
 Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {

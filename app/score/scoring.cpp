@@ -10,6 +10,7 @@
 #include "eval/feats.h"
 #include "eval/inception_input.h"
 #include "eval/scoring.h"
+#include "eval/stats_shard.h"
 
 namespace uvic {
 namespace {
@@ -74,6 +75,7 @@ void Scoring::open_features(Side& side) const {
   FeatsFile file = read_feats(side.text);
   Activations stored = file.activations;
   side.notes = std::move(file.notes);
+  refuse_shard(side.text, side.notes);
   const int64_t rows = stored.features.size(0);
   side.count = num > 0 ? std::min(num, rows) : rows;
   if (side.count < 2) fail("{} holds the features of {} images; a score needs at least 2", side.text, rows);

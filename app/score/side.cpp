@@ -52,12 +52,18 @@ std::optional<std::string> known_protocol(const Side& side) {
 }
 
 std::string describe(const Side& side) {
-  const int64_t n = side.set->moments.n;
-  std::string text = fmt::format("{} ({}", side.text, n > 0 ? fmt::format("{} images", n) : "statistics");
-  if (const ModelSide* drawn = side.as<ModelSide>())
-    text += fmt::format(", {} {} steps, guidance {}", drawn->how.settings.sampler.kind,
-                        drawn->how.settings.sampler.steps, drawn->how.settings.cfg_scale);
-  return text + ")";
+  return describe(side.text, side.set->moments.n, settings_of(side));
+}
+
+std::string describe(const std::string& text, int64_t images, const std::string& settings) {
+  return fmt::format("{} ({}{})", text, images > 0 ? fmt::format("{} images", images) : "statistics", settings);
+}
+
+std::string settings_of(const Side& side) {
+  const ModelSide* drawn = side.as<ModelSide>();
+  if (!drawn) return "";
+  const SampleConfig& settings = drawn->how.settings;
+  return fmt::format(", {} {} steps, guidance {}", settings.sampler.kind, settings.sampler.steps, settings.cfg_scale);
 }
 
 nlohmann::ordered_json to_json(const MetricValue& value) {

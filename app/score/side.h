@@ -68,6 +68,9 @@ std::string note(const Side& side, const std::string& name);  // "" if there is 
 std::optional<std::string> known_protocol(const Side& side);  // "": none; nullopt: nobody knows
 
 std::string describe(const Side& side);  // "shapes (500 images)"; once measured
+// The same of so many images of `text`, of which settings_of(side) was said.
+std::string describe(const std::string& text, int64_t images, const std::string& settings);
+std::string settings_of(const Side& side);  // ", ddim 50 steps, guidance 1" of a model, of others ""
 nlohmann::json to_json(const Side& side);
 nlohmann::ordered_json to_json(const MetricValue& value);
 
