@@ -19,13 +19,18 @@ PngText text_of(const char* key, const Recipe& recipe) {
 }  // namespace
 
 Album::Album(const Model& model, const SamplePlan& plan, const GenerateOptions& how, PictureFiles& files,
-             std::optional<int64_t> columns)
+             std::optional<int64_t> columns, const std::optional<Share>& share)
     : model_(model),
       plan_(plan),
       how_(how),
       files_(files),
       columns_(columns.value_or(0)),
-      shows_all_(columns || files.single_file()) {}
+      shows_all_(columns || files.single_file()),
+      is_share_(share) {
+  const Stretch rows = share.value_or(Share()).of(plan.size() / plan.frames());
+  part_ = {rows.begin * plan.frames(), rows.end * plan.frames()};
+  asked_ = added_ = part_.begin;
+}
 
 Recipe Album::recipe_of_strip(int64_t row) const {
   Recipe recipe = this->recipe(row * plan_.frames());
@@ -55,17 +60,36 @@ void Album::resume(DrawnBefore before) {
       const auto number = PictureFiles::number_of(*file);
       if (!first_number_ && number && *number >= i) first_number_ = *number - i;
     }
-    const bool begins_strip = how_.strip > 0 || (plan_.frames() > 1 && i % plan_.frames() == 0);
-    if (begins_strip)
+    if (begins_strip(i))
       if (const auto file = before_->take(kStripKey, recipe_of_strip(i / plan_.frames())))
         strips_[i / plan_.frames()] = *file;
     drawn_ += is_drawn(i);
   }
 }
 
+void Album::resume_share() {
+  for (int64_t i = part_.begin; i < part_.end; ++i) {
+    stop_if_interrupted();
+    if (const fs::path file = files_.numbered(i); carries(file, kParametersKey, recipe(i))) pictures_[i] = file;
+    const int64_t row = i / plan_.frames();
+    if (const fs::path file = files_.named(kStripKey, row);
+        begins_strip(i) && carries(file, kStripKey, recipe_of_strip(row)))
+      strips_[row] = file;
+    drawn_ += is_drawn(i);
+  }
+}
+
+void Album::expect_free() const {
+  for (int64_t i = part_.begin; i < part_.end; ++i) {
+    if (!pictures_.contains(i)) files_.expect_free(files_.numbered(i));
+    const int64_t row = i / plan_.frames();
+    if (begins_strip(i) && !strips_.contains(row)) files_.expect_free(files_.named(kStripKey, row));
+  }
+}
+
 std::optional<Request> Album::next() {
-  while (asked_ < plan_.size() && is_drawn(asked_)) ++asked_;
-  if (asked_ == plan_.size()) return std::nullopt;
+  while (asked_ < part_.end && is_drawn(asked_)) ++asked_;
+  if (asked_ == part_.end) return std::nullopt;
   return plan_.request(asked_++);
 }
 
@@ -75,9 +99,11 @@ void Album::add(const Request& request, const Drawing& drawing) {
   added_ = i + 1;
   ++drawn_;
   if (!files_.single_file() && !pictures_.contains(i)) {
+    const PngText text = text_of(kParametersKey, recipe(i));
     std::optional<int64_t> number;
     if (first_number_) number = *first_number_ + i;
-    print_file(files_.write(drawing.image, text_of(kParametersKey, recipe(i)), number));
+    print_file(is_share_ ? files_.write_as(files_.numbered(i), drawing.image, text)
+                         : files_.write(drawing.image, text, number));
   }
   if (how_.strip > 0)
     add_tile(i, at::cat(drawing.strip, /*dim=*/1));
@@ -106,13 +132,16 @@ void Album::add_frame(int64_t i, const Tensor& image) {
 
 void Album::add_tile(int64_t row, const Tensor& tile) {
   const bool is_strip = how_.strip > 0 || plan_.frames() > 1;
-  if (is_strip && !files_.single_file() && !strips_.contains(row))
-    print_file(files_.write_named("strip", tile, text_of(kStripKey, recipe_of_strip(row))));
+  if (is_strip && !files_.single_file() && !strips_.contains(row)) {
+    const PngText text = text_of(kStripKey, recipe_of_strip(row));
+    print_file(is_share_ ? files_.write_as(files_.named(kStripKey, row), tile, text)
+                         : files_.write_named(kStripKey, tile, text));
+  }
   if (shows_all_) tiles_.push_back(tile);
 }
 
 void Album::finish() {
-  pass_to(plan_.size());
+  pass_to(part_.end);
   if (!shows_all_ || tiles_.empty()) return;
   const bool is_strip = how_.strip > 0 || plan_.frames() > 1;
   const int64_t rows = plan_.size() / plan_.frames();

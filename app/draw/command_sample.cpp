@@ -29,7 +29,7 @@ constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label, captions_from;
+  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label, captions_from, shard;
   std::vector<std::string> prompts;
   std::optional<double> mix;
   std::string init, mask;
@@ -185,14 +185,21 @@ void SampleCommand::recreate(const Model& model, const Request& request, const G
 void SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
   std::optional<int64_t> columns;
   if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
+  const std::optional<Share> share = parse_share(shard);
   PictureFiles files(out, force);
-  Album album(model, plan, how, files, columns);
+  if (share && files.single_file()) fail("--shard {} draws into a folder: give --out FOLDER, not {}", shard, out);
+  if (share && columns)
+    fail("--shard {} draws a part, --grid shows all: make it when all shards are drawn, by --resume without --shard",
+         shard);
+  Album album(model, plan, how, files, columns, share);
   if (resume && files.single_file()) fail("--resume fills a folder up: give --out FOLDER, not {}", out);
-  if (resume) album.resume(DrawnBefore(out));
-  if (album.drawn() == plan.size()) log_line(fmt::format("all {} images are in {} already", plan.size(), out));
+  if (resume && share) album.resume_share();
+  if (resume && !share) album.resume(DrawnBefore(out));
+  if (share) album.expect_free();
+  if (album.drawn() == album.size()) log_line(fmt::format("all {} images are in {} already", album.size(), out));
 
   try {
-    Progress progress("sample", plan.size(), "image", album.drawn());
+    Progress progress("sample", album.size(), "image", album.drawn());
     const int64_t before = album.drawn();
     generate(
         model, [&] { return album.next(); }, how,
@@ -206,9 +213,9 @@ void SampleCommand::draw(const Model& model, const SamplePlan& plan, const Gener
     log_line(files.single_file()
                  ? fmt::format("interrupted: {} of {} images are drawn{}; of what goes to --out FOLDER, --resume draws "
                                "the rest",
-                               album.drawn(), plan.size(), album.drawn() > 0 ? " and in " + out : "")
+                               album.drawn(), album.size(), album.drawn() > 0 ? " and in " + out : "")
                  : fmt::format("interrupted: {} of {} images are in {}; go on with the same command and --resume",
-                               album.drawn(), plan.size(), out));
+                               album.drawn(), album.size(), out));
     throw;
   }
   album.finish();
@@ -274,6 +281,11 @@ void add_sample_command(CLI::App& app) {
   CLI::Option* from = sub->add_option(
       "--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
   CLI::Option* force = sub->add_flag("--force", c.force, "overwrite existing files");
+  sub->add_option("--shard", c.shard,
+                  "draw only share I of N (0/N to N-1/N); files are numbered by what they show, so that all draw into "
+                  "one folder, also at the same time")
+      ->check(taken_by(parse_share))
+      ->excludes(from);
   sub->add_flag("--resume", c.resume, "draw what of this the folder lacks, known by the recipes in its files")
       ->excludes(from)
       ->excludes(force);

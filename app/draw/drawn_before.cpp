@@ -52,6 +52,13 @@ std::optional<Recipe> recipe_in(const std::string& text) {
 
 }  // namespace
 
+bool carries(const fs::path& png, const std::string& key, const Recipe& recipe) {
+  if (!fs::exists(png)) return false;
+  for (const auto& [its_key, text] : texts_of(png))
+    if (const auto its = recipe_in(text); its && digest(its_key, *its) == digest(key, recipe)) return true;
+  return false;
+}
+
 DrawnBefore::DrawnBefore(const fs::path& folder) : folder_(folder) {
   const std::vector<std::string> names = pngs_in(folder);
   Progress progress("looking at " + folder.string(), std::ssize(names), "image");

@@ -10,6 +10,10 @@
 
 namespace uvic {
 
+// Whether the file is there and carries the recipe under `key`; the name of the model and the version of the program
+// may differ.
+bool carries(const std::filesystem::path& png, const std::string& key, const Recipe& recipe);
+
 class DrawnBefore {
  public:
   // Reads the text of every PNG in the folder, with progress; what is damaged or of another program does not count.

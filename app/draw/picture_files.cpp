@@ -62,7 +62,7 @@ fs::path PictureFiles::write(const Tensor& image, const PngText& text, std::opti
   return put(encode_png(image, text), [&]() -> fs::path {
     if (single_file_ && std::exchange(is_tried_, true)) refuse_existing(out_);
     if (single_file_) return out_;
-    return out_ / fmt::format("{:06}.png", number ? *std::exchange(number, std::nullopt) : next_++);
+    return numbered(number ? *std::exchange(number, std::nullopt) : next_++);
   });
 }
 
@@ -71,7 +71,27 @@ fs::path PictureFiles::write_named(const std::string& kind, const Tensor& image,
   int64_t& number = known != next_named_.end()
                         ? known->second
                         : next_named_.emplace(kind, force_ ? 0 : next_number(out_, kind + "-")).first->second;
-  return put(encode_png(image, text), [&] { return out_ / fmt::format("{}-{:03}.png", kind, number++); });
+  return put(encode_png(image, text), [&] { return named(kind, number++); });
+}
+
+fs::path PictureFiles::write_as(const fs::path& file, const Tensor& image, const PngText& text) const {
+  bool is_tried = false;
+  return put(encode_png(image, text), [&] {
+    if (std::exchange(is_tried, true)) refuse_existing(file);
+    return file;
+  });
+}
+
+void PictureFiles::expect_free(const fs::path& file) const {
+  if (!force_ && fs::exists(file)) refuse_existing(file);
+}
+
+fs::path PictureFiles::numbered(int64_t number) const {
+  return out_ / fmt::format("{:06}.png", number);
+}
+
+fs::path PictureFiles::named(const std::string& kind, int64_t number) const {
+  return out_ / fmt::format("{}-{:03}.png", kind, number);
 }
 
 fs::path PictureFiles::put(std::string_view bytes, const std::function<fs::path()>& next_name) const {

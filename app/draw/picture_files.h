@@ -25,6 +25,12 @@ class PictureFiles {
   std::filesystem::path write(const Tensor& image, const PngText& text, std::optional<int64_t> number = {});
   std::filesystem::path write_named(const std::string& kind, const Tensor& image, const PngText& text);  // grid-000.png
 
+  // Under a name that is fixed: 000012.png; strip-012.png. Error if there is such a file, unless `force`.
+  std::filesystem::path write_as(const std::filesystem::path& file, const Tensor& image, const PngText& text) const;
+  void expect_free(const std::filesystem::path& file) const;
+  std::filesystem::path numbered(int64_t number) const;
+  std::filesystem::path named(const std::string& kind, int64_t number) const;
+
   // Of a file of ours, such as 12 of 000012.png; nothing for other names.
   static std::optional<int64_t> number_of(const std::filesystem::path& file, const std::string& prefix = "");
 

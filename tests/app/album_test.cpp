@@ -19,12 +19,13 @@ class AlbumTest : public testing::Test {
   }
 
   // The names that are printed while at most `count` of what is missing is "drawn".
-  std::string draw(int64_t count, bool resume, std::optional<int64_t> grid = {}) {
+  std::string draw(int64_t count, bool resume, std::optional<int64_t> grid = {}, std::optional<Share> share = {}) {
     testing::internal::CaptureStdout();
     PictureFiles files(out(), false);
-    Album album(model_, plan_, how_, files, grid);
-    if (resume) album.resume(DrawnBefore(out()));
-    const bool all = album.drawn() + count >= plan_.size();
+    Album album(model_, plan_, how_, files, grid, share);
+    if (resume) share ? album.resume_share() : album.resume(DrawnBefore(out()));
+    if (share) album.expect_free();
+    const bool all = album.drawn() + count >= album.size();
     for (; count > 0; --count)
       if (const auto request = album.next())
         album.add(*request, {kImage + static_cast<int64_t>(request->seed), {kImage, kImage}});
@@ -101,6 +102,53 @@ TEST_F(AlbumTest, TheGridIsTheSameAfterAResume) {
   fs::remove(out() / "000002.png");
   draw(9, true, 0);
   EXPECT_EQ(read_file(out() / "grid-000.png", "grid"), whole);
+}
+
+TEST_F(AlbumTest, SharesNumberFilesByRequest) {
+  plan_.seeds = {5, 6, 7, 5, 6};
+  EXPECT_EQ(draw(9, false, {}, Share{1, 2}), "000002.png 000003.png 000004.png ");
+  EXPECT_EQ(draw(9, false, {}, Share{0, 2}), "000000.png 000001.png ");
+  for (int64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(read_recipe(out() / fmt::format("{:06}.png", i)).seed, plan_.seeds[static_cast<size_t>(i)]);
+  const std::string text = read_file(out() / "000003.png", "picture");
+  EXPECT_EQ(draw(9, true, 2), "grid-000.png ");  // of all that shares drew
+
+  // Pictures of the same seed in other shares do not count.
+  fs::remove(out() / "000003.png");
+  EXPECT_EQ(draw(9, true, {}, Share{0, 2}), "");
+  EXPECT_EQ(draw(9, true, {}, Share{1, 2}), "000003.png ");
+  EXPECT_EQ(read_file(out() / "000003.png", "picture"), text);
+}
+
+TEST_F(AlbumTest, SharesAreWholeStrips) {
+  plan_.seeds = {5, 6, 7};
+  plan_.common.to_seed = 9;
+  plan_.mixes = {0, 1};
+  EXPECT_EQ(draw(9, false, {}, Share{1, 2}),
+            "000002.png 000003.png strip-001.png 000004.png 000005.png strip-002.png ");
+  EXPECT_EQ(draw(1, false, {}, Share{0, 2}), "000000.png ");
+  EXPECT_EQ(draw(9, true, {}, Share{0, 2}), "000001.png strip-000.png ");
+  EXPECT_EQ(draw(9, true, {}, Share{0, 2}), "");
+  EXPECT_EQ(draw(9, true, {}, Share{0, 4}), "");  // one of four has none
+}
+
+TEST_F(AlbumTest, SharesReplaceNothing) {
+  fs::create_directory(out());
+  write_png(out() / "000001.png", kImage);
+  for (const bool resume : {false, true})
+    expect_mentions(error_of([&] {
+                      PictureFiles files(out(), false);
+                      Album album(model_, plan_, how_, files, {}, Share{0, 2});
+                      if (resume) album.resume_share();
+                      album.expect_free();
+                    }),
+                    {"000001.png exists", "--out", "--force"});
+  EXPECT_FALSE(fs::exists(out() / "000000.png"));
+  EXPECT_EQ(draw(9, false, {}, Share{1, 2}), "000002.png 000003.png ");
+
+  const PictureFiles files(out(), false);
+  expect_mentions(error_of([&] { files.write_as(files.numbered(1), kImage, {}); }), {"000001.png exists"});
+  EXPECT_EQ(PictureFiles(out(), true).write_as(files.numbered(1), kImage, {}), out() / "000001.png");
 }
 
 TEST(PictureFiles, NeverOverwriteWhatComesMeanwhile) {
