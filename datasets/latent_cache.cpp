@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <regex>
+#include <set>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "core/formats/json_file.h"
@@ -10,6 +13,7 @@ namespace uvic {
 namespace {
 
 constexpr const char *kIndex = "index.json", *kFormat = "uvic-latents-1", *kCaptions = "captions";
+constexpr int64_t kMostLatents = int64_t{1} << 40;
 using ShardCaptions = std::vector<std::vector<std::string>>;
 
 struct Shard {
@@ -135,9 +139,8 @@ LatentIndex read_latent_index(const fs::path& folder) {
   index.autoencoder = json_string(json, "autoencoder", what);
   index.text = json_string(json, "text", what);
   if (!json.contains("scale") || !json["scale"].is_null()) index.scale = json_number(json, "scale", what);
-  constexpr int64_t kMost = int64_t{1} << 40;
-  index.images = json_whole(json, "images", what, 1, kMost);
-  index.shard_images = json_whole(json, "shard_images", what, 1, kMost);
+  index.images = json_whole(json, "images", what, 1, kMostLatents);
+  index.shard_images = json_whole(json, "shard_images", what, 1, kMostLatents);
   if (!json.contains("shards") || !json["shards"].is_array()) fail("{} has no list of \"shards\"", what);
   for (const nlohmann::json& shard : json["shards"]) index.shards.push_back(json_string(shard, "sha256", what));
   if (std::ssize(index.shards) > index.shard_count())
@@ -157,6 +160,72 @@ void write_latent_index(const fs::path& folder, const LatentIndex& index) {
       {"shards", shards}};
   if (index.scale) json["scale"] = *index.scale;
   write_atomically(folder / kIndex, json.dump(2) + "\n");
+}
+
+namespace {
+
+std::vector<fs::path> latent_parts(const fs::path& folder) {
+  static const std::regex pattern("part-[0-9]+-of-[0-9]+\\.json");
+  std::vector<fs::path> parts;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (std::regex_match(entry.path().filename().string(), pattern)) parts.push_back(entry.path());
+  return parts;
+}
+
+// None if the part went into the index meanwhile.
+LatentShards read_latent_part(const fs::path& part) {
+  const std::string what = "the part of an encoding " + part.string();
+  nlohmann::json json;
+  try {
+    json = read_json(part, "part of an encoding");
+  } catch (const Error&) {
+    if (!fs::exists(part)) return {};
+    throw;
+  }
+  if (!json.contains("shards") || !json["shards"].is_array()) fail("{} has no list of \"shards\"", what);
+  LatentShards shards;
+  for (const nlohmann::json& shard : json["shards"])
+    shards[json_whole(shard, "shard", what, 0, kMostLatents)] = json_string(shard, "sha256", what);
+  return shards;
+}
+
+}  // namespace
+
+LatentShards known_latent_shards(const fs::path& folder) {
+  std::vector<LatentShards> sources;
+  for (const fs::path& part : latent_parts(folder)) sources.push_back(read_latent_part(part));
+  const LatentIndex index = read_latent_index(folder);  // after the parts, which go when it has all of them
+  sources.emplace_back();
+  for (const std::string& sha256 : index.shards) sources.back().emplace(std::ssize(sources.back()), sha256);
+  LatentShards known;
+  std::set<int64_t> unclear;
+  for (const LatentShards& source : sources)
+    for (const auto& [shard, sha256] : source)
+      if (shard >= index.shard_count() || known.emplace(shard, sha256).first->second != sha256) unclear.insert(shard);
+  std::erase_if(known, [&](const auto& shard) { return unclear.contains(shard.first); });
+  return known;
+}
+
+void write_latent_part(const fs::path& folder, const Share& share, const LatentShards& shards) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [shard, sha256] : shards) list.push_back({{"shard", shard}, {"sha256", sha256}});
+  write_atomically(folder / fmt::format("part-{}-of-{}.json", share.rank, share.size),
+                   nlohmann::ordered_json{{"shards", list}}.dump(2) + "\n");
+}
+
+void remove_latent_parts(const fs::path& folder) {
+  for (const fs::path& part : latent_parts(folder)) fs::remove(part);
+}
+
+bool finish_latent_index(const fs::path& folder) {
+  const LatentShards known = known_latent_shards(folder);
+  LatentIndex index = read_latent_index(folder);
+  if (std::ssize(known) < index.shard_count()) return false;
+  index.shards.clear();
+  for (const auto& [_, sha256] : known) index.shards.push_back(sha256);
+  write_latent_index(folder, index);
+  remove_latent_parts(folder);
+  return true;
 }
 
 void write_latent_shard(const fs::path& file, const LatentShardContent& content) {

@@ -4,18 +4,21 @@
 //   null.safetensors    context [N, D]: of the empty prompt
 //   00000.safetensors   moments [n, 2C, H, W], contexts [m, N, D] of all captions in turn; metadata "captions": JSON, a
 //                       list of texts for each image
+//   part-0-of-4.json    shards that one of several processes has made, while they are not in the index
 //
 // Shard k holds images k shard_images and on. The index names a shard once it is complete, so whatever it names can be
 // used.
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/formats/safetensors.h"
+#include "core/share.h"
 #include "datasets/latents.h"
 
 namespace uvic {
@@ -33,6 +36,16 @@ struct LatentIndex {
 bool is_latent_cache(const std::filesystem::path& folder);
 LatentIndex read_latent_index(const std::filesystem::path& folder);  // Error if it is damaged
 void write_latent_index(const std::filesystem::path& folder, const LatentIndex& index);
+
+// The SHA-256 of complete shards by their numbers.
+using LatentShards = std::map<int64_t, std::string>;
+// Those that the index or a part names, but for the ones on which they disagree.
+LatentShards known_latent_shards(const std::filesystem::path& folder);
+void write_latent_part(const std::filesystem::path& folder, const Share& share, const LatentShards& shards);
+void remove_latent_parts(const std::filesystem::path& folder);
+// Once the parts and the index name all shards: the index of them, and no parts any more. Whether it came to that. Any
+// number of processes may do it at once.
+bool finish_latent_index(const std::filesystem::path& folder);
 
 std::filesystem::path latent_shard_file(const std::filesystem::path& folder, int64_t shard);
 std::filesystem::path null_context_file(const std::filesystem::path& folder);

@@ -3,6 +3,7 @@
 
 #include "app/cli/checks.h"
 #include "app/cli/results.h"
+#include "app/cli/seeds.h"
 #include "app/data/encode.h"
 #include "app/model/model.h"
 #include "core/interrupt.h"
@@ -15,8 +16,8 @@ namespace {
 constexpr const char* kSize = "256";  // of the published models' pictures
 
 struct EncodeCommand {
-  std::string spec, autoencoder, text, out, device = "cpu";
-  int64_t shard_images = 64;
+  std::string spec, autoencoder, text, out, shard, device = "cpu";
+  int64_t file_images = 64;
 
   void run() const {
     const at::Device where = parse_device(device);
@@ -25,15 +26,21 @@ struct EncodeCommand {
     Spec parsed = Spec::parse(spec);
     parsed.options.try_emplace("size", kSize);
     const auto data = open_dataset(parsed);
-    const LatentIndex index = begin_cache(out, describe_cache(*data, parsed.text(), images, *captions, shard_images));
+    const LatentIndex index = describe_cache(*data, parsed.text(), images, *captions, file_images);
+    begin_cache(out, index);
+    const std::optional<Share> share = parse_share(shard);
+    const Stretch shards = share.value_or(Share()).of(index.shard_count());
+    const int64_t wanted = images_in(index, shards);
+    const LatentShards before = encoded_before(out, shards);
+    int64_t done = 0;
+    for (const auto& [k, _] : before) done += images_in(index, {k, k + 1});
+    if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, wanted));
     images.to(where);
     captions->to(where);
-    const int64_t done = std::min(std::ssize(index.shards) * index.shard_images, index.images);
-    if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, index.images));
     try {
-      Progress progress("encode", index.images, "image", done);
-      const int64_t cut =
-          encode_rest(*data, {images, *captions, where}, out, index, [&](int64_t count) { progress.update(count); });
+      Progress progress("encode", wanted, "image", done);
+      const int64_t cut = encode_rest(*data, {images, *captions, where}, out, index, share, before,
+                                      [&](int64_t count) { progress.update(count); });
       if (cut > 0)
         warn(fmt::format("{} captions are longer than the {} tokens that the text encoder reads", cut,
                          captions->most_tokens()));
@@ -41,9 +48,14 @@ struct EncodeCommand {
       log_line("interrupted: the same command goes on");
       throw;
     }
-    print_result(
-        {{"folder", out}, {"images", index.images}, {"spec", "latents:" + out}},
-        fmt::format("{} images in {}; train on them with --data latents:{}", index.images, visible(out), visible(out)));
+    const bool complete = finish_latent_index(out);
+    Fields fields = {{"folder", out}, {"images", wanted}, {"spec", "latents:" + out}};
+    if (share) fields.update({{"shard", share->text()}, {"complete", complete}});
+    const std::string next = complete ? fmt::format("train on them with --data latents:{}", visible(out))
+                                      : "shards of others are still to come";
+    print_result(fields, share ? fmt::format("{}: shard {}, {} of {} images; {}", visible(out), share->text(), wanted,
+                                             index.images, next)
+                               : fmt::format("{} images in {}; {}", wanted, visible(out), next));
   }
 };
 
@@ -62,10 +74,14 @@ void add_encode_command(CLI::App& app) {
       ->required();
   sub->add_option("--text", c.text, "the folder of a text encoder, CLIP as a rule")->required();
   sub->add_option("-o,--out", c.out, "folder of the cache: new, or one to go on with")->required();
-  sub->add_option("--shard", c.shard_images, "images a file")
+  sub->add_option("--file-images", c.file_images, "images a file")
       ->check(number<int64_t>())
       ->check(between(1, 100000))
       ->capture_default_str();
+  sub->add_option("--shard", c.shard,
+                  "encode only share I of N (0/N to N-1/N) of the files, in a process of its own; all have one folder, "
+                  "which whoever is last completes")
+      ->check(taken_by(parse_share));
   sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->callback([command] { command->run(); });
 }

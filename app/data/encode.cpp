@@ -36,7 +36,7 @@ void expect_same(const fs::path& folder, const LatentIndex& found, const LatentI
   compare("data SPEC", found.data, wanted.data);
   compare("number of images", std::to_string(found.images), std::to_string(wanted.images));
   compare("set of captions", found.captions.substr(0, kShown), wanted.captions.substr(0, kShown));
-  compare("--shard", std::to_string(found.shard_images), std::to_string(wanted.shard_images));
+  compare("--file-images", std::to_string(found.shard_images), std::to_string(wanted.shard_images));
 }
 
 class ShardEncoder {
@@ -104,7 +104,7 @@ LatentIndex describe_cache(const Dataset& data, const std::string& spec, const A
 
 namespace {
 
-// Empty, or holding no more than an index that was being written when its process was killed.
+// Empty, or holding no more than an index that is being written, or was when its process was killed.
 bool is_empty_cache(const fs::path& folder) {
   if (!fs::is_directory(folder)) return false;
   for (const auto& entry : fs::directory_iterator(folder))
@@ -114,40 +114,68 @@ bool is_empty_cache(const fs::path& folder) {
 
 }  // namespace
 
-LatentIndex begin_cache(const fs::path& folder, const LatentIndex& wanted) {
-  if (!is_latent_cache(folder)) {
-    if (fs::exists(folder) && !is_empty_cache(folder))
-      fail("'{}' exists and is no cache of latents: choose another --out", folder.string());
-    write_latent_index(folder, wanted);
-    return wanted;
-  }
-  LatentIndex index = read_latent_index(folder);
-  expect_same(folder, index, wanted);
-  Progress progress("checking", std::ssize(index.shards), "file");
-  for (int64_t k = 0; k < std::ssize(index.shards); ++k) {
-    stop_if_interrupted();
-    const fs::path file = latent_shard_file(folder, k);
-    if (!fs::exists(file) || sha256_of_file(file) != index.shards[k]) {
-      warn(fmt::format("{} is not what was encoded: it and those behind it are encoded again", file.string()));
-      index.shards.resize(k);
-      break;
-    }
-    progress.update(k + 1);
-  }
-  return index;
+void begin_cache(const fs::path& folder, const LatentIndex& wanted) {
+  if (!fs::exists(folder) || is_empty_cache(folder)) write_latent_index(folder, wanted);
+  if (!is_latent_cache(folder))  // asked last: another process may have just begun it
+    fail("'{}' exists and is no cache of latents: choose another --out", folder.string());
+  expect_same(folder, read_latent_index(folder), wanted);
 }
 
-int64_t encode_rest(const Dataset& data, const Encoders& encoders, const fs::path& folder, LatentIndex index,
-                    const OnEncoded& on_encoded) {
-  const at::NoGradGuard no_grad;
-  ShardEncoder encode(data, encoders, std::ssize(index.shards) * index.shard_images, on_encoded);
-  write_safetensors(null_context_file(folder), {{{"context", encode.context("")[0]}}, {}});
-  while (std::ssize(index.shards) < index.shard_count()) {
-    const int64_t k = std::ssize(index.shards), begin = k * index.shard_images;
+LatentShards encoded_before(const fs::path& folder, const Stretch& shards) {
+  LatentShards known = known_latent_shards(folder);
+  std::erase_if(known, [&](const auto& shard) { return !shards.has(shard.first); });
+  Progress progress("checking", std::ssize(known), "file");
+  int64_t checked = 0;
+  LatentShards good;
+  for (const auto& [k, sha256] : known) {
+    stop_if_interrupted();
     const fs::path file = latent_shard_file(folder, k);
-    write_latent_shard(file, encode(begin, std::min(index.shard_images, index.images - begin)));
-    index.shards.push_back(sha256_of_file(file));
+    if (fs::exists(file) && sha256_of_file(file) == sha256)
+      good.emplace(k, sha256);
+    else
+      warn(fmt::format("{} is not what was encoded: it is encoded again", file.string()));
+    progress.update(++checked);
+  }
+  return good;
+}
+
+int64_t images_in(const LatentIndex& index, const Stretch& shards) {
+  return std::min(shards.end * index.shard_images, index.images) -
+         std::min(shards.begin * index.shard_images, index.images);
+}
+
+namespace {
+
+// Those before the first gap.
+std::vector<std::string> beginning_of(const LatentShards& shards) {
+  std::vector<std::string> beginning;
+  for (const auto& [k, sha256] : shards)
+    if (k == std::ssize(beginning)) beginning.push_back(sha256);
+  return beginning;
+}
+
+}  // namespace
+
+int64_t encode_rest(const Dataset& data, const Encoders& encoders, const fs::path& folder, LatentIndex index,
+                    const std::optional<Share>& share, LatentShards done, const OnEncoded& on_encoded) {
+  const at::NoGradGuard no_grad;
+  int64_t images = 0;
+  for (const auto& [k, _] : done) images += images_in(index, {k, k + 1});
+  ShardEncoder encode(data, encoders, images, on_encoded);
+  write_safetensors(null_context_file(folder), {{{"context", encode.context("")[0]}}, {}});
+  const Stretch shards = share.value_or(Share()).of(index.shard_count());
+  for (int64_t k = shards.begin; k < shards.end; ++k) {
+    if (done.contains(k)) continue;
+    const fs::path file = latent_shard_file(folder, k);
+    write_latent_shard(file, encode(k * index.shard_images, images_in(index, {k, k + 1})));
+    done[k] = sha256_of_file(file);
+    index.shards = beginning_of(done);
+    share ? write_latent_part(folder, *share, done) : write_latent_index(folder, index);
+  }
+  if (!share) {
+    index.shards = beginning_of(done);
     write_latent_index(folder, index);
+    remove_latent_parts(folder);
   }
   return encode.cut();
 }

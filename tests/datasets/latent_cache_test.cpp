@@ -80,5 +80,36 @@ TEST_F(LatentCacheTest, NamesTheShardWithDamagedCaptions) {
   expect_mentions(error(), {"00000.safetensors", "no captions"});
 }
 
+TEST_F(LatentCacheTest, PartsOfSeveralProcessesBecomeAnIndex) {
+  const fs::path folder = folder_.path();
+  const auto index = [&](std::vector<std::string> shards) {
+    LatentIndex all = read_latent_index(folder);
+    all.images = 9;
+    all.shards = std::move(shards);
+    write_latent_index(folder, all);
+  };
+  index({"s0"});
+  write_latent_part(folder, {1, 3}, {{2, "s2"}, {3, "s3"}});
+  write_latent_part(folder, {2, 3}, {{4, "s4"}});
+  EXPECT_EQ(known_latent_shards(folder), (LatentShards{{0, "s0"}, {2, "s2"}, {3, "s3"}, {4, "s4"}}));
+  EXPECT_FALSE(finish_latent_index(folder));
+  EXPECT_EQ(read_latent_index(folder).shards, std::vector<std::string>{"s0"});
+
+  // What two name differently nobody knows.
+  write_latent_part(folder, {0, 2}, {{0, "other"}, {1, "s1"}, {2, "s2"}});
+  EXPECT_EQ(known_latent_shards(folder), (LatentShards{{1, "s1"}, {2, "s2"}, {3, "s3"}, {4, "s4"}}));
+  EXPECT_FALSE(finish_latent_index(folder));
+  write_latent_part(folder, {0, 2}, {{0, "s0"}, {1, "s1"}, {2, "s2"}});
+  EXPECT_TRUE(finish_latent_index(folder));
+  EXPECT_EQ(read_latent_index(folder).shards, (std::vector<std::string>{"s0", "s1", "s2", "s3", "s4"}));
+  EXPECT_FALSE(fs::exists(folder / "part-1-of-3.json"));
+  EXPECT_TRUE(finish_latent_index(folder));  // by whoever comes after
+
+  folder_.put("part-0-of-2.json", R"({"shards": [{"shard": -1, "sha256": "s"}]})");
+  expect_mentions(error_of([&] { known_latent_shards(folder); }), {"part-0-of-2.json", "shard"});
+  folder_.put("part-0-of-2.json", R"({"shards": 1})");
+  expect_mentions(error_of([&] { known_latent_shards(folder); }), {"part-0-of-2.json", "no list of \"shards\""});
+}
+
 }  // namespace
 }  // namespace uvic::latent_cache_test

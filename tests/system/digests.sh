@@ -79,7 +79,7 @@ digests() {
   quietly bundle bundle --model uvit.pth --config uvit.toml "${networks[@]}"
   files bundle | line bundle
   (pixels pictures && cat pictures/*.jsonl) | line export
-  quietly encode 'folder:pictures?size=64' "${networks[@]}" --shard 5 --out cache
+  quietly encode 'folder:pictures?size=64' "${networks[@]}" --file-images 5 --out cache
   files cache | line encode
   quietly convert whole/0* model.pth
   quietly convert model.pth model.safetensors --config whole/0*/config.toml

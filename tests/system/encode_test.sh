@@ -7,7 +7,7 @@ source "$(dirname "$0")/begin.sh"
 export OMP_NUM_THREADS=2
 
 networks=(--autoencoder autoencoder.safetensors --text text)
-encode() { "$uvic" encode --quiet 'folder:pictures?size=64' "${networks[@]}" --shard 2 "$@"; }
+encode() { "$uvic" encode --quiet 'folder:pictures?size=64' "${networks[@]}" --file-images 2 "$@"; }
 
 "$uvic" data export 'shapes?size=96&count=9' --out pictures --quiet > /dev/null
 
@@ -15,7 +15,7 @@ say 'an encoding that is killed goes on, with no duplicate and no gap'
 encode --out whole | grep -q '9 images in whole'
 [ "$(ls whole | tr '\n' ' ')" = '00000.safetensors 00001.safetensors 00002.safetensors 00003.safetensors 00004.safetensors index.json null.safetensors ' ] ||
   die "wrote $(ls whole)"
-"$uvic" encode --quiet 'folder:pictures?size=64' "${networks[@]}" --shard 2 --out killed > /dev/null &
+"$uvic" encode --quiet 'folder:pictures?size=64' "${networks[@]}" --file-images 2 --out killed > /dev/null &
 for ((i = 0; i < 2000; ++i)); do [ -e killed/00001.safetensors ] && break; sleep 0.01; done
 kill -KILL $!
 wait $! 2> /dev/null || true
@@ -38,12 +38,12 @@ diff -r whole killed
 
 say 'nothing is mixed'
 cp -r text other && sed -i 's/"layer_norm_eps": [^,]*/"layer_norm_eps": 0.001/' other/config.json
-refused 'another text encoder' encode 'folder:pictures?size=64' --autoencoder autoencoder.safetensors --text other --shard 2 --out whole
+refused 'another text encoder' encode 'folder:pictures?size=64' --autoencoder autoencoder.safetensors --text other --file-images 2 --out whole
 "$uvic" bundle bundled --model uvit.pth --config uvit.toml "${networks[@]}" > /dev/null
 sed -i 's/"norm_num_groups": 32/"norm_num_groups": 16/' bundled/vae/config.json
-refused 'another autoencoder' encode 'folder:pictures?size=64' --autoencoder bundled --text text --shard 2 --out whole
-refused 'another data SPEC' encode 'folder:pictures?size=96' "${networks[@]}" --shard 2 --out whole
-refused 'another --shard' encode 'folder:pictures?size=64' "${networks[@]}" --shard 3 --out whole
+refused 'another autoencoder' encode 'folder:pictures?size=64' --autoencoder bundled --text text --file-images 2 --out whole
+refused 'another data SPEC' encode 'folder:pictures?size=96' "${networks[@]}" --file-images 2 --out whole
+refused 'another --file-images' encode 'folder:pictures?size=64' "${networks[@]}" --file-images 3 --out whole
 refused 'no cache of latents' encode 'folder:pictures?size=64' "${networks[@]}" --out pictures
 refused 'multiples of 4' encode 'folder:pictures?size=66' "${networks[@]}" --out none
 [ ! -e none ] || die 'a refused encoding left a folder'
