@@ -1,14 +1,25 @@
 #include "eval/stats.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/error.h"
 #include "core/formats/npz.h"
+#include "core/one_by_one.h"
 #include "eval/npz_notes.h"
 #include "eval/stats_shard.h"
 
 namespace uvic {
 namespace {
+
+// Rows of a covariance in pieces of constant size, each on one thread: where work is cut changes rounding, and the
+// number of threads must not.
+void in_panels(int64_t rows, const std::function<void(int64_t begin, int64_t length)>& run) {
+  constexpr int64_t kPanel = 128;
+  each_on_one_thread((rows + kPanel - 1) / kPanel,
+                     [&](int64_t i) { run(i * kPanel, std::min(kPanel, rows - i * kPanel)); });
+}
 
 Tensor entry(const TensorMap& arrays, const std::string& name, int64_t dims, const std::string& file) {
   const auto found = arrays.find(name);
@@ -51,9 +62,12 @@ void FeatureStats::add(const Tensor& features) {
   FeatureStats batch;
   const Tensor x = features.to(at::kCPU, at::kDouble);
   batch.n_ = x.size(0);
-  batch.mean_ = x.mean(0);
+  batch.mean_ = one_by_one(1, [&](int64_t) { return x.mean(0); });
   const Tensor centred = x - batch.mean_;
-  batch.scatter_ = at::mm(centred.t(), centred);
+  batch.scatter_ = at::empty({x.size(1), x.size(1)}, at::kDouble);
+  in_panels(x.size(1), [&](int64_t begin, int64_t length) {
+    batch.scatter_.narrow(0, begin, length).copy_(at::mm(centred.narrow(1, begin, length).t(), centred));
+  });
   merge(batch);
 }
 
@@ -70,7 +84,11 @@ void FeatureStats::merge(const FeatureStats& other) {
               other.mean_.size(0), " features");
   const double na = static_cast<double>(n_), nb = static_cast<double>(other.n_), n = na + nb;
   const Tensor gap = other.mean_ - mean_;
-  scatter_.add_(other.scatter_).addr_(gap, gap, /*beta=*/1, /*alpha=*/na * nb / n);
+  in_panels(mean_.size(0), [&](int64_t begin, int64_t length) {
+    scatter_.narrow(0, begin, length)
+        .add_(other.scatter_.narrow(0, begin, length))
+        .addr_(gap.narrow(0, begin, length), gap, /*beta=*/1, /*alpha=*/na * nb / n);
+  });
   mean_.add_(gap, nb / n);
   n_ += other.n_;
 }

@@ -1,5 +1,6 @@
 #include "eval/stats.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "core/formats/npz.h"
@@ -78,6 +79,24 @@ TEST(FeatureStats, MergeIsAddingTheOthers) {
   left.add(x);
   EXPECT_EQ(empty.count(), 40);
   expect_near(empty.fit().mu, all.fit().mu, 1e-13);
+}
+
+TEST(FeatureStats, ThreadsChangeNoBit) {
+  const Tensor x = gaussian_features(120, 1030, 5).to(at::kFloat);
+  const auto fit = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    FeatureStats stats;
+    for (const Tensor& part : x.split(8)) stats.add(part);
+    at::set_num_threads(before);
+    return stats.fit();
+  };
+  const Gaussian want = fit(1);
+  for (const int threads : {2, 3, 5, 7}) {
+    const Gaussian got = fit(threads);
+    EXPECT_TRUE(got.mu.equal(want.mu)) << threads;
+    EXPECT_TRUE(got.sigma.equal(want.sigma)) << threads;
+  }
 }
 
 TEST(FeatureStats, TwoSamplesSufficeOneDoesNot) {
