@@ -56,7 +56,7 @@ struct StatsCommand {
     } else {
       notes["source"] = valid_utf8(text);  // names of files can be anything, notes of a .feats file cannot
       FeatureSet set;
-      set.moments.n = write_features(side, *net, {0, side.count}, notes);
+      set.moments.n = write_features(out, side, *net, {0, side.count}, notes);
       side.set = set;
     }
     Fields fields = to_json(side);
@@ -66,13 +66,19 @@ struct StatsCommand {
   }
 
  private:
-  void run_shard(const Side& side, const FeatureNet& net, const Share& share,
-                 std::map<std::string, std::string> notes) {
-    const bool is_feats = lower_extension(out) == ".feats";
+  // How many images it has.
+  int64_t write_shard(const std::string& file, const Side& side, const FeatureNet& net, const Share& share,
+                      std::map<std::string, std::string> notes) const {
+    const bool is_feats = lower_extension(file) == ".feats";
     notes.merge(notes_of_shard(side, share));
     notes["source"] = is_feats ? valid_utf8(text) : text;
-    const int64_t images = is_feats ? write_features(side, net, part_of(side, share), notes, /*fewest=*/0)
-                                    : write_statistics_shard(out, side, net, share, notes);
+    return is_feats ? write_features(file, side, net, part_of(side, share), notes, /*fewest=*/0)
+                    : write_statistics_shard(file, side, net, share, notes);
+  }
+
+  void run_shard(const Side& side, const FeatureNet& net, const Share& share,
+                 std::map<std::string, std::string> notes) const {
+    const int64_t images = write_shard(out, side, net, share, notes);
     print_result({{"file", out},
                   {"shard", share.text()},
                   {"source", text},
@@ -97,11 +103,11 @@ struct StatsCommand {
 
   // Computes what the file has not yet of a part of the images, be it that it was interrupted or that there are more or
   // other images now. After Ctrl-C what there is is written.
-  int64_t write_features(const Side& side, const FeatureNet& net, const Stretch& part,
+  int64_t write_features(const std::string& file, const Side& side, const FeatureNet& net, const Stretch& part,
                          const std::map<std::string, std::string>& notes, int64_t fewest = 2) const {
-    FeatureCache cache(out, notes, part.size(), force);
+    FeatureCache cache(file, notes, part.size(), force);
     if (cache.rows() > 0 && !has_any(cache, side, part))
-      fail("{} exists, with features of other images than {}: give --force to overwrite it", out, text);
+      fail("{} exists, with features of other images than {}: give --force to overwrite it", file, text);
     try {
       run_network(
           network_of(net), *side.images, side.count, part, text,

@@ -84,7 +84,7 @@ stats() { "$uvic" --quiet stats "$@" --features efficientnet-lite0 > /dev/null; 
 shards() {
   local kind=$1 n=$2 i
   for ((i = 0; i < n; ++i)); do stats "${@:3}" --out $i-of-$n.$kind --shard $i/$n 2>> warnings; done
-  "$uvic" --quiet stats merge $(ls -r ?-of-$n.$kind) --out merged.$kind --force > said
+  "$uvic" --quiet --threads 3 stats merge $(ls -r ?-of-$n.$kind) --out merged.$kind --force > said
 }
 # Ten images in batches of five: of three shards one is empty.
 drawing=($model --num 10 --batch 5 --steps 2)
