@@ -62,6 +62,16 @@ std::string base_of(const std::string& name, std::string_view tail) {
   return form == tail ? name.substr(0, at) : "";
 }
 
+// The highest-numbered that is meant; empty if there is none.
+template <class F>
+fs::path newest_run(const fs::path& parent, const F& is_meant) {
+  fs::path newest;
+  for (const auto& entry : entries(parent))
+    if ((newest.empty() || run_number(entry) > run_number(newest)) && RunFolder::is_run(entry) && is_meant(entry))
+      newest = entry;
+  return newest;
+}
+
 constexpr std::string_view kUnwritten = ".tmp#-#";  // of write_atomically
 constexpr std::string_view kUnnamed = ".tmp.#";     // of checkpoints and links
 
@@ -117,15 +127,17 @@ RunFolder RunFolder::open(const fs::path& folder) {
 }
 
 RunFolder RunFolder::open_latest(const fs::path& parent) {
-  fs::path latest;
-  int64_t number = -1;
-  for (const auto& entry : entries(parent)) {
-    if (run_number(entry) <= number || !is_run(entry)) continue;
-    latest = entry;
-    number = run_number(entry);
-  }
-  if (number < 0)
+  const fs::path latest = newest_run(parent, [](const fs::path&) { return true; });
+  if (latest.empty())
     fail("no run in the folder {}: start one with 'uvic train', or name the folder of your runs", parent.string());
+  return RunFolder(latest);
+}
+
+std::optional<RunFolder> RunFolder::find(const fs::path& parent, const std::string& name) {
+  const fs::path latest = newest_run(parent, [&](const fs::path& run) {
+    return run.filename() == fmt::format("{:05}-{}", run_number(run), safe_name(name));
+  });
+  if (latest.empty()) return std::nullopt;
   return RunFolder(latest);
 }
 

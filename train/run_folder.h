@@ -42,7 +42,9 @@ class RunFolder {
   // An existing run folder. Error if it is none (no config.toml).
   static RunFolder open(const std::filesystem::path& folder);
   static RunFolder open_latest(const std::filesystem::path& parent);  // the highest-numbered run under `parent`
-  static bool is_run(const std::filesystem::path& path);              // has a config.toml and may have checkpoints
+  // The highest-numbered run of that name, if there is one.
+  static std::optional<RunFolder> find(const std::filesystem::path& parent, const std::string& name);
+  static bool is_run(const std::filesystem::path& path);  // has a config.toml and may have checkpoints
 
   const std::filesystem::path& path() const { return path_; }
 

@@ -7,7 +7,6 @@
 #include "app/lm/text_run.h"
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
-#include "app/world/local_ranks.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -30,18 +29,17 @@ struct LmTrainCommand {
   ConfigSource source{.preset = {}, .file = {}, .table = lm_presets()};
   std::unique_ptr<LmOptions> options;
   RunArguments arguments;
-  LocalRanks ranks;
 
   void run(const std::string& command_line) {
-    ranks.launch();
-    const std::optional<RunFolder> folder = arguments.to_resume();
+    arguments.launch();
+    source.apply(*options);
+    const std::optional<RunFolder> folder = arguments.to_resume(config.output.name);
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them), or --init FILE");
     if (folder && !trains_language_model(*folder))
       fail("{} trains an image model: go on with it by `uvic train --resume`", folder->path().string());
-    source.apply(*options);
     if (folder) apply_run_config(*options, *folder);
-    const World world = meet(config.train.world);
+    const World world = meet(config.train);
     take_part(world, [&] { train(world, folder, command_line); });
   }
 
@@ -76,7 +74,6 @@ void add_lm_train(CLI::App& lm) {
   auto command = std::make_shared<LmTrainCommand>();
   command->source.add_options(*sub);
   command->arguments.add_options(*sub);
-  command->ranks.add_options(*sub);
   command->options = std::make_unique<LmOptions>(*sub, command->config);
   sub->callback([command, sub] { command->run(command_line(*sub)); });
 }

@@ -7,7 +7,6 @@
 #include "app/training/resume.h"
 #include "app/training/run_arguments.h"
 #include "app/training/training_plan.h"
-#include "app/world/local_ranks.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 
@@ -19,18 +18,17 @@ struct TrainCommand {
   ConfigSource source;
   std::unique_ptr<RunOptions> options;
   RunArguments arguments;
-  LocalRanks ranks;
 
   void run(const std::string& command_line) {
-    ranks.launch();
-    const std::optional<RunFolder> folder = arguments.to_resume();
+    arguments.launch();
+    source.apply(*options);
+    const std::optional<RunFolder> folder = arguments.to_resume(config.output.name);
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them), or --init FILE");
     if (folder && trains_language_model(*folder))
       fail("{} trains a language model: go on with it by `uvic lm train --resume`", folder->path().string());
-    source.apply(*options);
     if (folder) apply_run_config(*options, *folder);
-    const World world = meet(config.train.world);
+    const World world = meet(config.train);
     take_part(world, [&] { train(world, folder, command_line); });
   }
 
@@ -63,7 +61,6 @@ void add_train_command(CLI::App& app) {
   auto command = std::make_shared<TrainCommand>();
   command->source.add_options(*sub);
   command->arguments.add_options(*sub);
-  command->ranks.add_options(*sub);
   command->options = std::make_unique<RunOptions>(*sub, command->config);
   sub->callback([command, sub] { command->run(command_line(*sub)); });
 }

@@ -11,14 +11,28 @@ namespace uvic {
 
 void RunArguments::add_options(CLI::App& app) {
   app.add_option("--out", parent, "folder of the run folders")->capture_default_str();
-  app.add_option("--resume", resume, "go on with a run: its folder, or 'latest' for the newest under --out");
+  app.add_option(
+      "--resume", resume,
+      "go on with a run: its folder, 'latest' for the newest under --out, or 'auto' for the newest of --name, "
+      "which is begun if there is none");
   app.add_option("--device", device, "cpu, cuda or cuda:N; default: where the run to resume was, else cpu")
       ->check(device_name());
+  ranks.add_options(app);
   app.add_flag("--dry-run", dry_run, "print the config, memory, time and disk it would take; write nothing");
 }
 
-std::optional<RunFolder> RunArguments::to_resume() const {
+void RunArguments::launch() const {
+  if (ranks.restarts > 0 && resume.empty())
+    fail("--restarts starts the ranks anew, which then must find their run: give --resume auto and --name NAME");
+  ranks.launch();
+}
+
+std::optional<RunFolder> RunArguments::to_resume(const std::string& name) const {
   if (resume.empty()) return std::nullopt;
+  if (resume == "auto") {
+    if (name.empty()) fail("--resume auto goes on with the run of a name: give --name NAME");
+    return RunFolder::find(parent, name);
+  }
   return resume == "latest" ? RunFolder::open_latest(parent) : RunFolder::open(resume);
 }
 
@@ -58,10 +72,13 @@ Start RunArguments::start(const std::optional<RunFolder>& to_resume, const std::
   return start;
 }
 
-World meet(const WorldConfig& config) {
+World meet(const TrainConfig& config) {
   const Place place = find_place();
+  if (config.batch < place.size)
+    fail("{}: train.batch {} cannot be shared out over {} ranks: give a larger batch or fewer ranks", place.name(),
+         config.batch, place.size);
   if (place.size == 1) return {};
-  World world(place, std::chrono::seconds(config.timeout));
+  World world(place, std::chrono::seconds(config.world.timeout));
   log_line(place.describe());
   return world;
 }

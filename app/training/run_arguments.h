@@ -7,15 +7,20 @@
 #include <string>
 
 #include "app/training/training_run.h"
+#include "app/world/local_ranks.h"
 
 namespace uvic {
 
 struct RunArguments {
   std::string parent = "runs", resume, device;
   bool dry_run = false;
+  LocalRanks ranks;
 
   void add_options(CLI::App& app);
-  std::optional<RunFolder> to_resume() const;
+  // To be called before anything else is done (LocalRanks::launch).
+  void launch() const;
+  // `name`: config.output.name, for --resume auto.
+  std::optional<RunFolder> to_resume(const std::string& name) const;
   at::Device where(const std::optional<RunFolder>& to_resume, const World& world) const;
   // Of the run to resume, locked from now on by rank 0 unless this is a dry run.
   std::optional<Checkpoint> checkpoint(const std::optional<RunFolder>& to_resume, const World& world) const;
@@ -24,8 +29,9 @@ struct RunArguments {
               const std::string& command_line, const World& world) const;
 };
 
-// The ranks that this process trains with, as its environment says; alone where that says nothing.
-World meet(const WorldConfig& config);
+// The ranks that this process trains with, as its environment says; alone where that says nothing. Error if a batch has
+// fewer items than there are ranks.
+World meet(const TrainConfig& config);
 // Error if ranks do not train the same: their configs, or the data, of which `first` is the first item.
 void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first);
 // Does the work of a rank. The others are told of what ends it.

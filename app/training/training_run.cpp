@@ -247,10 +247,6 @@ class Run {
 }  // namespace
 
 void run_training(Trainee trainee, Start start) {
-  const World world = start.world;
-  if (trainee.train.batch < world.size())
-    fail("train.batch {} cannot be shared out over {} ranks: give a larger batch or fewer ranks", trainee.train.batch,
-         world.size());
   Run(std::move(trainee), std::move(start)).train();
 }
 

@@ -83,7 +83,7 @@ code=0 && wait $launcher || code=$?
 await_checkpoint restarted
 kill -KILL "$(second_rank)"
 wait $launcher || die "not restarted: $(cat err)"
-train --name undisturbed --steps 400
+train --name undisturbed --steps 400 --ranks 2
 same_training undisturbed restarted
 [ "$(wc -l < runs/*-restarted/command.txt)" -eq 2 ] || die 'was not disturbed'
 
