@@ -133,6 +133,10 @@ struct Exchange::State {
 
 Exchange::Exchange(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
+bool Exchange::is_done() const {
+  return state_->work->isCompleted();
+}
+
 void Exchange::wait() const {
   state_->work->wait();
 }

@@ -44,6 +44,7 @@ class RankStore {
 // A sum or broadcast under way. It keeps its tensor alive.
 class Exchange {
  public:
+  bool is_done() const;
   void wait() const;  // throws if it failed
 
  private:

@@ -42,6 +42,7 @@ GradientExchange::GradientExchange(const Parameters& parameters, const World& wo
     offset += slot.parameter.numel();
     torch::autograd::impl::set_post_acc_grad_hooks(slot.parameter, std::make_unique<Hook>(*this, slot));
   }
+  reset();
 }
 
 GradientExchange::~GradientExchange() {
@@ -50,6 +51,10 @@ GradientExchange::~GradientExchange() {
 
 void GradientExchange::begin() {
   begun_ = true;
+}
+
+void GradientExchange::reset() {
+  begun_ = false;
   next_ = 0;
   for (Slot& slot : slots_) slot.is_in = false;
   for (Bucket& bucket : buckets_) bucket.missing = bucket.slots;
@@ -72,7 +77,6 @@ void GradientExchange::send_full_buckets() {
 }
 
 double GradientExchange::finish(const Tensor& numbers) {
-  begun_ = false;
   for (Slot& slot : slots_)
     if (!slot.is_in) fill(slot);  // of a part that this step did not use
   const Clock::time_point begin = Clock::now();
@@ -80,6 +84,7 @@ double GradientExchange::finish(const Tensor& numbers) {
   for (Bucket& bucket : buckets_) bucket.pending.wait();
   const double waited = seconds_since(begin);
   for (const Slot& slot : slots_) Tensor(slot.parameter).mutable_grad() = slot.sent.to(slot.parameter.scalar_type());
+  reset();
   return waited;
 }
 

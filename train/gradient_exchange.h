@@ -19,7 +19,7 @@ class GradientExchange {
   GradientExchange(const GradientExchange&) = delete;
   GradientExchange& operator=(const GradientExchange&) = delete;
 
-  // Before the backward pass that makes the gradients complete.
+  // Before the backward pass that makes the gradients complete; without it nothing is sent before finish().
   void begin();
   // After it. The gradients, zeros where a rank has none, and `numbers` become their sums over the ranks. Returns the
   // seconds in which this rank waited for the others.
@@ -38,14 +38,15 @@ class GradientExchange {
   };
   class Hook;
 
+  void reset();
   void fill(Slot& slot);
   void send_full_buckets();
 
   const World& world_;
   std::vector<Slot> slots_;
   std::vector<Bucket> buckets_;
-  size_t next_ = 0;  // bucket to be sent
-  bool begun_ = false;
+  size_t next_ = 0;     // bucket to be sent
+  bool begun_ = false;  // hooks fill buckets
 };
 
 }  // namespace uvic

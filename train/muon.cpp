@@ -54,11 +54,7 @@ Muon::Muon(const Parameters& parameters, const AdamWConfig& config, at::ScalarTy
 
 void Muon::step(double lr) {
   at::NoGradGuard no_grad;
-  struct Group {  // of one shape
-    std::vector<Tensor> weights;
-    Tensor direction;
-  };
-  std::vector<Group> groups;
+  std::vector<std::vector<Tensor>> groups;  // of weights of one shape
   std::vector<Tensor> directions;
   for (size_t begin = 0, end; begin < matrices_.size(); begin = end) {
     std::vector<Tensor> weights, gradients;
@@ -74,13 +70,14 @@ void Muon::step(double lr) {
     at::_foreach_add_(momentum, gradients);
     const std::vector<Tensor> ahead = at::_foreach_add(gradients, momentum, kMomentum);  // Nesterov's
     directions.push_back(my_part_orthogonal(at::stack(ahead).to(precision_)));
-    groups.push_back({std::move(weights), directions.back()});
+    groups.push_back(std::move(weights));
   }
   world_.all_reduce(directions);
-  for (const auto& [weights, direction] : groups) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const std::vector<Tensor>& weights = groups[i];
     const auto longer = static_cast<double>(std::max(weights[0].size(0), weights[0].size(1)));
     at::_foreach_mul_(weights, 1 - lr * weight_decay_);
-    at::_foreach_add_(weights, direction.to(weights[0].scalar_type()).unbind(), -lr * 0.2 * std::sqrt(longer));
+    at::_foreach_add_(weights, directions[i].to(weights[0].scalar_type()).unbind(), -lr * 0.2 * std::sqrt(longer));
   }
   others_.step(lr);
 }

@@ -25,6 +25,11 @@ std::string beat_key(int64_t rank) {
   return fmt::format("beat/{}", rank);
 }
 
+std::string say_silent(const std::vector<int64_t>& ranks) {
+  return fmt::format("{} {} gone or {} not answer: see what was said there last, and whether the machine runs",
+                     list_ranks(ranks), ranks.size() == 1 ? "is" : "are", ranks.size() == 1 ? "does" : "do");
+}
+
 }  // namespace
 
 struct RankWatch::Shared {
@@ -36,8 +41,14 @@ struct RankWatch::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::shared_ptr<Request>> requests;
-  bool connected = false, stop = false, ended = false;
-  std::string lost;  // what c10d says of the store
+  bool connected = false, stop = false, ended = false, listens = false;
+  struct Heard {
+    std::string beat;
+    Clock::time_point since;
+  };
+  std::vector<Heard> heard;         // of each rank, while this one listens
+  Clock::time_point store_answers;  // when it did last
+  std::string lost;                 // what c10d says of the store
   std::string verdict;
   std::atomic<int64_t> exchanges = 0;
 
@@ -58,6 +69,8 @@ struct RankWatch::Shared {
         const auto found = store.find(kVerdict);
         lock.lock();
         if (found) verdict = *found;
+        store_answers = Clock::now();
+        if (listens) listen(store, place, lock);
         const auto next = Clock::now() + kBeat;
         while (!stop && Clock::now() < next) {
           answer(store, lock);
@@ -75,6 +88,15 @@ struct RankWatch::Shared {
     std::lock_guard lock(mutex);
     ended = true;
     changed.notify_all();
+  }
+
+  void listen(const RankStore& store, const Place& place, std::unique_lock<std::mutex>& lock) {
+    for (int64_t rank = 0; rank < place.size; ++rank) {
+      lock.unlock();
+      const std::string beat = store.find(beat_key(rank)).value_or("");
+      lock.lock();
+      if (beat != kEnded && beat != heard[rank].beat) heard[rank] = {beat, Clock::now()};
+    }
   }
 
   void answer(const RankStore& store, std::unique_lock<std::mutex>& lock) {
@@ -130,6 +152,29 @@ void RankWatch::count_exchange() const {
   ++shared_->exchanges;
 }
 
+RankWatch::Listening::Listening(const RankWatch& watch) : watch_(watch) {
+  std::lock_guard lock(watch.shared_->mutex);
+  watch.shared_->heard.assign(watch.place_.size, {"", Clock::now()});
+  watch.shared_->store_answers = Clock::now();
+  watch.shared_->listens = true;
+}
+
+RankWatch::Listening::~Listening() {
+  std::lock_guard lock(watch_.shared_->mutex);
+  watch_.shared_->listens = false;
+}
+
+std::optional<std::string> RankWatch::Listening::silence(Timeout longest) const {
+  const auto since = Clock::now() - longest;
+  std::lock_guard lock(watch_.shared_->mutex);
+  if (watch_.shared_->is_lost() || watch_.shared_->store_answers < since) return watch_.store_is_lost();
+  std::vector<int64_t> silent;
+  for (int64_t rank = 0; rank < watch_.place_.size; ++rank)
+    if (watch_.shared_->heard[rank].since < since) silent.push_back(rank);
+  if (silent.empty()) return std::nullopt;
+  return say_silent(silent);
+}
+
 std::optional<std::string> RankWatch::verdict() const {
   std::lock_guard lock(shared_->mutex);
   return shared_->verdict.empty() ? std::nullopt : std::optional(shared_->verdict);
@@ -148,12 +193,12 @@ std::string RankWatch::conclude_from(const std::string& failure) const {
   return conclude(look_for_the_dead(failure));
 }
 
+std::string RankWatch::store_is_lost() const {
+  return fmt::format("{}, which holds what the ranks share at {}:{}, is gone or does not answer: see what it said last",
+                     place_.launcher_has_store ? "the launcher" : "rank 0", place_.host, place_.port);
+}
+
 std::string RankWatch::look_for_the_dead(const std::string& failure) const {
-  const auto store_is_lost = [&] {
-    return fmt::format(
-        "{}, which holds what the ranks share at {}:{}, is gone or does not answer: see what it said last",
-        place_.launcher_has_store ? "the launcher" : "rank 0", place_.host, place_.port);
-  };
   using Beats = std::vector<std::string>;
   const auto look = [&]() -> std::optional<Beats> {
     const auto beats = std::make_shared<Beats>(place_.size);
@@ -185,9 +230,7 @@ std::string RankWatch::look_for_the_dead(const std::string& failure) const {
     if (last[rank] == kEnded) ended.push_back(rank);
   if (!ended.empty())
     return fmt::format("{} ended while others went on: see what was said there last", list_ranks(ended));
-  if (!silent.empty())
-    return fmt::format("{} {} gone or {} not answer: see what was said there last, and whether the machine runs",
-                       list_ranks(silent), silent.size() == 1 ? "is" : "are", silent.size() == 1 ? "does" : "do");
+  if (!silent.empty()) return say_silent(silent);
   const int64_t mine = shared_->exchanges;
   for (int64_t rank = 0; rank < place_.size; ++rank)
     if (rank != place_.rank && std::stoll(last[rank].substr(last[rank].find(' ') + 1)) < mine) behind.push_back(rank);

@@ -34,6 +34,20 @@ class RankWatch {
   // This rank takes part in one exchange more than before: who has taken part in fewest is whom the others wait for.
   void count_exchange() const;
 
+  // Listens to the other ranks as long as it lives, for a wait that has no other limit.
+  class Listening {
+   public:
+    explicit Listening(const RankWatch& watch);
+    ~Listening();
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+    // What is wrong if a rank, or the store, was silent for that long; nothing otherwise.
+    std::optional<std::string> silence(Timeout longest) const;
+
+   private:
+    const RankWatch& watch_;
+  };
+
   // Why the ranks part, as one of them found out first; nothing as long as they do not.
   std::optional<std::string> verdict() const;
   // The verdict from now on, unless there is one already; returns what it is.
@@ -44,6 +58,7 @@ class RankWatch {
  private:
   struct Shared;
   std::string look_for_the_dead(const std::string& failure) const;
+  std::string store_is_lost() const;
 
   Place place_;
   std::shared_ptr<Shared> shared_;  // also by the thread, which may wait for the store longer than this object lives

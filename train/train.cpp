@@ -130,7 +130,7 @@ void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, a
         sum = value.mean * value.weight;
         weight += value.weight;
       }
-      if (&items == &parts.back()) exchange.begin();
+      if (&items == &parts.back() && config.world.overlap) exchange.begin();
       sum.backward();
       loss_sum += sum.item<double>();
     }

@@ -19,6 +19,7 @@ namespace uvic {
 // What ranks agree on.
 struct WorldConfig {
   std::string wire = "fp32";  // a row of precisions(): how gradients are sent
+  bool overlap = true;        // gradients are sent while others are still being made
   int64_t check = 1000;       // steps between comparisons of the ranks' weights; 0: none
   int64_t timeout = 60;       // seconds in which a rank must answer
 };

@@ -279,7 +279,18 @@ void World::broadcast(std::span<const Tensor> tensors, int64_t root) const {
 void World::barrier(std::optional<std::chrono::seconds> patience) const {
   if (!state_) return;
   const Tensor nothing = at::zeros({1});
-  state_->attempt([&] { state_->start_sum(nothing, patience ? *patience : state_->timeout).wait(); });
+  if (!patience) return all_reduce({{nothing}});
+  const RankWatch::Listening listening(state_->watch);
+  state_->attempt([&] {
+    const Exchange sum = state_->start_sum(nothing, *patience);
+    constexpr std::chrono::milliseconds kLongest{100};
+    for (std::chrono::milliseconds pause{1}; !sum.is_done(); pause = std::min(2 * pause, kLongest)) {
+      std::this_thread::sleep_for(pause);
+      if (const auto verdict = state_->watch.verdict()) state_->part(*verdict);
+      if (const auto wrong = listening.silence(state_->timeout)) state_->part(state_->watch.conclude(*wrong));
+    }
+    sum.wait();
+  });
 }
 
 std::vector<std::string> World::gather(const std::string& mine) const {

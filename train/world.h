@@ -37,7 +37,7 @@ class World {
   // Copies those of rank `root`.
   void broadcast(std::span<const Tensor> tensors, int64_t root = 0) const;
   // Waits for all. `patience`: longer than the time-out, where one rank does something long, such as writing a
-  // checkpoint.
+  // checkpoint; a rank that is silent for the time-out is noticed all the same.
   void barrier(std::optional<std::chrono::seconds> patience = {}) const;
   // Of all ranks, in order of rank; short ones.
   std::vector<std::string> gather(const std::string& mine) const;

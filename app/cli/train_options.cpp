@@ -41,6 +41,7 @@ void ConfigOptions::add_train(TrainConfig& c, std::string_view items) {
   add("--train.ema", c.ema.rate, "share of the average that a step keeps")->check(between(0, 1));
   add("--train.ema_warmup", c.ema.warmup, "lower share in the first steps");
   add("--world.wire", c.world.wire, "how ranks send each other gradients")->check(one_of(precisions()));
+  add("--world.overlap", c.world.overlap, "send gradients while others are still being made");
   add("--world.check", c.world.check, "steps between comparisons of the ranks' weights; 0: none")->check(at_least(0));
   add("--world.timeout", c.world.timeout, "seconds in which a rank must answer the others")->check(at_least(1));
 }

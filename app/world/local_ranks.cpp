@@ -14,6 +14,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/cli/checks.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -206,9 +207,8 @@ int run_local_ranks(const std::string& program, const std::vector<std::string>& 
 }
 
 void LocalRanks::add_options(CLI::App& app) {
-  app.add_option("--ranks", ranks, "processes of this machine that share the work")->check(CLI::PositiveNumber);
-  app.add_option("--restarts", restarts, "how often all of them start again after one has failed")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--ranks", ranks, "processes of this machine that share the work")->check(at_least(1));
+  app.add_option("--restarts", restarts, "how often all of them start again after one has failed")->check(at_least(0));
 }
 
 void LocalRanks::launch() const {

@@ -30,6 +30,14 @@ last_loss() { tail -1 runs/*-"$1"/stats.jsonl | grep -o '"loss":[^,]*' | cut -d:
 awk -v a="$(last_loss one)" -v b="$(last_loss wire)" 'BEGIN { exit !(a != b && a / b < 1.02 && b / a < 1.02) }' ||
   die "loss $(last_loss one), with bf16 on the wire $(last_loss wire)"
 
+say 'gradients of several buckets'
+wide=(--model.dim 512 --model.heads 8 --model.depth 4 --batch 2 --steps 3 --train.eps 0.001)
+train --name wide "${wide[@]}"
+train --name wide-two --ranks 2 "${wide[@]}"
+same_training wide wide-two
+train --name wide-late --ranks 2 "${wide[@]}" --world.overlap false
+same runs/*-wide-two/latest/model.safetensors runs/*-wide-late/latest/model.safetensors
+
 say 'a run that goes on with other numbers of ranks'
 train --name changing --ranks 3 --steps 15
 "$uvic" --quiet train --resume runs/*-changing --ranks 2 --steps 22 > out

@@ -326,6 +326,13 @@ class Parting : public ::testing::Test {
       world.barrier(seconds(20));
       return std::string("waited");
     });
+    for (const auto& [name, stopped] : {std::pair("stopped at leisure", 1), {"first stopped at leisure", 0}})
+      begin(name, 3, [stopped](const Place& place) {
+        const World world(place, kTimeout);
+        if (world.rank() == stopped) raise_in(world, SIGSTOP);
+        world.barrier(std::chrono::hours(1));
+        return std::string("waited");
+      });
     begin("one is missing", 4, [](const Place& place) {
       if (place.rank == 1 || place.rank == 3) return std::string("stays away");
       const World world(place, kTimeout);
@@ -407,6 +414,11 @@ TEST_F(Parting, WhatIsUnderWayKeepsNobodyFromEnding) {
 
 TEST_F(Parting, ABarrierMayBeMorePatient) {
   expect_all(end("patient"), "waited");
+}
+
+TEST_F(Parting, ButNotWithARankThatIsSilent) {
+  expect_said(end("stopped at leisure"), {0, 2}, {"rank 1 is gone or does not answer"}, kEnd);
+  expect_said(end("first stopped at leisure"), {1, 2}, {"rank 0, which holds what the ranks share"}, kEnd);
 }
 
 TEST_F(Parting, MissingRanksAreNamed) {
