@@ -3,7 +3,6 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <array>
-#include <ranges>
 
 #include "core/clock.h"
 
@@ -28,10 +27,10 @@ GradientExchange::GradientExchange(const Parameters& parameters, const World& wo
   constexpr int64_t kBucketBytes = 25 << 20;
   const auto most = kBucketBytes / static_cast<int64_t>(c10::elementSize(wire));
   std::vector<int64_t> lengths;
-  for (const Parameter& p : parameters | std::views::reverse) {
-    if (lengths.empty() || lengths.back() + p.tensor.numel() > most) lengths.push_back(0);
-    lengths.back() += p.tensor.numel();
-    slots_.push_back({.parameter = p.tensor, .sent = {}, .bucket = lengths.size() - 1});
+  for (auto p = parameters.rbegin(); p != parameters.rend(); ++p) {
+    if (lengths.empty() || lengths.back() + p->tensor.numel() > most) lengths.push_back(0);
+    lengths.back() += p->tensor.numel();
+    slots_.push_back({.parameter = p->tensor, .sent = {}, .bucket = lengths.size() - 1});
   }
   for (const int64_t length : lengths)
     buckets_.push_back({.flat = at::empty({length}, parameters.front().tensor.options().dtype(wire)), .pending = {}});
