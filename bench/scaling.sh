@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMP_WAIT_POLICY=passive
 measure() { # NAME options...
-  "$uvic" --quiet train --preset shapes --model.size tiny --data 'shapes?size=32&count=4096' --model.image_size 32 --batch 128 --steps "$steps" \
+  "$uvic" --quiet train --preset shapes --model.size tiny --data 'shapes?size=32&count=4096' --model.image_size 32 --batch 128 --steps "$steps" --train.warmup 0 \
     --output.log_every 1 --output.sample_every 0 --output.save_every 100000 --out "$work" --name "$@" > "$work/log"
 }
 for ((round = 0; round < rounds; ++round)); do

@@ -12,10 +12,4 @@ struct Items {
   bool operator==(const Items&) const = default;
 };
 
-// Part `rank` of `size` parts in a row whose lengths differ by at most one.
-inline Items part_of(Items all, int64_t rank, int64_t size) {
-  const int64_t begin = all.count * rank / size, end = all.count * (rank + 1) / size;
-  return {all.first + begin, end - begin};
-}
-
 }  // namespace uvic

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/items.h"
-
 namespace uvic {
 namespace {
 
@@ -86,8 +84,8 @@ void Muon::step(double lr) {
 Tensor Muon::my_part_orthogonal(const Tensor& matrices) const {
   if (world_.size() == 1) return orthogonalize(matrices);
   const Tensor all = at::zeros_like(matrices);
-  if (const Items part = part_of({0, matrices.size(0)}, world_.rank(), world_.size()); part.count > 0)
-    all.narrow(0, part.first, part.count).copy_(orthogonalize(matrices.narrow(0, part.first, part.count)));
+  if (const Stretch mine = world_.share().of(matrices.size(0)); mine.size() > 0)
+    all.slice(0, mine.begin, mine.end).copy_(orthogonalize(matrices.slice(0, mine.begin, mine.end)));
   return all;
 }
 

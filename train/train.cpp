@@ -91,22 +91,23 @@ double learning_rate(const TrainConfig& config, int64_t step) {
   return config.lr * warmup * find(lr_decays(), config.lr_decay, "learning-rate decay").value(progress);
 }
 
-std::vector<Items> micro_batches(const TrainConfig& config, int64_t step, int64_t rank, int64_t size) {
+std::vector<Items> micro_batches(const TrainConfig& config, int64_t step, const Share& share) {
   std::vector<Items> parts;
+  const Stretch mine = share.of(config.batch);
+  const int64_t most = config.micro_batch > 0 ? config.micro_batch : mine.size();
   for (int64_t i = 0; i < config.accumulate; ++i) {
-    const Items share = part_of({(step * config.accumulate + i) * config.batch, config.batch}, rank, size);
-    const int64_t most = config.micro_batch > 0 ? config.micro_batch : share.count;
-    for (int64_t done = 0; done < share.count; done += most)
-      parts.push_back({share.first + done, std::min(most, share.count - done)});
+    const int64_t first = (step * config.accumulate + i) * config.batch;
+    for (int64_t at = mine.begin; at < mine.end; at += most)
+      parts.push_back({first + at, std::min(most, mine.end - at)});
   }
   return parts;
 }
 
-std::optional<Items> next_micro_batch(const TrainConfig& config, int64_t rank, int64_t size, Items micro_batch) {
+std::optional<Items> next_micro_batch(const TrainConfig& config, const Share& share, Items micro_batch) {
   const int64_t step = micro_batch.first / items_per_step(config);
   for (const int64_t k : {step, step + 1}) {
     if (k >= config.steps) break;
-    for (const Items items : micro_batches(config, k, rank, size))
+    for (const Items items : micro_batches(config, k, share))
       if (items.first > micro_batch.first) return items;
   }
   return std::nullopt;
@@ -121,7 +122,7 @@ void train(TrainState& state, const StepLoss& loss, const TrainConfig& config, a
     const Clock::time_point begin = Clock::now();
     double loss_sum = 0, weight = 0;
     zero_gradients(state.parameters);
-    const std::vector<Items> parts = micro_batches(config, state.step, world.rank(), world.size());
+    const std::vector<Items> parts = micro_batches(config, state.step, world.share());
     for (const Items& items : parts) {
       Tensor sum;
       {

@@ -63,10 +63,10 @@ struct MicroBatchLoss {
 // Of items, which it fetches itself.
 using StepLoss = std::function<MicroBatchLoss(Items items)>;
 
-// The micro-batches of a rank in step k: its share of every batch (part_of), in parts of at most config.micro_batch.
-std::vector<Items> micro_batches(const TrainConfig& config, int64_t step, int64_t rank, int64_t size);
+// The micro-batches of a rank in step k: its share of every batch, in parts of at most config.micro_batch.
+std::vector<Items> micro_batches(const TrainConfig& config, int64_t step, const Share& share);
 // The micro-batch that train() asks for after this one; nothing after the last.
-std::optional<Items> next_micro_batch(const TrainConfig& config, int64_t rank, int64_t size, Items micro_batch);
+std::optional<Items> next_micro_batch(const TrainConfig& config, const Share& share, Items micro_batch);
 inline int64_t items_per_step(const TrainConfig& config) {
   return config.batch * config.accumulate;
 }

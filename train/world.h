@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/share.h"
 #include "core/tensor.h"
 #include "train/place.h"
 
@@ -28,6 +29,7 @@ class World {
   int64_t rank() const;
   int64_t size() const;
   int64_t local_rank() const;
+  Share share() const { return {rank(), size()}; }
 
   // Sums over ranks, in place, with the same bits on every rank.
   void all_reduce(std::span<const Tensor> tensors) const;

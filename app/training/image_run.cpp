@@ -79,8 +79,8 @@ class AveragedModel {
 void run_image_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net,
                         const std::string& init_sha256, at::Device device, Start start) {
   AveragedModel averaged(config, data, net, init_sha256, device, start.folder);
-  const BatchAt batch_at = prefetch(
-      data.source.batch_at, std::bind_front(next_micro_batch, config.train, start.world.rank(), start.world.size()));
+  const BatchAt batch_at =
+      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, config.train, start.world.share()));
   Trainee trainee{.config = print_config<RunOptions>(config),
                   .train = config.train,
                   .output = config.output,

@@ -10,7 +10,7 @@ namespace uvic {
 void plan_training(const RunConfig& config, const TrainingData& data, TrainedNetwork& net, at::Device device) {
   const auto schedule = make_schedule(config.schedule);
   const BatchAt batch_at =
-      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe_config(config.train), 0, 1));
+      prefetch(data.source.batch_at, std::bind_front(next_micro_batch, probe_config(config.train), Share()));
   const auto [count, peak, seconds] =
       probe_training(net.parameters(), net.loss(batch_at, *schedule, config), config.train, device);
   const double parameters = static_cast<double>(count), total = seconds * static_cast<double>(config.train.steps);

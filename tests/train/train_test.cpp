@@ -128,7 +128,7 @@ TEST(Train, AsksForMicroBatchesInTheOrderItTells) {
   TrainState state(toy.parameters(), c);
   train(state, loss, c, at::kCPU, go_on);
   std::vector<Items> told{{0, 3}};
-  while (const auto next = next_micro_batch(c, 0, 1, told.back())) told.push_back(*next);
+  while (const auto next = next_micro_batch(c, {}, told.back())) told.push_back(*next);
   EXPECT_EQ(asked, told);
   EXPECT_EQ(asked.size(), 12u);
 }
@@ -142,7 +142,7 @@ TEST(Train, RanksShareOutEveryBatch) {
       std::vector<int64_t> items, shares;
       for (int64_t rank = 0; rank < size; ++rank) {
         shares.push_back(0);
-        for (const Items& part : micro_batches(c, 5, rank, size)) {
+        for (const Items& part : micro_batches(c, 5, {rank, size})) {
           EXPECT_LE(part.count, micro_batch == 0 ? 7 : micro_batch);
           EXPECT_EQ(part.first / 7, (part.first + part.count - 1) / 7);  // of one batch
           for (int64_t i = 0; i < part.count; ++i) items.push_back(part.first + i);
