@@ -1,4 +1,4 @@
-// What one of several processes does of some work, without asking the others.
+// Parts of some work: what one of several processes does, without asking the others.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,13 @@ struct Stretch {
   int64_t begin = 0, end = 0;
   int64_t size() const { return end - begin; }
   bool has(int64_t i) const { return begin <= i && i < end; }
+};
+
+// Items first .. first + count - 1 of a training stream: pictures, or rows of tokens, numbered through all steps. All
+// that is drawn for an item depends on (seed, its number) alone, so it is the same item in any batch and on any rank.
+struct Items {
+  int64_t first = 0, count = 0;
+  bool operator==(const Items&) const = default;
 };
 
 struct Share {

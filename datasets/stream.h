@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "core/items.h"
+#include "core/share.h"
 #include "core/tensor.h"
 #include "datasets/dataset.h"
 #include "datasets/vocabulary.h"

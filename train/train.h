@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/items.h"
 #include "core/registry.h"
+#include "core/share.h"
 #include "train/adamw.h"
 #include "train/ema.h"
 #include "train/world.h"

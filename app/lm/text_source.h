@@ -7,8 +7,8 @@
 #include <string>
 
 #include "app/cli/lm_config.h"
-#include "core/items.h"
 #include "core/registry.h"
+#include "core/share.h"
 #include "lm/tokenizer.h"
 #include "transformer/visible_keys.h"
 

@@ -86,6 +86,7 @@ TEST(Options, KeysThatGiveWeightsAnotherMeaningAreKnown) {
                                                   {"init.allow", "\"new\""},
                                                   {"train.optimizer", "\"muon\""},
                                                   {"train.lr_decay", "\"cosine\""},
+                                                  {"world.wire", "\"bf16\""},
                                                   {"train.precision", "\"bf16\""},
                                                   {"sample.sampler", "\"ddpm\""},
                                                   {"eval.features", "\"efficientnet-lite0\""}};

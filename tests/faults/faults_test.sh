@@ -39,7 +39,7 @@ port=$(sed -E 's/.* port ([0-9]+) .*/\1/' server.txt)
 declare -A command again
 sample="sample --model $input/run --prompt circle --seeds 0-2 --batch 2 --steps 1"
 features="--features efficientnet-lite0"
-encode="encode folder:$input/pictures?size=64 --autoencoder $input/autoencoder.safetensors --text $input/text --shard 2"
+encode="encode folder:$input/pictures?size=64 --autoencoder $input/autoencoder.safetensors --text $input/text --file-images 2"
 command[train]="${train_options[*]} --steps 4 --out runs"
 command[resume]="${train_options[*]} --steps 4 --resume latest --out runs"
 command[sample]="$sample --grid 3x1 --out pictures"
