@@ -6,6 +6,7 @@
 #include "app/cli/seeds.h"
 #include "app/data/encode.h"
 #include "app/model/model.h"
+#include "app/world/shared_work.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -16,10 +17,17 @@ namespace {
 constexpr const char* kSize = "256";  // of the published models' pictures
 
 struct EncodeCommand {
-  std::string spec, autoencoder, text, out, shard, device = "cpu";
+  std::string spec, autoencoder, text, out, device = "cpu";
+  SharedWork work;
   int64_t file_images = 64;
 
-  void run() const {
+  void run() {
+    const World world = work.begin();
+    take_part(world, [&] { encode(world); });
+  }
+
+ private:
+  void encode(const World& world) const {
     const at::Device where = parse_device(device);
     AutoencoderKl images = load_autoencoder(autoencoder);
     const std::unique_ptr<TextEncoder> captions = load_text_encoder(text);
@@ -28,7 +36,7 @@ struct EncodeCommand {
     const auto data = open_dataset(parsed);
     const LatentIndex index = describe_cache(*data, parsed.text(), images, *captions, file_images);
     begin_cache(out, index);
-    const std::optional<Share> share = parse_share(shard);
+    const std::optional<Share> share = parse_share(work.shard);
     const Stretch shards = share.value_or(Share()).of(index.shard_count());
     const int64_t wanted = images_in(index, shards);
     const LatentShards before = encoded_before(out, shards);
@@ -48,14 +56,20 @@ struct EncodeCommand {
       log_line("interrupted: the same command goes on");
       throw;
     }
-    const bool complete = finish_latent_index(out);
-    Fields fields = {{"folder", out}, {"images", wanted}, {"spec", "latents:" + out}};
-    if (share) fields.update({{"shard", share->text()}, {"complete", complete}});
+    bool complete = finish_latent_index(out);
+    if (world.size() > 1) {
+      world.barrier(kPatience);
+      complete = finish_latent_index(out);
+    }
+    Fields fields = {{"folder", out}, {"images", world.size() > 1 ? index.images : wanted}, {"spec", "latents:" + out}};
+    const bool is_shard = share && world.size() == 1;
+    if (is_shard) fields.update({{"shard", share->text()}, {"complete", complete}});
     const std::string next = complete ? fmt::format("train on them with --data latents:{}", visible(out))
                                       : "shards of others are still to come";
-    print_result(fields, share ? fmt::format("{}: shard {}, {} of {} images; {}", visible(out), share->text(), wanted,
-                                             index.images, next)
-                               : fmt::format("{} images in {}; {}", wanted, visible(out), next));
+    print_result(fields, is_shard
+                             ? fmt::format("{}: shard {}, {} of {} images; {}", visible(out), share->text(), wanted,
+                                           index.images, next)
+                             : fmt::format("{} images in {}; {}", fields["images"].get<int64_t>(), visible(out), next));
   }
 };
 
@@ -78,10 +92,9 @@ void add_encode_command(CLI::App& app) {
       ->check(number<int64_t>())
       ->check(between(1, 100000))
       ->capture_default_str();
-  sub->add_option("--shard", c.shard,
-                  "encode only share I of N (0/N to N-1/N) of the files, in a process of its own; all have one folder, "
-                  "which whoever is last completes")
-      ->check(taken_by(parse_share));
+  c.work.add_options(*sub,
+                     "encode only share I of N (0/N to N-1/N) of the files, in a process of its own; all have one "
+                     "folder, which whoever is last completes");
   sub->add_option("--device", c.device, "cpu, cuda or cuda:N")->check(device_name())->capture_default_str();
   sub->callback([command] { command->run(); });
 }

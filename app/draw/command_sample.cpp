@@ -12,6 +12,7 @@
 #include "app/draw/settings.h"
 #include "app/draw/written_captions.h"
 #include "app/model/model_argument.h"
+#include "app/world/shared_work.h"
 #include "core/device.h"
 #include "core/files.h"
 #include "core/interrupt.h"
@@ -29,7 +30,8 @@ constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
-  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label, captions_from, shard;
+  std::string model, prompts_file, seeds, grid, out = "samples", from, negative, label, captions_from;
+  SharedWork work;
   std::vector<std::string> prompts;
   std::optional<double> mix;
   std::string init, mask;
@@ -185,12 +187,12 @@ void SampleCommand::recreate(const Model& model, const Request& request, const G
 void SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
   std::optional<int64_t> columns;
   if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
-  const std::optional<Share> share = parse_share(shard);
+  const std::optional<Share> share = parse_share(work.shard);
   PictureFiles files(out, force);
-  if (share && files.single_file()) fail("--shard {} draws into a folder: give --out FOLDER, not {}", shard, out);
+  if (share && files.single_file()) fail("--shard {} draws into a folder: give --out FOLDER, not {}", work.shard, out);
   if (share && columns)
     fail("--shard {} draws a part, --grid shows all: make it when all shards are drawn, by --resume without --shard",
-         shard);
+         work.shard);
   Album album(model, plan, how, files, columns, share);
   if (resume && files.single_file()) fail("--resume fills a folder up: give --out FOLDER, not {}", out);
   if (resume && share) album.resume_share();
@@ -281,16 +283,21 @@ void add_sample_command(CLI::App& app) {
   CLI::Option* from = sub->add_option(
       "--from", c.from, "draw the image of this PNG's recipe again and compare; flags override the recipe");
   CLI::Option* force = sub->add_flag("--force", c.force, "overwrite existing files");
-  sub->add_option("--shard", c.shard,
-                  "draw only share I of N (0/N to N-1/N); files are numbered by what they show, so that all draw into "
-                  "one folder, also at the same time")
-      ->check(taken_by(parse_share))
-      ->excludes(from);
+  c.work.add_options(
+      *sub,
+      "draw only share I of N (0/N to N-1/N); files are numbered by what they show, so that all draw into "
+      "one folder, also at the same time");
+  sub->get_option("--shard")->excludes(from);
+  sub->get_option("--ranks")->excludes(from);
   sub->add_flag("--resume", c.resume, "draw what of this the folder lacks, known by the recipes in its files")
       ->excludes(from)
       ->excludes(force);
   c.argument.add_options(*sub, "cpu, cuda or cuda:N");
-  sub->callback([command] { command->run(); });
+  sub->callback([command] {
+    const World world = command->work.begin();
+    take_part(world, [&] { command->run(); });
+    world.barrier(kPatience);
+  });
 }
 
 }  // namespace uvic

@@ -6,6 +6,7 @@
 #include "app/cli/seeds.h"
 #include "app/score/scoring.h"
 #include "app/score/shards.h"
+#include "app/world/shared_work.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -27,18 +28,25 @@ std::string expect_statistics_name(const std::string& out) {
 
 struct StatsCommand {
   Scoring scoring;
-  std::string text, out, shard;
+  std::string text, out;
+  SharedWork work;
   bool force = false;
 
   void run() {
+    const World world = work.begin();
+    take_part(world, [&] { run(world); });
+  }
+
+ private:
+  void run(const World& world) {
     const std::string extension = expect_statistics_name(out);
     if (fs::exists(out) && !force && extension == ".npz") fail("{} exists: give --force to overwrite it", out);
     scoring.expect_protocol();
     Side side = scoring.open(text);
     if (side.as<StatisticsSide>()) fail("{} holds statistics already", text);
     if (side.as<FeaturesSide>() && extension == ".feats") fail("{} holds features already", text);
-    const std::optional<Share> share = parse_share(shard);
-    if (share && !side.has_images()) fail("--shard {} does not apply: {} holds features already", shard, text);
+    const std::optional<Share> share = parse_share(work.shard);
+    if (share && !side.has_images()) fail("--shard {} does not apply: {} holds features already", work.shard, text);
     scoring.check_flags({&side});
     scoring.plan(side, nullptr);
     std::unique_ptr<FeatureNet> net;
@@ -48,6 +56,7 @@ struct StatsCommand {
     notes.erase("unfinished");
     if (const std::string protocol = note(side, "protocol"); !protocol.empty()) notes["protocol"] = protocol;
     notes["version"] = "uvic " UVIC_VERSION;
+    if (world.size() > 1) return run_ranks(world, side, *net, notes);
     if (share) return run_shard(side, *net, *share, notes);
     if (extension == ".npz") {
       measure(side, net.get(), {}, text);
@@ -65,7 +74,29 @@ struct StatsCommand {
                                      visible(describe(side)), visible(notes["features"])));
   }
 
- private:
+  // Each rank writes a shard beside the file, which rank 0 makes of them.
+  void run_ranks(const World& world, const Side& side, const FeatureNet& net,
+                 const std::map<std::string, std::string>& notes) const {
+    std::vector<std::string> shards;
+    for (int64_t rank = 0; rank < world.size(); ++rank)
+      shards.push_back(
+          fs::path(out).replace_extension(fmt::format(".rank-{}-of-{}{}", rank, world.size(), lower_extension(out))));
+    write_shard(shards[world.rank()], side, net, world.share(), notes);
+    world.barrier(kPatience);
+    if (world.rank() == 0) {
+      const Merged merged = merge_shards(shards, out);
+      for (const std::string& shard : shards) fs::remove(shard);
+      print_result({{"file", out},
+                    {"source", text},
+                    {"images", merged.images},
+                    {"features", merged.notes.at("features")},
+                    {"weights", merged.notes.at("weights")}},
+                   fmt::format("{}: {} features of {} images of {}, {}", visible(out), merged.dims, merged.images,
+                               visible(text), visible(merged.notes.at("features"))));
+    }
+    world.barrier(kPatience);
+  }
+
   // How many images it has.
   int64_t write_shard(const std::string& file, const Side& side, const FeatureNet& net, const Share& share,
                       std::map<std::string, std::string> notes) const {
@@ -155,10 +186,9 @@ void add_stats_command(CLI::App& app) {
   CLI::Option* out =
       sub->add_option("-o,--out", stats->out, "FILE.npz or FILE.feats; of a .feats file what it has already is kept")
           ->required();
-  sub->add_option("--shard", stats->shard,
-                  "compute only share I of N (0/N to N-1/N), in a process of its own; `uvic stats merge` puts them "
-                  "together")
-      ->check(taken_by(parse_share));
+  stats->work.add_options(*sub,
+                          "compute only share I of N (0/N to N-1/N), in a process of its own; `uvic stats merge` puts "
+                          "them together");
   sub->add_flag("--force", stats->force, "overwrite an existing file");
   stats->scoring.add_options(*sub, "its eval.num");
 

@@ -91,16 +91,6 @@ void expect_same_run(const World& world, const std::string& config, const std::s
   world.expect_equal("data", fmt::format("{}\nfirst item {}", data, sha256_of_bytes(bytes).substr(0, 10)));
 }
 
-void take_part(const World& world, const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const std::exception& error) {
-    const std::string what = error.what();
-    world.leave(what.substr(0, what.find('\n')));
-    throw;
-  }
-}
-
 void print_resolved(const std::string& config) {
   try {
     print_result({{"config", config}}, config);

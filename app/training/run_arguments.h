@@ -2,12 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "app/training/training_run.h"
-#include "app/world/local_ranks.h"
+#include "app/world/shared_work.h"
 
 namespace uvic {
 
@@ -34,8 +33,6 @@ struct RunArguments {
 World meet(const TrainConfig& config);
 // Error if ranks do not train the same: their configs, or the data, of which `first` is the first item.
 void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first);
-// Does the work of a rank. The others are told of what ends it.
-void take_part(const World& world, const std::function<void()>& work);
 
 // On stdout; that it is closed is no reason to train nothing.
 void print_resolved(const std::string& config);

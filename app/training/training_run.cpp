@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "app/world/shared_work.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -13,9 +14,6 @@ namespace uvic {
 namespace {
 
 constexpr std::string_view kStatePrefix = "state.";  // of the trainee's tensors beside the optimizer's
-
-// In which rank 0 draws and scores while the others wait. One that dies meanwhile is noticed all the same.
-constexpr std::chrono::hours kPatience{24};
 
 class Run {
  public:

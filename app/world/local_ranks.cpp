@@ -206,8 +206,12 @@ int run_local_ranks(const std::string& program, const std::vector<std::string>& 
   }
 }
 
-void LocalRanks::add_options(CLI::App& app) {
+void LocalRanks::add_ranks(CLI::App& app) {
   app.add_option("--ranks", ranks, "processes of this machine that share the work")->check(at_least(1));
+}
+
+void LocalRanks::add_options(CLI::App& app) {
+  add_ranks(app);
   app.add_option("--restarts", restarts, "how often all of them start again after one has failed")->check(at_least(0));
 }
 

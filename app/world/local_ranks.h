@@ -17,7 +17,8 @@ struct RanksEnded {
 struct LocalRanks {
   int64_t ranks = 1, restarts = 0;
 
-  void add_options(CLI::App& app);
+  void add_options(CLI::App& app);  // both
+  void add_ranks(CLI::App& app);
   // To be called before anything else is done. If more than one process is asked for, runs this command line in each of
   // them and throws RanksEnded. Error if this process is a rank already.
   void launch() const;

@@ -44,6 +44,18 @@ train --name changing --ranks 3 --steps 15
 "$uvic" --quiet train --resume runs/*-changing --steps 30 > out
 same_training one changing
 
+say 'statistics, features and pictures'
+for file in statistics.npz features.feats; do
+  "$uvic" --quiet stats 'shapes?size=32&count=150' --out "$file" > out
+  "$uvic" --quiet stats 'shapes?size=32&count=150' --out "ranks-$file" --ranks 2 > out
+  same "$file" "ranks-$file"
+done
+[ "$(wc -l < out)" -eq 1 ] && [ -z "$(compgen -G '*rank-*')" ] || die "$(cat out; ls)"
+draw() { "$uvic" --quiet sample --model runs/*-one --prompt 'a red circle' --seeds 0-6 --steps 2 "$@" > out; }
+draw --out alone && draw --out together --ranks 3
+diff -r alone together || die 'ranks draw other pictures'
+RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=1 refused 'ranks share the work out themselves' stats shapes --out x.npz --shard 0/2
+
 say 'by the variables of torchrun, Open MPI and Slurm'
 by() { # NAME RANK_VARIABLES...: %d becomes the rank
   local name=$1 pids=() rank

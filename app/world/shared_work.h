@@ -1,0 +1,30 @@
+// Work that processes share out, each of which does its part of a command.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "app/world/local_ranks.h"
+#include "train/world.h"
+
+namespace uvic {
+
+// In which one rank does something long while the others wait. One that dies meanwhile is noticed all the same.
+constexpr std::chrono::hours kPatience{24};
+
+// Does the work of a rank. The others are told of what ends it.
+void take_part(const World& world, const std::function<void()>& work);
+
+struct SharedWork {
+  std::string shard;  // "0/4", "" for all
+  LocalRanks ranks;
+
+  // --shard, with that help, and --ranks.
+  void add_options(CLI::App& app, const std::string& help);
+  // To be called before anything else is done: the ranks that share the work, as --ranks or a launcher's variables say.
+  // `shard` is then that of this rank.
+  World begin();
+};
+
+}  // namespace uvic
