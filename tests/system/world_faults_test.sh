@@ -79,7 +79,9 @@ for kind in $kinds; do
       break
     fi
     if [ $kind = disk ]; then
-      folder=small && mkdir -p small && mount -t tmpfs -o size=2500k tmpfs small
+      # For one checkpoint and half of the next.
+      folder=small && mkdir -p small
+      mount -t tmpfs -o size=$(($(du -k runs/*-undisturbed/latest/ | cut -f1) * 3 / 2 + 100))k tmpfs small
     fi
     start $folder $name
     [ $kind = disk ] || await_checkpoint $folder $name
