@@ -26,7 +26,6 @@
 
 namespace {
 
-constexpr int kExitError = 1, kExitUsage = 2, kExitSignal = 128;
 constexpr const char* kNoMemory = "not enough memory: choose a smaller --batch, model or data set";
 
 void usage_error(const std::string& what) {
@@ -71,7 +70,7 @@ int run(int argc, char** argv) {
         dynamic_cast<const CLI::ExtrasError*>(&error) || dynamic_cast<const CLI::RequiredError*>(&error);
     const std::vector<std::string> words = app.remaining(true);
     usage_error(is_about_words && !words.empty() ? uvic::unexpected(app, words) : error.what());
-    return kExitUsage;
+    return uvic::kExitUsage;
   }
   return 0;
 }
@@ -81,16 +80,16 @@ void open_standard_files() {
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(file, F_GETFD) >= 0) continue;
     const int mode = file == STDERR_FILENO ? O_WRONLY : O_RDONLY;  // results that nobody gets are an error
-    if (::open("/dev/null", mode) != file) std::_Exit(kExitError);
+    if (::open("/dev/null", mode) != file) std::_Exit(uvic::kExitError);
   }
 }
 
 // That the reader of the results has seen enough (`| head`) is nothing to speak of.
 int output_failed(int error) {
-  if (error == EPIPE) return kExitSignal + SIGPIPE;
+  if (error == EPIPE) return uvic::kExitSignal + SIGPIPE;
   uvic::error_line(error == 0 ? "cannot write to standard output"
                               : fmt::format("cannot write to standard output: {}", std::strerror(error)));
-  return kExitError;
+  return uvic::kExitError;
 }
 
 // The exit code, once it is said what is wrong.
@@ -118,7 +117,7 @@ int run_and_say(int argc, char** argv) {
   } catch (const std::exception& error) {
     uvic::error_line(error.what());
   }
-  return kExitError;
+  return uvic::kExitError;
 }
 
 int close_output(int exit_code) {

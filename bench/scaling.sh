@@ -28,7 +28,8 @@ def fastest(kind):
         own = statistics.median(row.get("rank_seconds_mean", step) for row in rows)
         best = min(best or (step, own), (step, own))
     return best
-header = json.loads((lambda data: data[8 : 8 + int.from_bytes(data[:8], "little")])(next(work.glob("*-process-0/latest/model.safetensors")).read_bytes()))
+model = next(work.glob("*-process-0/latest/model.safetensors")).read_bytes()
+header = json.loads(model[8 : 8 + int.from_bytes(model[:8], "little")])
 size = sum(v["data_offsets"][1] - v["data_offsets"][0] for k, v in header.items() if k != "__metadata__")
 process, (ranks, own), (late, late_own) = fastest("process")[0], fastest("ranks"), fastest("late")
 print(f"one process, two threads        {process:.4f} s a step")

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -19,8 +20,6 @@
 
 namespace uvic {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // What a rank leaves at the meeting.
 struct Arrival {

@@ -22,8 +22,7 @@ struct EncodeCommand {
   int64_t file_images = 64;
 
   void run() {
-    const World world = work.begin();
-    take_part(world, [&] { encode(world); });
+    take_part(work.begin(), [&](const World& world) { encode(world); });
   }
 
  private:
@@ -40,8 +39,7 @@ struct EncodeCommand {
     const Stretch shards = share.value_or(Share()).of(index.shard_count());
     const int64_t wanted = images_in(index, shards);
     const LatentShards before = encoded_before(out, shards);
-    int64_t done = 0;
-    for (const auto& [k, _] : before) done += images_in(index, {k, k + 1});
+    const int64_t done = images_in(index, before);
     if (done > 0) log_line(fmt::format("{} of {} images are encoded already", done, wanted));
     images.to(where);
     captions->to(where);
@@ -56,11 +54,8 @@ struct EncodeCommand {
       log_line("interrupted: the same command goes on");
       throw;
     }
-    bool complete = finish_latent_index(out);
-    if (world.size() > 1) {
-      world.barrier(kPatience);
-      complete = finish_latent_index(out);
-    }
+    world.barrier(kPatience);
+    const bool complete = finish_latent_index(out);
     Fields fields = {{"folder", out}, {"images", world.size() > 1 ? index.images : wanted}, {"spec", "latents:" + out}};
     const bool is_shard = share && world.size() == 1;
     if (is_shard) fields.update({{"shard", share->text()}, {"complete", complete}});

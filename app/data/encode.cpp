@@ -144,6 +144,12 @@ int64_t images_in(const LatentIndex& index, const Stretch& shards) {
          std::min(shards.begin * index.shard_images, index.images);
 }
 
+int64_t images_in(const LatentIndex& index, const LatentShards& shards) {
+  int64_t images = 0;
+  for (const auto& [k, _] : shards) images += images_in(index, Stretch{k, k + 1});
+  return images;
+}
+
 namespace {
 
 // Those before the first gap.
@@ -159,15 +165,13 @@ std::vector<std::string> beginning_of(const LatentShards& shards) {
 int64_t encode_rest(const Dataset& data, const Encoders& encoders, const fs::path& folder, LatentIndex index,
                     const std::optional<Share>& share, LatentShards done, const OnEncoded& on_encoded) {
   const at::NoGradGuard no_grad;
-  int64_t images = 0;
-  for (const auto& [k, _] : done) images += images_in(index, {k, k + 1});
-  ShardEncoder encode(data, encoders, images, on_encoded);
+  ShardEncoder encode(data, encoders, images_in(index, done), on_encoded);
   write_safetensors(null_context_file(folder), {{{"context", encode.context("")[0]}}, {}});
   const Stretch shards = share.value_or(Share()).of(index.shard_count());
   for (int64_t k = shards.begin; k < shards.end; ++k) {
     if (done.contains(k)) continue;
     const fs::path file = latent_shard_file(folder, k);
-    write_latent_shard(file, encode(k * index.shard_images, images_in(index, {k, k + 1})));
+    write_latent_shard(file, encode(k * index.shard_images, images_in(index, Stretch{k, k + 1})));
     done[k] = sha256_of_file(file);
     index.shards = beginning_of(done);
     share ? write_latent_part(folder, *share, done) : write_latent_index(folder, index);

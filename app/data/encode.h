@@ -34,6 +34,7 @@ void begin_cache(const std::filesystem::path& folder, const LatentIndex& wanted)
 LatentShards encoded_before(const std::filesystem::path& folder, const Stretch& shards);
 
 int64_t images_in(const LatentIndex& index, const Stretch& shards);
+int64_t images_in(const LatentIndex& index, const LatentShards& shards);
 
 // Called from any thread with the images that are done.
 using OnEncoded = std::function<void(int64_t done)>;

@@ -294,9 +294,10 @@ void add_sample_command(CLI::App& app) {
       ->excludes(force);
   c.argument.add_options(*sub, "cpu, cuda or cuda:N");
   sub->callback([command] {
-    const World world = command->work.begin();
-    take_part(world, [&] { command->run(); });
-    world.barrier(kPatience);
+    take_part(command->work.begin(), [&](const World& world) {
+      command->run();
+      world.barrier(kPatience);
+    });
   });
 }
 

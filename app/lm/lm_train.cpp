@@ -31,16 +31,13 @@ struct LmTrainCommand {
   RunArguments arguments;
 
   void run(const std::string& command_line) {
-    arguments.launch();
-    source.apply(*options);
-    const std::optional<RunFolder> folder = arguments.to_resume(config.output.name);
+    const std::optional<RunFolder> folder = arguments.begin(source, *options, config.output.name);
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic lm train --help` lists them), or --init FILE");
     if (folder && !trains_language_model(*folder))
       fail("{} trains an image model: go on with it by `uvic train --resume`", folder->path().string());
     if (folder) apply_run_config(*options, *folder);
-    const World world = meet(config.train);
-    take_part(world, [&] { train(world, folder, command_line); });
+    take_part(meet(config.train), [&](const World& world) { train(world, folder, command_line); });
   }
 
  private:
@@ -54,7 +51,9 @@ struct LmTrainCommand {
     if (config.eval.every > 0 && !config.eval.against.empty())
       held_out = open_held_out(config.eval.against, text.tokenizer);
     stop_if_interrupted();  // nothing is written yet
-    expect_same_run(world, print_config<LmOptions>(config), text.description, text.batch_at({0, 1}).tokens);
+    expect_same_run(world, print_config<LmOptions>(config), text.description, [&] {
+      return text.batch_at({0, 1}).tokens;
+    });
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     if (world.rank() == 0) print_resolved(print_config<LmOptions>(config));
     TrainedLm trained(config, beginning, where);  // what does not fit shows before a folder is made

@@ -25,9 +25,9 @@ StepLoss make_text_loss(TextBatchAt batch_at, const Cogformer& net, const LmRunC
     const TextBatch batch = batch_at(items);
     const Tensor tokens = batch.tokens.to(device);
     const Tensor counted = batch.counted.defined() ? batch.counted.to(device) : Tensor();
-    const int64_t targets = items.count * (tokens.size(1) - 1);
-    const double weight = counted.defined() ? counted.narrow(1, 1, tokens.size(1) - 1).sum().item<double>()
-                                            : static_cast<double>(targets);
+    const int64_t targets = tokens.size(1) - 1;
+    const double weight = counted.defined() ? batch.counted.narrow(1, 1, targets).sum().item<double>()
+                                            : static_cast<double>(items.count * targets);
     if (!by_blocks) return MicroBatchLoss{next_token_loss(net(tokens, batch.visible), tokens, counted), weight};
     const bool is_first = step != items.first / per_step;
     if (is_first) begins = passed.fam;  // all micro-batches of a step begin alike

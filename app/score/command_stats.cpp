@@ -33,8 +33,7 @@ struct StatsCommand {
   bool force = false;
 
   void run() {
-    const World world = work.begin();
-    take_part(world, [&] { run(world); });
+    take_part(work.begin(), [&](const World& world) { run(world); });
   }
 
  private:

@@ -20,16 +20,13 @@ struct TrainCommand {
   RunArguments arguments;
 
   void run(const std::string& command_line) {
-    arguments.launch();
-    source.apply(*options);
-    const std::optional<RunFolder> folder = arguments.to_resume(config.output.name);
+    const std::optional<RunFolder> folder = arguments.begin(source, *options, config.output.name);
     if (!folder && source.empty() && config.init.file.empty())
       fail("nothing to train: give --preset NAME or --config FILE (`uvic train --help` lists them), or --init FILE");
     if (folder && trains_language_model(*folder))
       fail("{} trains a language model: go on with it by `uvic lm train --resume`", folder->path().string());
     if (folder) apply_run_config(*options, *folder);
-    const World world = meet(config.train);
-    take_part(world, [&] { train(world, folder, command_line); });
+    take_part(meet(config.train), [&](const World& world) { train(world, folder, command_line); });
   }
 
  private:
@@ -41,7 +38,9 @@ struct TrainCommand {
         open_training_data(config, beginning.card ? beginning.card->vocabulary : std::optional<Vocabulary>());
     stop_if_interrupted();  // nothing is written yet
     if (checkpoint) expect_same_meaning(*folder, *checkpoint, config, data.source);
-    expect_same_run(world, print_config<RunOptions>(config), data.description, data.source.batch_at({0, 1}).x);
+    expect_same_run(world, print_config<RunOptions>(config), data.description, [&] {
+      return data.source.batch_at({0, 1}).x;
+    });
     for (const std::string& doubt : doubts(config.train)) warn(doubt);
     if (world.rank() == 0) print_resolved(print_config<RunOptions>(config));
     TrainedNetwork net(config, data, beginning, where);  // what does not fit shows before a folder is made

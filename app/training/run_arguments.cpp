@@ -21,13 +21,12 @@ void RunArguments::add_options(CLI::App& app) {
   app.add_flag("--dry-run", dry_run, "print the config, memory, time and disk it would take; write nothing");
 }
 
-void RunArguments::launch() const {
+std::optional<RunFolder> RunArguments::begin(ConfigSource& source, ConfigOptions& options,
+                                             const std::string& name) const {
   if (ranks.restarts > 0 && resume.empty())
     fail("--restarts starts the ranks anew, which then must find their run: give --resume auto and --name NAME");
   ranks.launch();
-}
-
-std::optional<RunFolder> RunArguments::to_resume(const std::string& name) const {
+  source.apply(options);
   if (resume.empty()) return std::nullopt;
   if (resume == "auto") {
     if (name.empty()) fail("--resume auto goes on with the run of a name: give --name NAME");
@@ -77,15 +76,13 @@ World meet(const TrainConfig& config) {
   if (config.batch < place.size)
     fail("{}: train.batch {} cannot be shared out over {} ranks: give a larger batch or fewer ranks", place.name(),
          config.batch, place.size);
-  if (place.size == 1) return {};
-  World world(place, std::chrono::seconds(config.world.timeout));
-  log_line(place.describe());
-  return world;
+  return join(place, std::chrono::seconds(config.world.timeout));
 }
 
-void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first) {
+void expect_same_run(const World& world, const std::string& config, const std::string& data,
+                     const std::function<Tensor()>& first_item) {
   if (world.size() == 1) return;
-  const Tensor item = first.contiguous();
+  const Tensor item = first_item().contiguous();
   const std::string_view bytes(static_cast<const char*>(item.const_data_ptr()), item.nbytes());
   world.expect_equal("config", config);
   world.expect_equal("data", fmt::format("{}\nfirst item {}", data, sha256_of_bytes(bytes).substr(0, 10)));

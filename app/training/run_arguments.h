@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "app/cli/config_source.h"
 #include "app/training/training_run.h"
 #include "app/world/shared_work.h"
 
@@ -16,10 +18,9 @@ struct RunArguments {
   LocalRanks ranks;
 
   void add_options(CLI::App& app);
-  // To be called before anything else is done (LocalRanks::launch).
-  void launch() const;
-  // `name`: config.output.name, for --resume auto.
-  std::optional<RunFolder> to_resume(const std::string& name) const;
+  // The first that a command does: starts the ranks (LocalRanks::launch), or gives the source's config to the options
+  // and finds the run to resume. `name`: config.output.name, which that fills in, for --resume auto.
+  std::optional<RunFolder> begin(ConfigSource& source, ConfigOptions& options, const std::string& name) const;
   at::Device where(const std::optional<RunFolder>& to_resume, const World& world) const;
   // Of the run to resume, locked from now on by rank 0 unless this is a dry run.
   std::optional<Checkpoint> checkpoint(const std::optional<RunFolder>& to_resume, const World& world) const;
@@ -31,8 +32,10 @@ struct RunArguments {
 // The ranks that this process trains with, as its environment says; alone where that says nothing. Error if a batch has
 // fewer items than there are ranks.
 World meet(const TrainConfig& config);
-// Error if ranks do not train the same: their configs, or the data, of which `first` is the first item.
-void expect_same_run(const World& world, const std::string& config, const std::string& data, const Tensor& first);
+// Error if ranks do not train the same: their configs, or the data, whose first item is looked at only if there are
+// several.
+void expect_same_run(const World& world, const std::string& config, const std::string& data,
+                     const std::function<Tensor()>& first_item);
 
 // On stdout; that it is closed is no reason to train nothing.
 void print_resolved(const std::string& config);

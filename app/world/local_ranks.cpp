@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "app/cli/checks.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -23,10 +24,6 @@
 
 namespace uvic {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-constexpr int kExitUsage = 2, kExitSignal = 128;
 
 // Signals wait until they are asked for; threads that begin meanwhile leave them alone.
 class HeldSignals {

@@ -7,9 +7,15 @@
 
 namespace uvic {
 
-void take_part(const World& world, const std::function<void()>& work) {
+World join(const Place& place, std::chrono::seconds timeout) {
+  World world(place, timeout);
+  if (place.size > 1) log_line(place.describe());
+  return world;
+}
+
+void take_part(const World& world, const std::function<void(const World&)>& work) {
   try {
-    work();
+    work(world);
   } catch (const std::exception& error) {
     const std::string what = error.what();
     world.leave(what.substr(0, what.find('\n')));
@@ -26,13 +32,11 @@ World SharedWork::begin() {
   constexpr std::chrono::seconds kTimeout{60};
   ranks.launch();
   const Place place = find_place();
-  if (place.size == 1) return {};
-  if (!shard.empty())
+  if (place.size > 1 && !shard.empty())
     fail("{}: --shard {} is for processes that know nothing of each other; ranks share the work out themselves",
          place.name(), shard);
-  World world(place, kTimeout);
-  log_line(place.describe());
-  shard = world.share().text();
+  World world = join(place, kTimeout);
+  if (world.size() > 1) shard = world.share().text();
   return world;
 }
 

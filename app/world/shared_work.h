@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -13,8 +14,10 @@ namespace uvic {
 // In which one rank does something long while the others wait. One that dies meanwhile is noticed all the same.
 constexpr std::chrono::hours kPatience{24};
 
+// The ranks of the place, said in the log; alone where it has one.
+World join(const Place& place, std::chrono::seconds timeout);
 // Does the work of a rank. The others are told of what ends it.
-void take_part(const World& world, const std::function<void()>& work);
+void take_part(const World& world, const std::function<void(const World&)>& work);
 
 struct SharedWork {
   std::string shard;  // "0/4", "" for all
