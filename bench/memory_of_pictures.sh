@@ -1,60 +1,52 @@
 #!/usr/bin/env bash
 # Shapes of 64 x 64 pixels with patches of 2, drawn by U-ViC with all patches in sight, with block windows, and with
-# feedback memory: the loss on held-out scenes at equal steps and at equal time. Goes on where it was stopped.
-# usage: bench/memory_of_pictures.sh OUT [SECONDS] [SEEDS] [KINDS]
+# feedback memory: the loss on held-out scenes at equal steps, the time of a step, and what far_shapes.py sees in pairs
+# of far shapes. Goes on where it was stopped; run it once for each seed beside each other, then for all.
+# usage: bench/memory_of_pictures.sh OUT [STEPS] [SEEDS] [KINDS] [BLOCK]
 set -euo pipefail
-out=$1 seconds=${2:-3600} seeds=${3:-0 1} kinds=${4:-none bswa fam}
-uvic=$(realpath "$(dirname "$0")/../build/uvic")
+out=$1 steps=${2:-4000} seeds=${3:-0 1} kinds=${4:-none bswa fam} block=${5:-64}
+here=$(realpath "$(dirname "$0")")
+uvic=${UVIC:-$here/../build/uvic}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=passive
+. "$here/venv.sh" pictures numpy pillow
 mkdir -p "$out"
-trained() { # RUN: the seconds of its steps
-  python3 - "$1/stats.jsonl" "$2" << 'END'
-import json, sys
-rows = [json.loads(line) for line in open(sys.argv[1])]
-batch = int(sys.argv[2])
-seconds, before = 0, 0
-for row in rows:
-    seconds += (row["step"] - before) * batch / row["images_per_second"]
-    before = row["step"]
-print(int(seconds))
-END
-}
-batch=8
 for seed in $seeds; do
   for kind in $kinds; do
     name=$kind-$seed
     run=$(compgen -G "$out/*-$name" || true)
     if [ -z "$run" ]; then
+      memory=(--model.memory "$kind")
+      [ "$kind" = none ] || memory+=(--model.block "$block")
       "$uvic" --quiet train --preset shapes --model.image_size 64 --model.patch 2 --model.dim 128 --model.heads 2 \
-        --model.memory "$kind" --data 'shapes?count=200000&size=64' --batch $batch --seed "$seed" --steps 100 \
-        --train.lr_decay constant --train.precision fp32 --output.log_every 20 --output.save_every 500 \
-        --output.keep_last 1000 --output.sample_every 1000 --out "$out" --name "$name" > "$out/log"
+        "${memory[@]}" --data 'shapes?count=200000&size=64' --batch 8 --seed "$seed" --steps "$steps" \
+        --output.log_every 20 --output.save_every 500 --output.keep_last 1000 --output.sample_every 100000 \
+        --out "$out" --name "$name" > "$out/$name.log"
       run=$(echo "$out"/*-"$name")
+    else
+      "$uvic" --quiet train --resume "$run" --steps "$steps" > "$out/$name.log"
     fi
-    # In pieces, until the steps have taken so long.
-    while (($(trained "$run" $batch) < seconds)); do
-      step=$(readlink "$run/latest")
-      "$uvic" --quiet train --resume "$run" --steps $((${step#checkpoint-} / 500 * 500 + 500)) > "$out/log"
-    done
     for checkpoint in "$run"/checkpoint-*; do
       file=$out/$name-${checkpoint##*-}.json
-      [ -e "$file" ] || { "$uvic" --quiet --json loss "$checkpoint" 'shapes?size=64&split=test' --num 1024 > "$out/part" && mv "$out/part" "$file"; }
+      [ -e "$file" ] || {
+        "$uvic" --quiet --json loss "$checkpoint" 'shapes?size=64&split=test' --num 1024 > "$file.part"
+        mv "$file.part" "$file"
+      }
     done
+    [ -e "$out/$name-far.json" ] || "$python" "$here/far_shapes.py" "$uvic" "$run" "$out/$name-far" > "$out/$name-far.json"
   done
 done
-python3 - "$out" << 'END'
+"$python" - "$out" << 'END'
 import json, pathlib, sys
 out = pathlib.Path(sys.argv[1])
 for run in sorted(out.glob("0*-*-*")):
     name = run.name.split("-", 1)[1]
-    seconds, before = {}, 0
-    total = 0
-    for row in map(json.loads, open(run / "stats.jsonl")):
-        total += (row["step"] - before) * 8 / row["images_per_second"]
-        before = row["step"]
-        seconds[before] = total
-    for file in sorted(out.glob(f"{name}-*.json"), key=lambda f: int(f.stem.rsplit("-", 1)[1])):
+    rows = [json.loads(line) for line in open(run / "stats.jsonl")]
+    speeds = sorted(row["images_per_second"] for row in rows)
+    # A busy machine only makes steps longer, so that the quick ones tell what a step costs.
+    seconds = 8 / speeds[len(speeds) * 9 // 10]
+    for file in sorted(out.glob(f"{name}-[0-9]*.json"), key=lambda f: int(f.stem.rsplit("-", 1)[1])):
         score = json.load(open(file))
         low, high = score["interval_95"]
-        print(f"{name:8} step {score['step']:6} {seconds[score['step']]:7.0f} s  loss {score['loss']:.5f} ({low:.5f} to {high:.5f})")
+        print(f"{name:8} step {score['step']:6} {seconds * score['step']:7.0f} s  loss {score['loss']:.5f} ({low:.5f} to {high:.5f})")
+    print(f"{name:8} far shapes {(out / f'{name}-far.json').read_text().strip()}")
 END

@@ -26,7 +26,6 @@ namespace {
 
 constexpr int64_t kStripFrames = 8;
 constexpr int64_t kFrames = 8;
-constexpr double kStrength = 0.6, kStrengthOfMask = 1;  // a hole is filled from noise
 constexpr const char* kDefaultSeeds = "0";
 
 struct SampleCommand {
@@ -77,7 +76,7 @@ SamplePlan SampleCommand::make_plan(const Model& model) const {
     fail("{} was trained without text: --prompt, --negative and --to-prompt do not apply to it{}", model.name,
          model.card.config.model.classes > 0 ? "; use --class" : "");
   std::optional<int64_t> id;
-  if (!label.empty()) id = parse_class(model, label);
+  if (!label.empty()) id = parse_class(model.card, model.name, label);
   warn_of_unknown_words(model, prompts);
   if (!negative.empty()) warn_of_unknown_words(model, {negative});
   if (to_prompt) warn_of_unknown_words(model, {*to_prompt});
@@ -111,7 +110,7 @@ GenerateOptions SampleCommand::make_options(Model& model, const std::optional<Re
   if (strip) how.strip = std::min(kStripFrames, how.settings.sampler.steps);
   if (!init.empty()) {
     how.edit = read_edit(init, mask, picture_size(model));
-    if (how.settings.strength == 0) how.settings.strength = mask.empty() ? kStrength : kStrengthOfMask;
+    if (how.settings.strength == 0) how.settings.strength = default_strength(*how.edit);
   } else if (!mask.empty() || how.settings.strength > 0) {
     fail("{} needs the picture to start from: give --init", mask.empty() ? "--strength" : "--mask");
   }

@@ -14,21 +14,30 @@ constexpr int64_t kBright = 128;
 }  // namespace
 
 Edit read_edit(const fs::path& image, const fs::path& mask, int64_t size) {
-  const Tensor picture = read_upright_image(image);
+  return make_edit({read_file(image, "image"), image.string()},
+                   mask.empty() ? PictureFile() : PictureFile{read_file(mask, "image"), mask.string()}, size);
+}
+
+Edit make_edit(const PictureFile& image, const PictureFile& mask, int64_t size) {
+  const Tensor picture = decode_upright_image(image.bytes, image.name);
   Edit edit{.image = center_crop_resize(picture, size),
             .repaint = {},
-            .image_hash = sha256_of_file(image).substr(0, kHashDigits),
+            .image_hash = sha256_of_bytes(image.bytes).substr(0, kHashDigits),
             .mask_hash = ""};
-  if (mask.empty()) return edit;
-  const Tensor bright = read_upright_image(mask, Alpha::kOverBlack);
+  if (mask.name.empty()) return edit;
+  const Tensor bright = decode_upright_image(mask.bytes, mask.name, Alpha::kOverBlack);
   if (bright.sizes() != picture.sizes())
-    fail("the mask {} is {} x {} pixels, {} is {} x {}: they must have the same size", mask.string(), bright.size(1),
-         bright.size(0), image.string(), picture.size(1), picture.size(0));
+    fail("the mask {} is {} x {} pixels, {} is {} x {}: they must have the same size", mask.name, bright.size(1),
+         bright.size(0), image.name, picture.size(1), picture.size(0));
   edit.repaint = center_crop_resize(bright, size).amax(2) >= kBright;
-  edit.mask_hash = sha256_of_file(mask).substr(0, kHashDigits);
+  edit.mask_hash = sha256_of_bytes(mask.bytes).substr(0, kHashDigits);
   if (!edit.repaint.any().item<bool>())
-    fail("the mask {} is dark everywhere: what is to be drawn anew must be white, and not transparent", mask.string());
+    fail("the mask {} is dark everywhere: what is to be drawn anew must be white, and not transparent", mask.name);
   return edit;
+}
+
+double default_strength(const Edit& edit) {
+  return edit.repaint.defined() ? 1 : 0.6;
 }
 
 EditStart start_of(const Model& model, const Edit& edit) {

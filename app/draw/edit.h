@@ -19,6 +19,15 @@ struct Edit {
 // mask has another size than the picture, or is dark everywhere.
 Edit read_edit(const std::filesystem::path& image, const std::filesystem::path& mask, int64_t size);
 
+// A file in memory; its name is for messages, "" means that there is none.
+struct PictureFile {
+  std::string bytes, name;
+};
+Edit make_edit(const PictureFile& image, const PictureFile& mask, int64_t size);
+
+// What is drawn over an edit's picture where nobody says how strongly: 0.6 of noise, or all of it in the mask's holes.
+double default_strength(const Edit& edit);
+
 struct EditStart {
   Tensor
       x0;  // [1, C, H, W] float32, what the model would draw the picture as: pixels, or the mean of its latents, scaled

@@ -29,17 +29,23 @@ Condition join(const Condition& a, const Condition& b) {
   return both;
 }
 
-Network make_network(const Model& model, std::span<const Request> requests, double cfg_scale) {
+bool is_wanted(const GenerateOptions& options, const Request& request) {
+  return !options.is_wanted || options.is_wanted(request);
+}
+
+Network make_network(const Model& model, std::span<const Request> requests, const GenerateOptions& options) {
+  const double cfg_scale = options.settings.cfg_scale;
   Condition condition = make_condition(model, requests, false);
   const bool guided = cfg_scale != 1 && (condition.label.defined() || condition.context.defined());
   // Guidance needs two predictions of each image: the conditional ones come first, then the others.
   if (guided) condition = join(condition, make_condition(model, requests, true));
   condition = to(condition, model.device);
-  return [&model, condition, guided, cfg_scale](const Tensor& x, const Tensor& time) {
+  return [&model, &options, requests, condition, guided, cfg_scale](const Tensor& x, const Tensor& time) {
     const int64_t images = x.size(0), calls = guided ? 2 * images : images;
     Tensor out;
     if (x.is_cpu()) {
       out = one_by_one(calls, [&](int64_t i) {
+        if (!is_wanted(options, requests[i % images])) return at::zeros_like(x.narrow(0, i % images, 1));
         const Autocast autocast(at::kCPU, model.precision);  // a thread's own
         return model.net(x.narrow(0, i % images, 1), time.narrow(0, i % images, 1), narrow(condition, i, 1));
       });
@@ -101,8 +107,8 @@ DrawnBatch generate_batch(const Model& model, std::span<const Request> requests,
   Tensor x = start_noise(model, requests, noise({config.channels, config.image_size, config.image_size}));
 
   std::vector<Drawing> drawings(requests.size());
-  Denoiser predict = make_denoiser(make_network(model, requests, options.settings.cfg_scale), schedule,
-                                   model.card.config.objective.prediction);
+  Denoiser predict =
+      make_denoiser(make_network(model, requests, options), schedule, model.card.config.objective.prediction);
   if (start) {
     how.start = options.settings.strength;
     x = start->x0 * schedule.alpha(how.start) + x * schedule.sigma(how.start);
@@ -117,7 +123,11 @@ DrawnBatch generate_batch(const Model& model, std::span<const Request> requests,
     if (options.strip > 0 && calls * options.strip / how.steps > (calls - 1) * options.strip / how.steps) {
       const Tensor x0 = (x - schedule.sigma(t) * eps) / schedule.alpha(t);
       const std::vector<Tensor> frames = to_pictures(to_pixels(model, x0, options));
-      for (size_t i = 0; i < drawings.size(); ++i) drawings[i].strip.push_back(frames[i]);
+      for (size_t i = 0; i < drawings.size(); ++i)
+        if (options.on_frame)
+          options.on_frame(requests[i], calls, frames[i]);
+        else
+          drawings[i].strip.push_back(frames[i]);
     }
     if (on_call) on_call(calls);
     return eps;
@@ -163,11 +173,13 @@ void generate(const Model& model, const NextRequest& next, const GenerateOptions
       if (on_call) on_call(done + length * std::min(calls, steps) / steps);
     });
     std::string problem;
-    for (size_t i = 0; i < requests.size(); ++i)
+    for (size_t i = 0; i < requests.size(); ++i) {
+      if (!is_wanted(options, requests[i])) continue;
       if (batch.problems[i].empty())
         on_drawing(requests[i], std::move(batch.drawings[i]));
       else if (problem.empty())
         problem = batch.problems[i];
+    }
     if (!problem.empty()) throw NotFinite(problem);
     done += length;
   }

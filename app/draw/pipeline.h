@@ -17,10 +17,16 @@ struct Drawing {
   std::vector<Tensor> strip;  // the predicted image at evenly spaced steps, [H, W, C] uint8; empty unless asked for
 };
 
+// The predicted image of a request under way, [H, W, C] uint8, after so many network calls.
+using OnFrame = std::function<void(const Request& request, int64_t calls, Tensor frame)>;
+
 struct GenerateOptions {
-  SampleConfig settings;          // with the precision and latent scale of the model (choose_settings)
-  int64_t batch = 16;             // images per network call
-  int64_t strip = 0;              // frames of the strip
+  SampleConfig settings;  // with the precision and latent scale of the model (choose_settings)
+  int64_t batch = 16;     // images per network call
+  int64_t strip = 0;      // frames of the strip
+  OnFrame on_frame = {};  // takes these as they come, in place of Drawing::strip
+  // A request that is so no longer costs no more network calls, and gives no drawing.
+  std::function<bool(const Request& request)> is_wanted = {};
   std::optional<Edit> edit = {};  // what all images start from, with settings.strength of noise
 };
 

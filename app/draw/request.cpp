@@ -124,10 +124,10 @@ std::vector<std::string> not_followed(const Model& model, const std::string& pro
   return all;
 }
 
-int64_t parse_class(const Model& model, const std::string& text) {
-  const auto& classes = model.card.classes;
-  const int64_t count = model.card.config.model.classes;
-  if (count == 0) fail("{} has no classes: --class does not apply to it", model.name);
+int64_t parse_class(const ModelCard& card, const std::string& name, const std::string& text) {
+  const auto& classes = card.classes;
+  const int64_t count = card.config.model.classes;
+  if (count == 0) fail("{} has no classes: --class does not apply to it", name);
   for (size_t i = 0; i < classes.size(); ++i)
     if (classes[i] == text) return static_cast<int64_t>(i);
   char* end = nullptr;

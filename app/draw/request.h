@@ -30,7 +30,7 @@ Condition make_condition(const Model& model, std::span<const Request> requests, 
 // What of the prompt the model cannot follow, such as "does not know 'dodecahedron'".
 std::vector<std::string> not_followed(const Model& model, const std::string& prompt);
 
-// The class of that name or number. Error lists the names.
-int64_t parse_class(const Model& model, const std::string& text);
+// The class of that name or number of the model `name`. Error lists the names.
+int64_t parse_class(const ModelCard& card, const std::string& name, const std::string& text);
 
 }  // namespace uvic

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "app/model/language_model.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -22,6 +21,15 @@ std::string on_one_line(std::string text) {
 
 }  // namespace
 
+std::string write_caption(const LanguageModel& lm, const std::string& beginning, uint64_t seed) {
+  return on_one_line(write_text(lm.net, lm.card.tokenizer,
+                                {.prompt = beginning,
+                                 .tokens = kMostCaptionTokens,
+                                 .seed = seed,
+                                 .next = {.temperature = kCaptionTemperature}})
+                         .text);
+}
+
 std::vector<std::string> write_captions(const std::filesystem::path& language_model,
                                         const std::vector<std::string>& beginnings, int64_t count) {
   const LanguageModel lm = load_language_model(language_model, at::kCPU);
@@ -29,12 +37,7 @@ std::vector<std::string> write_captions(const std::filesystem::path& language_mo
   for (const std::string& beginning : beginnings.empty() ? std::vector<std::string>{""} : beginnings)
     for (int64_t i = 0; i < count; ++i) {
       stop_if_interrupted();
-      const WrittenText written = write_text(lm.net, lm.card.tokenizer,
-                                             {.prompt = beginning,
-                                              .tokens = kMostCaptionTokens,
-                                              .seed = static_cast<uint64_t>(i),
-                                              .next = {.temperature = kCaptionTemperature}});
-      captions.push_back(on_one_line(written.text));
+      captions.push_back(write_caption(lm, beginning, static_cast<uint64_t>(i)));
       log_line(fmt::format("caption {}: {}", captions.size(), captions.back()));
     }
   return captions;

@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "core/image/image.h"
 #include "core/image/png.h"
 
@@ -84,10 +83,9 @@ int orientation_of(std::string_view bytes, const std::string& name) {
 
 }  // namespace
 
-Tensor read_upright_image(const std::filesystem::path& path, Alpha alpha) {
-  const std::string bytes = read_file(path, "image");
-  Tensor image = decode_image(bytes, path.string(), alpha);
-  const int orientation = orientation_of(bytes, path.string());
+Tensor decode_upright_image(std::string_view bytes, const std::string& name, Alpha alpha) {
+  Tensor image = decode_image(bytes, name, alpha);
+  const int orientation = orientation_of(bytes, name);
   if (orientation >= 5) image = image.transpose(0, 1);
   // Where the stored first row and first column are: from the right for 2, 3, 6, 7, from the bottom for 3, 4, 7, 8.
   if (orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7) image = image.flip(1);

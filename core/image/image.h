@@ -24,7 +24,7 @@ enum class Alpha {
 Tensor decode_image(std::string_view bytes, const std::string& name, Alpha alpha = Alpha::kDropped);
 Tensor read_image(const std::filesystem::path& path, Alpha alpha = Alpha::kDropped);
 // As its EXIF orientation wants it to be seen, as Pillow's ImageOps.exif_transpose: for people's own photos.
-Tensor read_upright_image(const std::filesystem::path& path, Alpha alpha = Alpha::kDropped);
+Tensor decode_upright_image(std::string_view bytes, const std::string& name, Alpha alpha = Alpha::kDropped);
 
 // While one lives, what this thread decodes counts against the memory that the pictures of all threads may take
 // together; the others wait. For who decodes in parallel and keeps less than the whole picture. decode_image has its

@@ -51,10 +51,10 @@ TEST_F(EditFiles, BrightPartsOfTheMaskAreRepainted) {
 TEST_F(EditFiles, ArePutUpright) {
   const fs::path images = fs::path(UVIC_TEST_DATA) / "images";
   const Tensor stored = read_image(images / "rgb.jpg");
-  const Tensor upright = read_upright_image(images / "rotated.jpg");
+  const Tensor upright = decode_upright_image(read_file(images / "rotated.jpg", "image"), "rotated.jpg");
   EXPECT_TRUE(at::equal(upright, stored.transpose(0, 1).flip(1)));
   EXPECT_TRUE(at::equal(read_edit(images / "rotated.jpg", "", 8).image, center_crop_resize(upright, 8)));
-  EXPECT_TRUE(at::equal(read_upright_image(images / "rgb.jpg"), stored));
+  EXPECT_TRUE(at::equal(decode_upright_image(read_file(images / "rgb.jpg", "image"), "rgb.jpg"), stored));
 }
 
 // Strokes of white on a transparent layer are a mask, whatever colour the layer hides.

@@ -59,6 +59,37 @@ TEST(Generate, CountsImagesAndStopsWhenToldTo) {
   EXPECT_EQ(got, 4);
 }
 
+TEST(Generate, FramesLeaveAsTheyCome) {
+  const Model model = random_model(false);
+  GenerateOptions how = kHow;
+  how.strip = 2;
+  const Drawing kept = generate(model, {request(5)}, how).front();
+  std::vector<Tensor> frames;
+  how.on_frame = [&](const Request& of, int64_t calls, const Tensor& frame) {
+    EXPECT_EQ(of.seed, 5u);
+    EXPECT_EQ(calls, std::ssize(frames) + 1);
+    frames.push_back(frame);
+  };
+  const Drawing drawing = generate(model, {request(5)}, how).front();
+  EXPECT_TRUE(drawing.strip.empty());
+  ASSERT_EQ(frames.size(), kept.strip.size());
+  for (size_t i = 0; i < frames.size(); ++i) EXPECT_TRUE(at::equal(frames[i], kept.strip[i]));
+}
+
+// One that is no longer wanted leaves its neighbours as they are.
+TEST(Generate, WhatIsNotWantedIsNotDrawnOn) {
+  const Model model = random_model(false);
+  const std::vector<Drawing> all = generate(model, {request(0), request(1), request(2)}, kHow);
+  GenerateOptions how = kHow;
+  bool is_wanted = true;
+  how.is_wanted = [&](const Request& request) { return is_wanted || request.seed != 1; };
+  const std::vector<Drawing> others =
+      generate(model, {request(0), request(1), request(2)}, how, [&](int64_t) { is_wanted = false; });
+  ASSERT_EQ(others.size(), 2u);
+  EXPECT_TRUE(at::equal(others[0].image, all[0].image));
+  EXPECT_TRUE(at::equal(others[1].image, all[2].image));
+}
+
 TEST(Generate, NamesTheSeedThatIsNotFiniteAndKeepsTheOthers) {
   const Model model = random_model(false);
   std::vector<int64_t> got;
