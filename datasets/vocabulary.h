@@ -23,6 +23,8 @@ class Vocabulary {
   static int64_t count_words(std::string_view text);
 
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
+  // By id; the first two stand for no word and for all others.
+  const std::vector<std::string>& words() const { return words_; }
 
   struct Encoded {
     std::vector<int64_t> ids;          // exactly `length`, padded with kPad

@@ -1,0 +1,185 @@
+#include "app/serve/http_server.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+
+#include "app/serve/connection.h"
+#include "core/error.h"
+#include "core/progress.h"
+
+namespace uvic {
+namespace {
+
+constexpr int kBacklog = 1024;  // connections that the system keeps until they are accepted
+constexpr int kRequestsOfConnection = 1000;
+constexpr const char* kBusy = "the server has as many connections as it takes: try again in a second";
+
+thread_local Connection* current = nullptr;  // that this thread answers
+thread_local bool refuses = false;           // what this thread gets is one too many
+
+// A thread for each connection, as many as there may be. One more is refused by the thread that accepts.
+class ConnectionThreads final : public httplib::TaskQueue {
+ public:
+  explicit ConnectionThreads(int most) : most_(most) {}
+
+  void enqueue(std::function<void()> answer) override {
+    if (begin(answer)) return;
+    refuses = true;
+    answer();
+    refuses = false;
+  }
+
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return open_ == 0; });
+  }
+
+ private:
+  bool begin(const std::function<void()>& answer) {
+    const std::scoped_lock lock(mutex_);
+    if (open_ == most_) return false;
+    try {
+      std::thread([this, answer] {
+        answer();
+        const std::scoped_lock lock(mutex_);
+        --open_;
+        ended_.notify_all();
+      }).detach();
+    } catch (const std::system_error&) {  // no more threads
+      return false;
+    }
+    ++open_;
+    return true;
+  }
+
+  const int most_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int open_ = 0;
+};
+
+std::string error_json(const std::string& what) {
+  return nlohmann::json{{"error", what}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// A whole response, for where the library has none.
+std::string plain_response(int status, const std::string& what) {
+  const std::string body = error_json(what);
+  return fmt::format(
+      "HTTP/1.1 {} Refused\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\nConnection: "
+      "close\r\n\r\n{}",
+      status, body.size(), body);
+}
+
+const char* reason(int status) {
+  switch (status) {
+    case 400:
+      return "the request is not HTTP, or ends within its head";
+    case 404:
+      return "there is nothing of that name here";
+    case 405:
+      return "nothing here takes that method";
+    case 408:
+      return "the request did not come in time";
+    case 413:
+      return "the body is larger than the server takes";
+    case 414:
+      return "the address is longer than the server takes";
+    case 416:
+      return "there is no such part";
+    case 431:
+      return "the headers are longer than the server takes";
+    default:
+      return "this cannot be answered";
+  }
+}
+
+// Where an exception of a handler ends. What is nobody's mistake is told to who runs the server alone.
+void answer_exception(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const HttpError& error) {
+    answer_error(response, error);
+  } catch (const Error& error) {
+    answer_error(response, {422, error.what()});
+  } catch (const std::exception& error) {
+    warn(fmt::format("{} {}: {}", request.method, request.path, error.what()));
+    answer_error(response, {500, "the server failed at this: its log says how"});
+  }
+}
+
+}  // namespace
+
+HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
+  new_task_queue = [this] { return new ConnectionThreads(limits_.connections); };
+  set_payload_max_length(limits_.body_bytes);
+  set_tcp_nodelay(true);
+  set_exception_handler(answer_exception);
+  set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (response.body.empty()) answer_error(response, {response.status, reason(response.status)});
+  });
+}
+
+int HttpServer::bind(const std::string& host, int port) {
+  const int bound = port == 0 ? bind_to_any_port(host) : bind_to_port(host, port) ? port : -1;
+  if (bound < 0)
+    fail("cannot listen on {} port {}: it may be in use, or not this machine's; give another --port or --host", host,
+         port);
+  ::listen(svr_sock_, kBacklog);  // the library's own backlog of 5 makes clients that come at once wait for a second
+  return bound;
+}
+
+bool HttpServer::client_is_gone() {
+  return current && current->is_gone();
+}
+
+void HttpServer::end_connection() {
+  if (current) current->end_after_response();
+}
+
+void HttpServer::end_all() {
+  is_ending_ = true;
+  stop();
+}
+
+bool HttpServer::process_and_close_socket(socket_t socket) {
+  Connection connection(socket, limits_);
+  if (refuses) {
+    const std::string response = plain_response(503, kBusy);
+    ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  } else {
+    current = &connection;
+    for (int left = kRequestsOfConnection; left > 0 && connection.wait_for_request(is_ending_); --left) {
+      bool is_closed = false;
+      const bool is_last = left == 1 || is_ending_;
+      const bool answered = process_request(connection, is_last, is_closed, nullptr);
+      if (const int status = answered ? 0 : connection.problem(); status > 0) {
+        const std::string response = plain_response(status, reason(status));
+        connection.write(response.data(), response.size());
+      }
+      if (!answered || is_closed || connection.ends()) break;
+    }
+    current = nullptr;
+  }
+  ::shutdown(socket, SHUT_RDWR);
+  ::close(socket);
+  return true;
+}
+
+void answer_json(httplib::Response& response, const std::string& json, int status) {
+  response.status = status;
+  response.set_content(json, "application/json");
+}
+
+void answer_error(httplib::Response& response, const HttpError& error) {
+  if (error.retry_after > 0) response.set_header("Retry-After", std::to_string(error.retry_after));
+  answer_json(response, error_json(error.what), error.status);
+}
+
+}  // namespace uvic

@@ -1,0 +1,41 @@
+// A job as JSON, and as events.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "app/serve/queue.h"
+
+namespace uvic {
+
+std::string_view name_of(JobState state);
+
+// What a client sees of a job; `with_pictures`: also of the pictures that are done.
+nlohmann::ordered_json job_json(const Queue& queue, const JobPtr& job, bool with_pictures);
+nlohmann::ordered_json picture_json(const Job& job, size_t number);
+// From 0 to 1; to be asked while nobody changes the job.
+double progress_of(const Job& job);
+// Seconds until its end, if it has gone far enough to tell.
+std::optional<double> eta_of(const Job& job);
+
+// A picture of PNG bytes as a page shows it.
+std::string data_url(const std::string& png);
+
+// What of a job its stream of events has not told yet.
+class JobEvents {
+ public:
+  explicit JobEvents(JobPtr job)
+      : job_(std::move(job)), previewed_(job_->order.requests.size()), shown_(job_->order.requests.size()) {}
+  // In the notation of server-sent events; `is_over` is set with the last ones.
+  std::string next(const Queue& queue, bool& is_over);
+  int64_t version() const { return version_; }
+
+ private:
+  JobPtr job_;
+  int64_t version_ = -1;
+  std::vector<int64_t> previewed_;
+  std::vector<bool> shown_;
+};
+
+}  // namespace uvic

@@ -1,0 +1,158 @@
+// /api/jobs: what the page draws with.
+#include "app/cli/settings_json.h"
+#include "app/draw/recipe.h"
+#include "app/serve/job_json.h"
+#include "app/serve/service.h"
+#include "core/error.h"
+#include "core/image/image.h"
+
+namespace uvic {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds kHeartbeat{5};  // so that a stream without news tells whether its client is there
+
+uint64_t number_in(const httplib::Request& request, size_t part) {
+  const std::string text = request.matches[static_cast<int>(part)];
+  return text.size() > 18 ? UINT64_MAX : std::stoull(text);
+}
+
+JobPtr job_of(const Service& service, const httplib::Request& request) {
+  return service.queue.find(number_in(request, 1));
+}
+
+std::string text_of_label(const json& label) {
+  if (label.is_number_integer()) return std::to_string(label.get<int64_t>());
+  if (!label.is_string()) fail("class is no name and no number");
+  return label.get<std::string>();
+}
+
+void read_seeds(const json& body, Wish& wish) {
+  if (const auto seeds = body.find("seeds"); seeds != body.end() && !seeds->is_null()) {
+    if (!seeds->is_array() || std::ssize(*seeds) > kMostPictures)
+      fail("seeds: expected a list of at most {} seeds", kMostPictures);
+    for (const json& seed : *seeds) wish.seeds.push_back(*read_seed({{"seeds", seed}}, "seeds"));
+    return;
+  }
+  int64_t count = 1;
+  read_field(body, "count", count, 1, kMostPictures);
+  wish.seeds = seeds_from(read_seed(body, "seed").value_or(new_seed()), count);
+}
+
+Order read_order(const Service& service, const json& body) {
+  std::string name = service.default_model();
+  read_field(body, "model", name);
+  const ServedModel model = service.models.find(name);
+  Wish wish(model.card.config.sample);
+  read_field(body, "prompt", wish.prompt);
+  read_field(body, "negative", wish.negative);
+  if (const auto label = body.find("class"); label != body.end() && !label->is_null())
+    wish.label = text_of_label(*label);
+  read_seeds(body, wish);
+  if (body.contains("to_prompt") && !body["to_prompt"].is_null())
+    read_field(body, "to_prompt", wish.to_prompt.emplace());
+  wish.to_seed = read_seed(body, "to_seed");
+  read_field(body, "frames", wish.frames, 2, kMostPictures);
+  read_settings(body, wish.settings);
+  if (body.contains("init") && !body["init"].is_null()) read_picture(body["init"], "init", wish.init);
+  if (body.contains("mask") && !body["mask"].is_null()) read_picture(body["mask"], "mask", wish.mask);
+  return make_order(model.name, model.card, model.picture_size, wish);
+}
+
+void stream_events(Service& service, const JobPtr& job, httplib::Response& response) {
+  auto seat = std::make_shared<StreamSeat>(service);
+  auto events = std::make_shared<JobEvents>(job);
+  response.set_header("Cache-Control", "no-store");
+  response.set_chunked_content_provider(
+      "text/event-stream", [&service, job, seat, events](size_t, httplib::DataSink& sink) {
+        if (events->version() >= 0) service.queue.wait(job, events->version(), kHeartbeat);
+        const bool has_news = events->version() != service.queue.look([&] { return job->version; });
+        bool is_over = false;
+        const std::string text = has_news ? events->next(service.queue, is_over) : ":\n\n";
+        if (HttpServer::client_is_gone() || !sink.write(text.data(), text.size())) return false;
+        if (is_over) sink.done();
+        return true;
+      });
+}
+
+void answer_picture(httplib::Response& response, std::string png) {
+  response.set_header("Cache-Control", "private, max-age=86400");
+  response.set_content(std::move(png), "image/png");
+}
+
+void answer_grid(const Service& service, const JobPtr& job, httplib::Response& response) {
+  std::vector<std::string> files, captions;
+  service.queue.look([&] {
+    for (size_t i = 0; i < job->pictures.size(); ++i) {
+      if (job->pictures[i].png.empty()) continue;
+      files.push_back(job->pictures[i].png);
+      captions.push_back(fmt::format("seed {}", job->order.requests[i].seed));
+    }
+  });
+  if (files.empty()) throw HttpError{404, "no picture of the job is drawn yet"};
+  std::vector<Tensor> images;
+  for (const std::string& file : files) images.push_back(decode_image(file, "a picture of the job"));
+  answer_picture(response, encode_png(make_grid(images, captions, {.min_tile = 128})));
+}
+
+void answer_recipe(const Service& service, const httplib::Request& request, httplib::Response& response) {
+  for (const auto& [key, value] : png_text(request.body, "the picture")) {
+    if (key != kParametersKey) continue;
+    const Recipe recipe = parse_parameters(value, "the picture");
+    nlohmann::ordered_json answer{{"prompt", recipe.prompt}, {"negative", recipe.negative},
+                                  {"seed", recipe.seed},     {"seed_text", std::to_string(recipe.seed)},
+                                  {"model", recipe.model},   {"model_hash", recipe.model_hash}};
+    if (recipe.label) answer["class"] = recipe.label_name.empty() ? std::to_string(*recipe.label) : recipe.label_name;
+    for (const ServedModel& model : service.models.all())
+      if (model.hash == recipe.model_hash) answer["model"] = model.name;
+    if (recipe.to_prompt) answer["to_prompt"] = *recipe.to_prompt;
+    if (recipe.to_seed) answer["to_seed"] = *recipe.to_seed;
+    if (recipe.to_prompt || recipe.to_seed) answer["mix"] = recipe.mix;
+    add_settings(answer["settings"], recipe.settings);
+    answer["parameters"] = value;
+    return answer_json(response, answer.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+  fail("the picture carries no recipe (no 'parameters' text)");
+}
+
+}  // namespace
+
+void add_job_routes(HttpServer& server, Service& service) {
+  server.Post("/api/jobs", [&](const httplib::Request& request, httplib::Response& response) {
+    const JobPtr job = service.queue.add(read_order(service, body_of(request)), client_of(request));
+    answer_json(response, job_json(service.queue, job, true).dump(), 201);
+  });
+  server.Get("/api/jobs", [&](const httplib::Request&, httplib::Response& response) {
+    nlohmann::ordered_json all = {{"jobs", json::array()}};
+    for (const JobPtr& job : service.queue.jobs()) all["jobs"].push_back(job_json(service.queue, job, false));
+    answer_json(response, all.dump());
+  });
+  server.Get(R"(/api/jobs/(\d+))", [&](const httplib::Request& request, httplib::Response& response) {
+    answer_json(response, job_json(service.queue, job_of(service, request), true).dump());
+  });
+  server.Delete(R"(/api/jobs/(\d+))", [&](const httplib::Request& request, httplib::Response& response) {
+    const JobPtr job = job_of(service, request);
+    service.queue.cancel(job);
+    answer_json(response, job_json(service.queue, job, true).dump());
+  });
+  server.Get(R"(/api/jobs/(\d+)/events)", [&](const httplib::Request& request, httplib::Response& response) {
+    stream_events(service, job_of(service, request), response);
+  });
+  server.Get(R"(/api/jobs/(\d+)/images/(\d+)\.png)", [&](const httplib::Request& request, httplib::Response& response) {
+    const JobPtr job = job_of(service, request);
+    const uint64_t number = number_in(request, 2);
+    std::string png =
+        service.queue.look([&] { return number < job->pictures.size() ? job->pictures[number].png : std::string(); });
+    if (png.empty()) throw HttpError{404, fmt::format("the job has no picture {}, or not yet", number)};
+    answer_picture(response, std::move(png));
+  });
+  server.Get(R"(/api/jobs/(\d+)/grid\.png)", [&](const httplib::Request& request, httplib::Response& response) {
+    answer_grid(service, job_of(service, request), response);
+  });
+  server.Post("/api/recipe", [&](const httplib::Request& request, httplib::Response& response) {
+    answer_recipe(service, request, response);
+  });
+}
+
+}  // namespace uvic

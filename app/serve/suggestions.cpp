@@ -1,0 +1,51 @@
+#include "app/serve/suggestions.h"
+
+#include <random>
+
+#include "app/draw/written_captions.h"
+#include "core/error.h"
+
+namespace uvic {
+namespace {
+
+int64_t below(int64_t count) {
+  static thread_local std::mt19937_64 numbers{std::random_device()()};
+  return std::uniform_int_distribution<int64_t>(0, count - 1)(numbers);
+}
+
+std::optional<std::string> caption_of(const Dataset& data) {
+  constexpr int kTries = 20;
+  for (int i = 0; i < kTries; ++i)
+    if (const auto captions = data.captions(below(data.size())); !captions.empty())
+      return captions[below(std::ssize(captions))];
+  return std::nullopt;
+}
+
+}  // namespace
+
+Suggestions::Suggestions(const std::string& spec, const std::string& language_model) {
+  if (!spec.empty()) data_ = open_dataset(spec);
+  if (!language_model.empty()) language_model_ = load_language_model(language_model, at::kCPU);
+}
+
+std::optional<Suggestions::Suggestion> Suggestions::next(const ModelCard& card) {
+  const UVitConfig& model = card.config.model;
+  if (model.classes > 0) {
+    const int64_t label = below(model.classes);
+    return Suggestion{.prompt = "", .label = card.classes.empty() ? std::to_string(label) : card.classes[label]};
+  }
+  if (model.context_tokens == 0) return std::nullopt;
+  const std::scoped_lock lock(mutex_);
+  std::optional<std::string> prompt;
+  if (language_model_) {
+    prompt = write_caption(*language_model_, "", static_cast<uint64_t>(below(int64_t{1} << 32)));
+  } else if (data_) {
+    prompt = caption_of(*data_);
+  } else if (Spec::parse(card.config.data.spec).kind == "shapes") {
+    prompt = caption_of(*open_dataset(card.config.data.spec));
+  }
+  if (!prompt) return std::nullopt;
+  return Suggestion{.prompt = *prompt, .label = ""};
+}
+
+}  // namespace uvic
