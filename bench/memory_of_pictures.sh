@@ -3,6 +3,7 @@
 # feedback memory: the loss on held-out scenes at equal steps, the time of a step, and what far_shapes.py sees in pairs
 # of far shapes. Goes on where it was stopped; run it once for each seed beside each other, then for all.
 # usage: bench/memory_of_pictures.sh OUT [STEPS] [SEEDS] [KINDS] [BLOCK]
+# The learning rate falls as in a run of 4,000 steps, of which STEPS are run.
 set -euo pipefail
 out=$1 steps=${2:-4000} seeds=${3:-0 1} kinds=${4:-none bswa fam} block=${5:-64}
 here=$(realpath "$(dirname "$0")")
@@ -17,22 +18,27 @@ for seed in $seeds; do
     if [ -z "$run" ]; then
       memory=(--model.memory "$kind")
       [ "$kind" = none ] || memory+=(--model.block "$block")
-      "$uvic" --quiet train --preset shapes --model.image_size 64 --model.patch 2 --model.dim 128 --model.heads 2 \
-        "${memory[@]}" --data 'shapes?count=200000&size=64' --batch 8 --seed "$seed" --steps "$steps" \
-        --output.log_every 20 --output.save_every 500 --output.keep_last 1000 --output.sample_every 100000 \
-        --out "$out" --name "$name" > "$out/$name.log"
-      run=$(echo "$out"/*-"$name")
+      arguments=(--preset shapes --model.image_size 64 --model.patch 2 --model.dim 128 --model.heads 2 "${memory[@]}"
+        --data 'shapes?count=200000&size=64' --batch 8 --seed "$seed" --steps 4000 --output.log_every 20
+        --output.save_every 500 --output.keep_last 1000 --output.sample_every 100000 --out "$out" --name "$name")
     else
-      "$uvic" --quiet train --resume "$run" --steps "$steps" > "$out/$name.log"
+      arguments=(--resume "$run")
     fi
-    for checkpoint in "$run"/checkpoint-*; do
+    if [ ! -e "$run/checkpoint-$steps" ]; then
+      "$uvic" --quiet train "${arguments[@]}" > "$out/$name.log" &
+      until compgen -G "$out/*-$name/checkpoint-$steps" > "$out/$name.at" || ! kill -0 $!; do sleep 1; done
+      kill -TERM $! 2> "$out/$name.at" || true
+      wait $! || [ $? -eq 130 ]
+      run=$(echo "$out"/*-"$name")
+    fi
+    for checkpoint in "$run"/checkpoint-*[05]00; do
       file=$out/$name-${checkpoint##*-}.json
       [ -e "$file" ] || {
         "$uvic" --quiet --json loss "$checkpoint" 'shapes?size=64&split=test' --num 1024 > "$file.part"
         mv "$file.part" "$file"
       }
     done
-    [ -e "$out/$name-far.json" ] || "$python" "$here/far_shapes.py" "$uvic" "$run" "$out/$name-far" > "$out/$name-far.json"
+    [ -e "$out/$name-far.json" ] || "$python" "$here/far_shapes.py" "$uvic" "$run/checkpoint-$steps" "$out/$name-far" > "$out/$name-far.json"
   done
 done
 "$python" - "$out" << 'END'

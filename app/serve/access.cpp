@@ -1,5 +1,6 @@
 #include "app/serve/access.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
 
 #include <algorithm>
@@ -46,7 +47,9 @@ bool is_own_page(const std::string& origin, const std::string& host) {
 }  // namespace
 
 bool is_this_machine(const std::string& host) {
-  return host == "localhost" || is_loopback(host);
+  // In numbers: anybody may call a machine 127.example.org.
+  in_addr v4{};
+  return host == "localhost" || host == "::1" || (::inet_pton(AF_INET, host.c_str(), &v4) == 1 && is_loopback(host));
 }
 
 void expect_safe(const Access& access) {

@@ -80,7 +80,7 @@ std::string plain_response(int status, const std::string& what) {
 const char* reason(int status) {
   switch (status) {
     case 400:
-      return "the request is not HTTP, or ends within its head";
+      return "this is no request that the server understands";
     case 404:
       return "there is nothing of that name here";
     case 405:

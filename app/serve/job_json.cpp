@@ -3,16 +3,13 @@
 #include <algorithm>
 
 #include "app/cli/settings_json.h"
+#include "app/serve/event_stream.h"
 #include "core/formats/base64.h"
 
 namespace uvic {
 namespace {
 
 using Object = nlohmann::ordered_json;
-
-std::string event(const char* name, const Object& data) {
-  return fmt::format("event: {}\ndata: {}\n\n", name, data.dump());
-}
 
 }  // namespace
 
@@ -91,25 +88,26 @@ Object job_json(const Queue& queue, const JobPtr& pointer, bool with_pictures) {
 }
 
 std::string JobEvents::next(const Queue& queue, bool& is_over) {
+  const bool is_first = std::exchange(is_first_, false);  // the job tells of the pictures that are done already
   std::string text;
   queue.look([&] {
     for (size_t i = 0; i < shown_.size(); ++i) {
       const Preview& preview = job_->previews[i];
       if (preview.calls > previewed_[i]) {
         previewed_[i] = preview.calls;
-        text += event("preview", {{"number", i},
-                                  {"step", preview.calls},
-                                  {"steps", job_->order.settings.sampler.steps},
-                                  {"image", data_url(preview.png)}});
+        text += event("preview", Object{{"number", i},
+                                        {"step", preview.calls},
+                                        {"steps", job_->order.settings.sampler.steps},
+                                        {"image", data_url(preview.png)}}
+                                     .dump());
       }
       if (shown_[i] || job_->pictures[i].png.empty()) continue;
       shown_[i] = true;
-      text += event("image", picture_json(*job_, i));
+      if (!is_first) text += event("image", picture_json(*job_, i).dump());
     }
-    version_ = job_->version;
     is_over = job_->is_over();
   });
-  return event("job", job_json(queue, job_, version_ < 0 || is_over)) + text;
+  return text + event("job", job_json(queue, job_, is_first).dump());
 }
 
 }  // namespace uvic

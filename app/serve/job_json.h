@@ -27,14 +27,12 @@ class JobEvents {
  public:
   explicit JobEvents(JobPtr job)
       : job_(std::move(job)), previewed_(job_->order.requests.size()), shown_(job_->order.requests.size()) {}
-  // In the notation of server-sent events; `is_over` is set with the last ones.
   std::string next(const Queue& queue, bool& is_over);
-  int64_t version() const { return version_; }
 
  private:
   JobPtr job_;
-  int64_t version_ = -1;
-  std::vector<int64_t> previewed_;
+  bool is_first_ = true;
+  std::vector<int64_t> previewed_;  // network calls of the preview that was told last
   std::vector<bool> shown_;
 };
 

@@ -1,6 +1,7 @@
 // /api/jobs: what the page draws with.
 #include "app/cli/settings_json.h"
 #include "app/draw/recipe.h"
+#include "app/serve/event_stream.h"
 #include "app/serve/job_json.h"
 #include "app/serve/service.h"
 #include "core/error.h"
@@ -10,8 +11,6 @@ namespace uvic {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::chrono::seconds kHeartbeat{5};  // so that a stream without news tells whether its client is there
 
 uint64_t number_in(const httplib::Request& request, size_t part) {
   const std::string text = request.matches[static_cast<int>(part)];
@@ -58,22 +57,6 @@ Order read_order(const Service& service, const json& body) {
   if (body.contains("init") && !body["init"].is_null()) read_picture(body["init"], "init", wish.init);
   if (body.contains("mask") && !body["mask"].is_null()) read_picture(body["mask"], "mask", wish.mask);
   return make_order(model.name, model.card, model.picture_size, wish);
-}
-
-void stream_events(Service& service, const JobPtr& job, httplib::Response& response) {
-  auto seat = std::make_shared<StreamSeat>(service);
-  auto events = std::make_shared<JobEvents>(job);
-  response.set_header("Cache-Control", "no-store");
-  response.set_chunked_content_provider(
-      "text/event-stream", [&service, job, seat, events](size_t, httplib::DataSink& sink) {
-        if (events->version() >= 0) service.queue.wait(job, events->version(), kHeartbeat);
-        const bool has_news = events->version() != service.queue.look([&] { return job->version; });
-        bool is_over = false;
-        const std::string text = has_news ? events->next(service.queue, is_over) : ":\n\n";
-        if (HttpServer::client_is_gone() || !sink.write(text.data(), text.size())) return false;
-        if (is_over) sink.done();
-        return true;
-      });
 }
 
 void answer_picture(httplib::Response& response, std::string png) {
@@ -137,7 +120,11 @@ void add_job_routes(HttpServer& server, Service& service) {
     answer_json(response, job_json(service.queue, job, true).dump());
   });
   server.Get(R"(/api/jobs/(\d+)/events)", [&](const httplib::Request& request, httplib::Response& response) {
-    stream_events(service, job_of(service, request), response);
+    const JobPtr job = job_of(service, request);
+    auto events = std::make_shared<JobEvents>(job);
+    stream_events(service, job,
+                  {.next = [&service, events](bool& is_over) { return events->next(service.queue, is_over); }},
+                  response);
   });
   server.Get(R"(/api/jobs/(\d+)/images/(\d+)\.png)", [&](const httplib::Request& request, httplib::Response& response) {
     const JobPtr job = job_of(service, request);

@@ -1,6 +1,7 @@
 // /v1: the images of OpenAI's API, as its clients ask for them.
 #include <regex>
 
+#include "app/serve/event_stream.h"
 #include "app/serve/job_json.h"
 #include "app/serve/service.h"
 #include "core/error.h"
@@ -11,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds kOpenAiHeartbeat{5};
 constexpr int64_t kMostPartialImages = 8;
 
 // Errors as its clients read them.
@@ -66,8 +66,8 @@ json picture_of(const Job& job, size_t number, bool as_url) {
   return picture;
 }
 
-void answer_pictures(const Queue& queue, const JobPtr& job, bool as_url, httplib::Response& response) {
-  await(const_cast<Queue&>(queue), job);
+void answer_pictures(Queue& queue, const JobPtr& job, bool as_url, httplib::Response& response) {
+  await(queue, job);
   expect_drawn(queue, job);
   json answer = {{"created", job->created}, {"output_format", "png"}, {"data", json::array()}};
   queue.look([&] {
@@ -90,19 +90,17 @@ class OpenAiEvents {
     std::string text;
     queue.look([&] {
       for (size_t i = 0; i < told_.size(); ++i) text += part(i) + whole(i);
-      version_ = job_->version;
       is_over = job_->is_over();
       if (is_over && job_->state != JobState::kDone)
-        text += event("error", {{"error", {{"message", job_->error.empty() ? "the job was cancelled" : job_->error}}}});
+        text += typed("error", {{"error", {{"message", job_->error.empty() ? "the job was cancelled" : job_->error}}}});
     });
     return text;
   }
-  int64_t version() const { return version_; }
 
  private:
-  static std::string event(const std::string& type, json data) {
+  static std::string typed(const std::string& type, json data) {
     data["type"] = type;
-    return fmt::format("event: {}\ndata: {}\n\n", type, data.dump());
+    return event(type, data.dump());
   }
   json common(const std::string& png) const {
     return {{"b64_json", to_base64(png)}, {"created_at", job_->created}, {"size", "auto"},
@@ -117,7 +115,7 @@ class OpenAiEvents {
     calls_[i] = preview.calls;
     json data = common(preview.png);
     data["partial_image_index"] = parts_[i]++;
-    return event("image_generation.partial_image", data);
+    return typed("image_generation.partial_image", data);
   }
   std::string whole(size_t i) {
     if (told_[i] || job_->pictures[i].png.empty()) return "";
@@ -127,31 +125,19 @@ class OpenAiEvents {
                      {"input_tokens", 0},
                      {"output_tokens", 0},
                      {"input_tokens_details", {{"text_tokens", 0}, {"image_tokens", 0}}}};
-    return event("image_generation.completed", data);
+    return typed("image_generation.completed", data);
   }
 
   JobPtr job_;
-  int64_t version_ = -1, partial_;
+  int64_t partial_;
   std::vector<bool> told_;
   std::vector<int64_t> parts_, calls_;
 };
 
 void stream_pictures(Service& service, const JobPtr& job, int64_t partial_images, httplib::Response& response) {
-  auto seat = std::make_shared<StreamSeat>(service);
   auto events = std::make_shared<OpenAiEvents>(job, partial_images);
-  response.set_chunked_content_provider("text/event-stream",
-                                        [&service, job, seat, events](size_t, httplib::DataSink& sink) {
-                                          service.queue.wait(job, events->version(), kOpenAiHeartbeat);
-                                          bool is_over = false;
-                                          std::string text = events->next(service.queue, is_over);
-                                          if (text.empty()) text = ":\n\n";
-                                          if (HttpServer::client_is_gone() || !sink.write(text.data(), text.size())) {
-                                            service.queue.cancel(job);
-                                            return false;
-                                          }
-                                          if (is_over) sink.done();
-                                          return true;
-                                        });
+  const auto next = [&service, events](bool& is_over) { return events->next(service.queue, is_over); };
+  stream_events(service, job, {.next = next, .cancels = true}, response);
 }
 
 }  // namespace

@@ -74,9 +74,9 @@ int64_t Queue::ahead(const JobPtr& job) const {
   return count;
 }
 
-void Queue::wait(const JobPtr& job, int64_t version, std::chrono::milliseconds most) const {
+bool Queue::wait(const JobPtr& job, int64_t version, std::chrono::milliseconds most) const {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, most, [&] { return job->version != version; });
+  return changed_.wait_for(lock, most, [&] { return job->version != version; });
 }
 
 QueueNumbers Queue::numbers() const {

@@ -90,8 +90,8 @@ class Queue {
     const std::scoped_lock lock(mutex_);
     return read();
   }
-  // Until the job is of another version, or so much time has gone.
-  void wait(const JobPtr& job, int64_t version, std::chrono::milliseconds most) const;
+  // Until the job is of another version, or so much time has gone; whether it is.
+  bool wait(const JobPtr& job, int64_t version, std::chrono::milliseconds most) const;
   QueueNumbers numbers() const;
 
   // For who draws. The next batch, waited for; empty: the server ends.

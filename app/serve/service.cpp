@@ -13,17 +13,6 @@ constexpr size_t kLongestClient = 64;
 
 }  // namespace
 
-StreamSeat::StreamSeat(Service& service) : service_(service) {
-  if (++service_.streams <= kMostStreams) return;
-  --service_.streams;
-  throw HttpError{503,
-                  "there are as many streams of events as the server has: ask for the job itself from time to time", 1};
-}
-
-StreamSeat::~StreamSeat() {
-  --service_.streams;
-}
-
 nlohmann::json body_of(const httplib::Request& request) {
   if (!request.get_header_value("Content-Type").starts_with("application/json"))
     throw HttpError{415, "expected a body of Content-Type: application/json"};

@@ -41,21 +41,6 @@ class Service {
   std::string default_model_;
 };
 
-// A stream of events holds a thread of the server: there may be as many as leave room for others.
-constexpr int kMostStreams = 64;
-
-// Counts a stream while it lives. HttpError 503 if there are too many.
-class StreamSeat {
- public:
-  explicit StreamSeat(Service& service);
-  ~StreamSeat();
-  StreamSeat(const StreamSeat&) = delete;
-  StreamSeat& operator=(const StreamSeat&) = delete;
-
- private:
-  Service& service_;
-};
-
 // The object in the body. HttpError 415 unless it is said to be JSON, 400 unless it is.
 nlohmann::json body_of(const httplib::Request& request);
 
