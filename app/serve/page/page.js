@@ -1,0 +1,67 @@
+// The page: its three views, the link that holds the form, and the colours.
+import {get} from "/api.js";
+import {fillForm, listenToDraw, listHistory} from "/draw.js";
+import {byId, complain, endComplaint, guarded} from "/elements.js";
+import {makeForm, readForm} from "/form.js";
+import {showModels} from "/models.js";
+import {makeSettings} from "/settings.js";
+import {showWatch, stopWatch} from "/watch.js";
+
+const VIEWS = ["draw", "watch", "models"];
+// Browsers refuse to change the link too often.
+const LINK_MS = 300;
+
+function link() {
+  const [view, ...query] = location.hash.slice(1).split("?");
+  const texts = Object.fromEntries(new URLSearchParams(query.join("?")));
+  return {view: VIEWS.includes(view) ? view : "draw", texts};
+}
+
+let timer = 0;
+function keepLink() {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    if (link().view === "draw") history.replaceState(null, "", `#draw?${new URLSearchParams(readForm())}`);
+  }, LINK_MS);
+}
+
+function showView() {
+  const {view, texts} = link();
+  for (const name of VIEWS) byId(name).hidden = name !== view;
+  for (const anchor of document.querySelectorAll(".top nav a")) {
+    if (anchor.hash === `#${view}`) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+  if (view === "draw" && Object.keys(texts).length > 0) fillForm(texts);
+  else keepLink();
+  if (view === "watch") showWatch(texts.run);
+  else stopWatch();
+}
+
+function listenToTheme() {
+  const apply = () => { document.documentElement.dataset.theme = byId("theme").value; };
+  byId("theme").value = localStorage.getItem("theme") ?? "";
+  byId("theme").onchange = () => {
+    localStorage.setItem("theme", byId("theme").value);
+    apply();
+  };
+  apply();
+}
+
+async function start() {
+  listenToTheme();
+  byId("alert-close").onclick = endComplaint;
+  const [{models, default: usual, can_suggest: canSuggest}, {settings}] = await Promise.all([get("/api/models"), get("/api/settings")]);
+  if (models.length === 0) return complain("The server has no model to draw with.");
+  makeSettings(settings);
+  makeForm(models, usual);
+  showModels(models);
+  byId("surprise").hidden = !canSuggest;
+  listenToDraw(keepLink);
+  fillForm(link().view === "draw" ? link().texts : {});
+  showView();
+  addEventListener("hashchange", showView);
+  await listHistory();
+}
+
+guarded(start)();
