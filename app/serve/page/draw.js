@@ -167,7 +167,7 @@ function listenToDrops() {
 
 function listenToKeys() {
   document.addEventListener("keydown", (event) => {
-    if (byId("draw").hidden || byId("picture").open) return;
+    if (byId("draw-view").hidden || byId("picture").open) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
       event.preventDefault();  // a field would send the form once more
       draw();

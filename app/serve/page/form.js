@@ -87,10 +87,11 @@ export function listenToForm(onChange) {
     noteChanges();
     onChange();
   };
-  byId("form").addEventListener("input", (event) => {
-    if (event.target.id === "model") writeForm({...texts, model: event.target.value});
-    note();
-  });
+  for (const kind of ["input", "change"])
+    byId("form").addEventListener(kind, (event) => {
+      if (event.target.id === "model") writeForm({...texts, model: event.target.value});
+      note();
+    });
   byId("settings-reset").onclick = () => {
     clearSettings();
     note();

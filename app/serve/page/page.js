@@ -27,7 +27,7 @@ function keepLink() {
 
 function showView() {
   const {view, texts} = link();
-  for (const name of VIEWS) byId(name).hidden = name !== view;
+  for (const name of VIEWS) byId(`${name}-view`).hidden = name !== view;
   for (const anchor of document.querySelectorAll(".top nav a")) {
     if (anchor.hash === `#${view}`) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");

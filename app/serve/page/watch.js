@@ -37,7 +37,7 @@ async function poll() {
     lost = true;
   }
   clearTimeout(timer);
-  if (!byId("watch").hidden) timer = setTimeout(poll, POLL_MS);
+  if (!byId("watch-view").hidden) timer = setTimeout(poll, POLL_MS);
 }
 
 async function refresh() {
@@ -162,6 +162,6 @@ function listen() {
   };
   byId("smoothing").oninput = () => run && showPlots();
   byId("sample").oninput = showSample;
-  addEventListener("resize", () => run && !byId("watch").hidden && showPlots());
-  document.addEventListener("visibilitychange", () => !document.hidden && !byId("watch").hidden && poll());
+  addEventListener("resize", () => run && !byId("watch-view").hidden && showPlots());
+  document.addEventListener("visibilitychange", () => !document.hidden && !byId("watch-view").hidden && poll());
 }
