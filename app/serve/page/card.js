@@ -1,12 +1,14 @@
 // How a job is shown: what it draws, how far it is, and its pictures as they arrive.
 import {byId, duration, make, plural, showPixels} from "/elements.js";
 import {hasEnded} from "/follow.js";
+import {describeMix} from "/recipe.js";
 
 const tileOf = (card, number) => card.tiles.children[number]?.firstChild;
 
 export const titleOf = (job) => job.prompt || (job.class != null ? String(job.class) : "") || "No prompt";
 
-const altOf = (row, card) => `${row.prompt || titleOf(card.job)}, seed ${row.seed_text}`;
+export const altOf = (row, card) =>
+  [row.prompt || titleOf(card.job), `seed ${row.seed_text}`, describeMix(row.parameters)].filter(Boolean).join(", ");
 
 // `act` names what its buttons do: open(card, number), again(card), vary(card), cancel(card).
 export function makeCard(job, act) {
@@ -17,10 +19,10 @@ export function makeCard(job, act) {
   card.cancel = make("button", {type: "button", onclick: () => act.cancel(card)}, "Cancel");
   card.progress = make("div", {class: "progress"}, card.bar, card.cancel);
   card.tiles = make("ul", {class: "tiles"});
+  card.grid = make("a", {class: "button", href: `/api/jobs/${job.id}/grid.png`, download: `uvic-${job.id}-grid.png`}, "Download grid");
   card.buttons = make("div", {class: "buttons", hidden: true},
     make("button", {type: "button", onclick: () => act.again(card)}, "Again"),
-    make("button", {type: "button", onclick: () => act.vary(card)}, "Vary seeds"),
-    make("a", {class: "button", href: `/api/jobs/${job.id}/grid.png`, download: `uvic-${job.id}-grid.png`}, "Download grid"));
+    make("button", {type: "button", onclick: () => act.vary(card)}, "Vary seeds"), card.grid);
   card.element = make("article", {class: "job", id: `job-${job.id}`, "aria-label": titleOf(job)},
     card.title, card.note, card.progress, card.tiles, card.buttons);
   showJob(card, job);
@@ -62,6 +64,7 @@ export function showJob(card, job) {
   card.progress.hidden = hasEnded(job);
   card.element.dataset.state = job.state;
   card.buttons.hidden = card.images.length === 0;
+  card.grid.hidden = job.count === 1;
   card.note.textContent = describe(card);
 }
 
@@ -88,7 +91,8 @@ export function showImage(card, row) {
   tile.removeAttribute("aria-label");
   tile.disabled = false;
   putImage(tile, row.url, altOf(row, card));
-  tile.nextSibling.textContent = tile.nextSibling.title = row.seed_text;
+  tile.nextSibling.textContent = describeMix(row.parameters) || row.seed_text;
+  tile.nextSibling.title = `seed ${row.seed_text}`;
   card.note.textContent = describe(card);
 }
 
@@ -102,5 +106,3 @@ export function listCard(card, last) {
   if (last) byId("jobs").append(card.element);
   else byId("jobs").prepend(card.element);
 }
-
-export {altOf};

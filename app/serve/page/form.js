@@ -48,7 +48,7 @@ function showModel(model) {
   byId("model").value = model.name;
   byId("model-note").textContent = `${model.network}, ${model.size} × ${model.size}, trained on ${model.data}`;
   for (const element of byId("form").querySelectorAll("[data-for]")) element.hidden = !takes(model, element.dataset.for);
-  byId("words-fold").hidden = !model.text || model.words.length === 0;
+  byId("words-fold").hidden = model.words.length === 0;
   byId("words").replaceChildren(...model.words.map((word) => make("li", {},
     make("button", {type: "button", onclick: () => insertWord(word)}, word))));
   byId("class").replaceChildren(make("option", {value: ""}, "any"), ...model.classes.map((name) => make("option", {value: name}, name)));

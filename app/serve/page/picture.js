@@ -1,17 +1,11 @@
 // One picture, large, with its recipe and what can be done with it.
 import {altOf, titleOf} from "/card.js";
 import {byId, make, showPixels} from "/elements.js";
+import {fieldsOf, negativeOf} from "/recipe.js";
 
 let card = null, number = 0;
 
 export const shownPicture = () => ({card, row: card.images[number]});
-
-// The fields of a recipe's last line, "Steps: 20, Sampler: ddim, ..."; values with commas stand in quotes.
-function fieldsOf(parameters) {
-  const last = parameters.trimEnd().split("\n").at(-1);
-  return [...last.matchAll(/([^:,]+): ("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(([, name, value]) => [name.trim(), value]);
-}
-const negativeOf = (parameters) => parameters.match(/\nNegative prompt: (.*)/)?.[1];
 
 function showRecipe(parameters) {
   const negative = negativeOf(parameters);

@@ -15,15 +15,17 @@ const svg = (tag, attributes, ...children) => {
   return element;
 };
 
-// The mean of the values about each step, over a window of so many of them.
+// The mean of the values about each step: so many of them, and at the ends those that there are.
 export function smoothed(points, window) {
-  let sum = 0;
-  return points.map(([step, value], i) => {
-    sum += value;
-    if (i >= window) sum -= points[i - window][1];
-    return [step, sum / Math.min(i + 1, window)];
+  const half = window >> 1, sums = [0];
+  for (const [, value] of points) sums.push(sums.at(-1) + value);
+  return points.map(([step], i) => {
+    const begin = Math.max(0, i - half), end = Math.min(points.length, i + half + 1);
+    return [step, (sums[end] - sums[begin]) / (end - begin)];
   });
 }
+
+const valuesOf = (points) => points.map(([, value]) => value);
 
 // The least and the largest of each stretch, so that no spike gets lost.
 function thinned(points) {
@@ -37,10 +39,11 @@ function thinned(points) {
   return kept;
 }
 
-function rangeOf(values) {
-  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
-  const cut = Math.floor(sorted.length * OUTLIERS);
-  const low = sorted[cut] ?? 0, high = sorted[sorted.length - 1 - cut] ?? 1;
+// Of all values that must be seen, and all others but outliers.
+function rangeOf(values, others) {
+  const sorted = [...others].sort((a, b) => a - b), cut = Math.floor(sorted.length * OUTLIERS);
+  const kept = [...values, ...sorted.slice(cut, sorted.length - cut)];
+  const low = kept.reduce((a, b) => Math.min(a, b), Infinity), high = kept.reduce((a, b) => Math.max(a, b), -Infinity);
   return low === high ? [low - Math.abs(low) / 10 - 1e-9, high + Math.abs(high) / 10 + 1e-9] : [low, high];
 }
 
@@ -60,8 +63,7 @@ function logTicks([low, high]) {
 }
 
 // Where values stand on the axis of y, 0 at its foot and 1 at its top.
-function valueAxis(values, mayBeLog) {
-  const range = rangeOf(values);
+function valueAxis(range, mayBeLog) {
   if (mayBeLog && range[0] > 0 && range[1] / range[0] > LOG_FROM) {
     const [low, high] = range.map(Math.log);
     return {ticks: logTicks(range), place: (value) => (Math.log(value) - low) / (high - low)};
@@ -138,8 +140,8 @@ export const makePlot = (title) => make("figure", {class: "plot"},
 // plot: {title, curve: {points, kind}, raw: points or none, intervals: [[step, low, high], ...] or none, dots, log, steps}
 export function drawPlot(figure, plot) {
   const area = figure.querySelector(".plot-area"), width = Math.max(200, area.clientWidth);
-  const shown = plot.raw ?? plot.curve.points;
-  const axis = valueAxis([...shown.map(([, value]) => value), ...(plot.intervals ?? []).flatMap(([, low, high]) => [low, high])], plot.log);
+  const ends = (plot.intervals ?? []).flatMap(([, low, high]) => [low, high]);
+  const axis = valueAxis(rangeOf([...valuesOf(plot.curve.points), ...ends], valuesOf(plot.raw ?? [])), plot.log);
   const inner = width - MARGIN.left - MARGIN.right, [first, last] = plot.steps;
   const frame = {
     width, x: (step) => MARGIN.left + inner * (step - first) / (last - first || 1),

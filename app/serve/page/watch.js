@@ -123,7 +123,7 @@ function showPlots() {
   const steps = [0, Math.max(run.step, 1)];
   const [loss, ...others] = curveKeys().map((key) => plotOfRows(key, steps));
   const window = smoothingWindow(run.rows.length);
-  byId("smoothing-note").textContent = window > 1 ? `mean of ${window} rows` : "none";
+  byId("smoothing-note").textContent = window > 1 ? `mean of ${window}` : "none";
   for (const plot of [loss, ...plotsOfScores(steps), ...others].filter(Boolean)) {
     if (!plots.has(plot.title)) {
       plots.set(plot.title, makePlot(plot.title));
