@@ -42,7 +42,7 @@ export function duration(seconds) {
 // 4 digits or so, as people write them.
 export function short(number) {
   const size = Math.abs(number);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return number.toExponential(2).replace("e+", "e");
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return number.toExponential(2).replace(/\.?0*e\+?/, "e");
   return String(Number(number.toPrecision(4)));
 }
 

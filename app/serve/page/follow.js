@@ -33,9 +33,19 @@ function stream(id, seen) {
   });
 }
 
+// The job; one that the server has forgotten, as it does when it starts anew, has failed.
+async function ask(id) {
+  try {
+    return await get(`/api/jobs/${id}`);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 404) throw error;
+    return {id, state: "failed", error: "The server no longer knows this job.", images: []};
+  }
+}
+
 // True once the job has ended.
 async function poll(id, seen) {
-  const job = await get(`/api/jobs/${id}`);
+  const job = await ask(id);
   job.images.forEach(seen.image);
   seen.job(job);
   return hasEnded(job);
@@ -49,15 +59,12 @@ export async function follow(id, seen) {
       polls = 0;
     }
     try {
-      if (await poll(id, seen)) return;
+      const ended = await poll(id, seen);
       if (lost) endComplaint();
+      if (ended) return;
       lost = false;
       ++polls;
     } catch (error) {
-      if (error instanceof Refused && error.status === 404) {
-        seen.job({id, state: "failed", error: "The server no longer knows this job.", images: []});
-        return;
-      }
       complain(error);
       lost = true;
     }

@@ -79,7 +79,7 @@ function drawAxes(frame, steps, axis) {
     grid.append(svg("line", {x1: MARGIN.left, x2: frame.width - MARGIN.right, y1: y, y2: y}),
       svg("text", {x: MARGIN.left - 8, y: y + 4, "text-anchor": "end"}, short(tick)));
   }
-  for (const tick of linearTicks(steps, frame.width < 500 ? 3 : 6))
+  for (const tick of linearTicks(steps, frame.width < 600 ? 5 : 8))
     grid.append(svg("text", {x: frame.x(tick), y: HEIGHT - 6, "text-anchor": "middle"}, tick.toLocaleString("en")));
   return grid;
 }
