@@ -57,6 +57,7 @@ def started(command, pattern, **how):
         except subprocess.TimeoutExpired:
             program.kill()
             program.wait()
+            raise AssertionError(f"{command[0]} did not end when interrupted") from None
 
 
 class Browser:
@@ -175,7 +176,7 @@ def opens(browser, address):
 
 def cancels(browser):
     browser.type("#prompt", "a red circle")
-    set_number(browser, "setting-steps", "400")
+    set_number(browser, "setting-steps", "1000")
     browser.press("Control", "Enter")
     until(lambda: browser.run("return document.querySelector('.tile.preview img')?.naturalWidth > 0"), "a preview")
     browser.press("Escape")
@@ -268,6 +269,18 @@ def says_what_is_wrong(browser):
     until(lambda: "range of seeds" in complaint(browser), "a complaint about seeds")
     browser.click("#alert-close")
     browser.type("#seeds", "")
+
+
+def switches_colours(browser):
+    """And keeps them."""
+    ground = "return getComputedStyle(document.documentElement).backgroundColor"
+    light = browser.run(ground)
+    browser.click("#theme option[value=dark]")
+    check(browser.run(ground) != light, "dark is as light")
+    browser.ask("POST", "refresh")
+    until(lambda: value_of(browser, "theme") == "dark", "the colours that were chosen")
+    check(browser.run(ground) != light, "dark is not kept")
+    browser.click("#theme option[value='']")
 
 
 def watches(browser):
@@ -363,7 +376,7 @@ def main(uvic, pictures):
         stack.callback(browser.ask, "DELETE", "")
         browser.look(1280, "light")
         steps = [(opens, address), (warns_of_words,), (cancels,), (draws,), (comes_back,), (takes_recipe,), (shows_picture,),
-                 (interpolates,), (paints_mask, start), (says_what_is_wrong,), (watches,), (looks_right, pictures),
+                 (interpolates,), (paints_mask, start), (says_what_is_wrong,), (switches_colours,), (watches,), (looks_right, pictures),
                  (keeps_to_itself, address)]
         for step, *values in steps:
             print("---", step.__name__.replace("_", " "), flush=True)
