@@ -1,11 +1,12 @@
 // How a job is shown: what it draws, how far it is, and its pictures as they arrive.
 import {byId, duration, make, plural, showPixels} from "/elements.js";
 import {hasEnded} from "/follow.js";
+import {className} from "/form.js";
 import {describeMix} from "/recipe.js";
 
 const tileOf = (card, number) => card.tiles.children[number]?.firstChild;
 
-export const titleOf = (job) => job.prompt || (job.class != null ? String(job.class) : "") || "No prompt";
+export const titleOf = (job) => job.prompt || (job.class != null ? className(job.model, job.class) : "") || "No prompt";
 
 export const altOf = (row, card) =>
   [row.prompt || titleOf(card.job), `seed ${row.seed_text}`, describeMix(row.parameters)].filter(Boolean).join(", ");
@@ -36,7 +37,7 @@ function makeTile(card, number) {
 }
 
 function describeState(job) {
-  if (job.state === "waiting") return job.ahead > 0 ? `Waiting for ${plural(job.ahead, "job")} before it` : "Waiting";
+  if (job.state === "waiting") return job.ahead > 0 ? `Waiting for ${plural(job.ahead, "picture")} before it` : "Waiting";
   if (job.state === "failed") return job.error ?? "It failed.";
   if (job.state === "running") {
     const eta = job.eta == null ? null : `${duration(job.eta)} left`;

@@ -1,6 +1,6 @@
 // The form: what is to be drawn, as a flat list of texts under the keys of the server's interface. A link holds the same.
 import {complain, byId, make} from "/elements.js";
-import {describeStart, startOfRequest} from "/mask.js";
+import {describeStart, hasStart, startOfRequest} from "/mask.js";
 import {parseSeed, parseSeeds} from "/seeds.js";
 import {clearSettings, describeChanged, isSetting, readSettings, setDefaults, typed, writeSettings} from "/settings.js";
 import {notFollowed} from "/vocabulary.js";
@@ -12,6 +12,7 @@ const RANDOM = -1;
 let models = [], usualModel = "";
 
 export const modelNamed = (name) => models.find((model) => model.name === name);
+export const className = (model, number) => modelNamed(model)?.classes[number] ?? `class ${number}`;
 export const chosenModel = () => modelNamed(byId("model").value);
 
 export function makeForm(list, usual) {
@@ -33,7 +34,7 @@ export function readForm() {
     const text = byId(field).value.trim();
     if (text !== "" && text !== USUAL[field]) texts[field] = text;
   }
-  return {...texts, ...readSettings()};
+  return {...texts, ...readSettings(hasStart())};
 }
 
 export function writeForm(texts) {
@@ -126,10 +127,9 @@ const text = (value) => value == null ? undefined : String(value);
 export function textsOfRecipe(recipe) {
   const model = models.find(({hash}) => hash && hash === recipe.model_hash) ?? modelNamed(recipe.model);
   if (!model) complain(`There is no model “${recipe.model}” here: its recipe is shown for ${chosenModel().name}.`);
-  const label = recipe.class;
   return {
     model: (model ?? chosenModel()).name, prompt: recipe.prompt, negative: recipe.negative,
-    class: typeof label === "number" ? (model ?? chosenModel()).classes[label] : text(label),
+    class: text(recipe.class),
     seeds: recipe.seed_text ?? text(recipe.seed), count: "1",
     to_prompt: text(recipe.to_prompt), to_seed: recipe.to_seed_text ?? text(recipe.to_seed),
     ...Object.fromEntries(Object.entries(recipe.settings ?? {}).map(([key, value]) => [key, text(value)])),

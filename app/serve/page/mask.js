@@ -100,6 +100,8 @@ function maskUrl() {
   return canvas.toDataURL("image/png");
 }
 
+export const hasStart = () => start !== null;
+
 // What a request says of it.
 export function startOfRequest() {
   if (start === null) return {};

@@ -56,7 +56,7 @@ async function start() {
   makeSettings(settings);
   makeForm(models, usual);
   showModels(models);
-  byId("surprise").hidden = !canSuggest;
+  byId("surprise").hidden = canSuggest === false;
   listenToDraw(keepLink);
   fillForm(link().view === "draw" ? link().texts : {});
   showView();

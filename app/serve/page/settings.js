@@ -55,9 +55,10 @@ export function makeSettings(list) {
 
 export const setDefaults = (values) => { defaults = values; };
 
-// Texts by key, of those that differ from the model's own.
-export function readSettings() {
-  const changed = settings.filter((setting) => textOf(setting) !== "" && textOf(setting) !== defaultText(setting));
+// Texts by key, of those that differ from the model's own; `hasStart`: there is a picture to start from.
+export function readSettings(hasStart) {
+  const changed = settings.filter((setting) => (hasStart || !OF_START.includes(setting.key)) &&
+    textOf(setting) !== "" && textOf(setting) !== defaultText(setting));
   return Object.fromEntries(changed.map((setting) => [setting.key, textOf(setting)]));
 }
 
@@ -79,6 +80,5 @@ export function typed(key, text) {
 export const isSetting = (key) => settings.some((setting) => setting.key === key);
 
 export function describeChanged() {
-  const parts = Object.entries(readSettings()).filter(([key]) => !OF_START.includes(key));
-  return parts.map(([key, text]) => `${settings.find((setting) => setting.key === key).label.toLowerCase()} ${text}`).join(", ");
+  return Object.entries(readSettings(false)).map(([key, text]) => `${settings.find((setting) => setting.key === key).label.toLowerCase()} ${text}`).join(", ");
 }
