@@ -291,7 +291,8 @@ def watches(browser):
 
 def names_controls(browser):
     """As assistive technology gets them from the browser."""
-    controls = browser.ask("POST", "elements", {"using": "css selector", "value": "input, select, textarea, button, a, summary, img, dialog"})
+    kinds = "input, select, textarea, button, a, summary, img, dialog"
+    controls = browser.ask("POST", "elements", {"using": "css selector", "value": kinds})
     for control in controls:
         path = f"element/{control[ELEMENT]}"
         if browser.ask("GET", f"{path}/displayed") and not browser.ask("GET", f"{path}/computedlabel"):
@@ -316,7 +317,8 @@ LOOK = """
     if (!element.checkVisibility() || element.closest("svg, .unseen, :disabled, progress")) continue;
     if (![...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())) continue;
     const [a, b] = [light(parse(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < arguments[0]) faults.push(`contrast ${((a + 0.05) / (b + 0.05)).toFixed(2)}: ${element.outerHTML.slice(0, 100)}`);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < arguments[0]) faults.push(`contrast ${contrast.toFixed(2)}: ${element.outerHTML.slice(0, 100)}`);
   }
   return faults;"""
 
@@ -371,7 +373,8 @@ def main(uvic, pictures):
         start = make_start(uvic, folder)
         quiet = {**os.environ, "HOME": work, "OMP_WAIT_POLICY": "passive"}
         address = stack.enter_context(started([uvic, "serve", MODEL, "--port", "0"], r"(http://127\.0\.0\.1:\d+)", cwd=work, env=quiet))
-        driver = stack.enter_context(started(["chromedriver", "--port=0"], r"started successfully on port (\d+)", env=quiet, stderr=subprocess.DEVNULL))
+        driver = stack.enter_context(started(["chromedriver", "--port=0"], r"started successfully on port (\d+)", env=quiet,
+                                             stderr=subprocess.DEVNULL))
         browser = Browser(f"http://127.0.0.1:{driver}", folder / "profile")
         stack.callback(browser.ask, "DELETE", "")
         browser.look(1280, "light")

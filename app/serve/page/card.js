@@ -20,7 +20,8 @@ export function makeCard(job, act) {
   card.cancel = make("button", {type: "button", onclick: () => act.cancel(card)}, "Cancel");
   card.progress = make("div", {class: "progress"}, card.bar, card.cancel);
   card.tiles = make("ul", {class: "tiles"});
-  card.grid = make("a", {class: "button", href: `/api/jobs/${job.id}/grid.png`, download: `uvic-${job.id}-grid.png`}, "Download grid");
+  const grid = {class: "button", href: `/api/jobs/${job.id}/grid.png`, download: `uvic-${job.id}-grid.png`};
+  card.grid = make("a", grid, "Download grid");
   card.buttons = make("div", {class: "buttons", hidden: true},
     make("button", {type: "button", onclick: () => act.again(card)}, "Again"),
     make("button", {type: "button", onclick: () => act.vary(card)}, "Vary seeds"), card.grid);
@@ -31,9 +32,9 @@ export function makeCard(job, act) {
 }
 
 function makeTile(card, number) {
-  const open = () => card.act.open(card, number);
-  return make("li", {}, make("button", {type: "button", class: "tile", disabled: true, "aria-label": "Not drawn yet", onclick: open}),
-    make("span", {class: "seed"}));
+  const tile = make("button", {type: "button", class: "tile", disabled: true, "aria-label": "Not drawn yet"});
+  tile.onclick = () => card.act.open(card, number);
+  return make("li", {}, tile, make("span", {class: "seed"}));
 }
 
 function describeState(job) {
@@ -48,7 +49,8 @@ function describeState(job) {
 
 function describe(card) {
   const {job} = card, drawn = card.images.filter(Boolean).length;
-  const pictures = drawn < job.count && job.state !== "waiting" ? `${drawn} of ${plural(job.count, "picture")}` : plural(job.count, "picture");
+  const isPart = drawn < job.count && job.state !== "waiting";
+  const pictures = (isPart ? `${drawn} of ` : "") + plural(job.count, "picture");
   const parts = [job.model, pictures, job.state === "cancelled" ? "cancelled" : null];
   if (job.state === "done" && job.seconds > 0) parts.push(duration(job.seconds));
   return [...parts, describeState(job)].filter(Boolean).join(" · ");
@@ -71,7 +73,7 @@ export function showJob(card, job) {
 
 function putImage(tile, url, alt) {
   let image = tile.firstChild;
-  if (!image) tile.append(image = showPixels(make("img", {decoding: "async"})));
+  if (!image) tile.append(image = showPixels(make("img", {decoding: "async", loading: "lazy"})));
   image.src = url;
   image.alt = alt;
 }

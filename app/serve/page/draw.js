@@ -80,7 +80,8 @@ async function recipeOfJob(card) {
   const rows = card.images.filter(Boolean);
   const {texts, ...rest} = await recipeOf(card, rows[0]);
   const seeds = [...new Set(rows.map((row) => row.seed_text))];
-  return {...rest, texts: {...texts, frames: String(Math.max(2, Math.ceil(card.job.count / seeds.length))), seeds: seeds.join(", ")}};
+  if (texts.to_prompt || texts.to_seed) texts.frames = String(Math.round(card.job.count / seeds.length));
+  return {...rest, texts: {...texts, seeds: seeds.join(", ")}};
 }
 
 // False if it cannot be drawn as it was.

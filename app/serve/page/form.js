@@ -52,7 +52,8 @@ function showModel(model) {
   byId("words-fold").hidden = model.words.length === 0;
   byId("words").replaceChildren(...model.words.map((word) => make("li", {},
     make("button", {type: "button", onclick: () => insertWord(word)}, word))));
-  byId("class").replaceChildren(make("option", {value: ""}, "any"), ...model.classes.map((name) => make("option", {value: name}, name)));
+  const classes = model.classes.map((name) => make("option", {value: name}, name));
+  byId("class").replaceChildren(make("option", {value: ""}, "any"), ...classes);
   setDefaults(model.settings);
 }
 

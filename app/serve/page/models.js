@@ -4,13 +4,23 @@ import {byId, make, plural} from "/elements.js";
 const fold = (title, ...children) => make("details", {}, make("summary", {}, title), ...children);
 const listOf = (words) => make("ul", {class: "words"}, ...words.map((word) => make("li", {}, word)));
 
+function readsWhat(model) {
+  if (model.text) return `prompts of up to ${plural(model.context_tokens, "word")}`;
+  return model.classes.length > 0 ? "a class" : "nothing";
+}
+
 function factsOf(model) {
   const settings = Object.entries(model.settings).map(([key, value]) => `${key.replaceAll("_", " ")} ${value}`);
   return [
-    ["Network", model.network], ["Parameters", model.parameters.toLocaleString("en")], ["Pictures", `${model.size} × ${model.size}`],
-    ["Trained on", model.data], ["Steps trained", model.step.toLocaleString("en")],
-    ["Reads", model.text ? `prompts of up to ${plural(model.context_tokens, "word")}` : model.classes.length > 0 ? "a class" : "nothing"],
-    ["Hash", model.hash], ["In memory", model.loaded ? "yes" : "not yet"], ["Draws with", settings.join(", ")],
+    ["Network", model.network],
+    ["Parameters", model.parameters.toLocaleString("en")],
+    ["Pictures", `${model.size} × ${model.size}`],
+    ["Reads", readsWhat(model)],
+    ["Trained on", model.data],
+    ["Steps trained", model.step.toLocaleString("en")],
+    ["Draws with", settings.join(", ")],
+    ["Hash", model.hash],
+    ["In memory", model.loaded ? "yes" : "not yet"],
   ].filter(([, value]) => value);
 }
 

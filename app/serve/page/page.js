@@ -51,7 +51,8 @@ function listenToTheme() {
 async function start() {
   listenToTheme();
   byId("alert-close").onclick = endComplaint;
-  const [{models, default: usual, can_suggest: canSuggest}, {settings}] = await Promise.all([get("/api/models"), get("/api/settings")]);
+  const [{models, default: usual, can_suggest: canSuggest}, {settings}] =
+    await Promise.all([get("/api/models"), get("/api/settings")]);
   if (models.length === 0) return complain("The server has no model to draw with.");
   makeSettings(settings);
   makeForm(models, usual);

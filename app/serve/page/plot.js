@@ -85,7 +85,7 @@ function drawAxes(frame, steps, axis) {
 }
 
 const pathOf = (points, frame) =>
-  points.filter(([, value]) => Number.isFinite(value)).map(([step, value], i) => `${i ? "L" : "M"}${frame.x(step).toFixed(1)} ${frame.y(value).toFixed(1)}`).join("");
+  points.map(([step, value], i) => `${i ? "L" : "M"}${frame.x(step).toFixed(1)} ${frame.y(value).toFixed(1)}`).join("");
 
 const drawCurve = (curve, frame) => svg("path", {class: `curve ${curve.kind}`, d: pathOf(thinned(curve.points), frame)});
 
@@ -96,7 +96,8 @@ function drawIntervals(intervals, frame) {
   });
 }
 
-const drawDots = (points, frame) => points.map(([step, value]) => svg("circle", {class: "dot", cx: frame.x(step), cy: frame.y(value), r: 3}));
+const drawDots = (points, frame) =>
+  points.map(([step, value]) => svg("circle", {class: "dot", cx: frame.x(step), cy: frame.y(value), r: 3}));
 
 function nearest(points, step) {
   let low = 0, high = points.length - 1;

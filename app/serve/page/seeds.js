@@ -3,7 +3,8 @@ const MOST_SEED = 2n ** 64n - 1n;
 const MOST_SEEDS = 1000;
 
 export function parseSeed(text) {
-  if (!/^\d+$/.test(text) || BigInt(text) > MOST_SEED) throw new Error(`“${text}” is no seed: expected a number from 0 to 2^64 - 1.`);
+  if (!/^\d+$/.test(text) || BigInt(text) > MOST_SEED)
+    throw new Error(`“${text}” is no seed: expected a number from 0 to 2^64 - 1.`);
   return BigInt(text);
 }
 

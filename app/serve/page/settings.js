@@ -25,7 +25,8 @@ function makeControl(setting) {
   if (setting.type === "choice")
     return make("select", common, ...setting.choices.map((choice) => make("option", {value: choice}, choice)));
   return make("input", {
-    ...common, type: "number", step: setting.type === "integer" ? 1 : "any", min: setting.low, max: setting.high, placeholder: "default",
+    ...common, type: "number", step: setting.type === "integer" ? 1 : "any", min: setting.low, max: setting.high,
+    placeholder: "default",
   });
 }
 
@@ -80,5 +81,6 @@ export function typed(key, text) {
 export const isSetting = (key) => settings.some((setting) => setting.key === key);
 
 export function describeChanged() {
-  return Object.entries(readSettings(false)).map(([key, text]) => `${settings.find((setting) => setting.key === key).label.toLowerCase()} ${text}`).join(", ");
+  const labelOf = (key) => settings.find((setting) => setting.key === key).label.toLowerCase();
+  return Object.entries(readSettings(false)).map(([key, text]) => `${labelOf(key)} ${text}`).join(", ");
 }

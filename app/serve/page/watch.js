@@ -56,7 +56,8 @@ async function refresh() {
 function showRuns(runs) {
   const select = byId("run"), chosen = wanted || select.value;
   select.disabled = runs.length === 0;
-  select.replaceChildren(...runs.map(({name, state}) => make("option", {value: name}, state === "running" ? `${name} (running)` : name)));
+  const titleOf = ({name, state}) => state === "running" ? `${name} (running)` : name;
+  select.replaceChildren(...runs.map((entry) => make("option", {value: entry.name}, titleOf(entry))));
   if (runs.length === 0) byId("run-note").textContent = "There is no run here yet.";
   if (runs.some(({name}) => name === chosen)) select.value = chosen;
   wanted = select.value;
@@ -77,9 +78,11 @@ function secondsLeft() {
 }
 
 function showRun() {
-  const left = run.state === "running" ? secondsLeft() : null;
-  byId("run-note").textContent = [`Step ${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}`, run.state === "running" ? "running" : null,
-    left > 0 ? `${duration(left)} left` : null].filter(Boolean).join(" · ");
+  const isRunning = run.state === "running", left = isRunning ? secondsLeft() : null;
+  const parts = [`Step ${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}`];
+  if (isRunning) parts.push("running");
+  if (left > 0) parts.push(`${duration(left)} left`);
+  byId("run-note").textContent = parts.join(" · ");
   byId("run-config").textContent = run.config;
   showPlots();
   showSamples();
