@@ -1,4 +1,5 @@
 // Asking the server.
+import {sentence} from "/elements.js";
 
 // JSON with BigInts as numbers: seeds go up to 2^64 - 1, beyond what a JavaScript number holds.
 export function toJson(value) {
@@ -8,7 +9,7 @@ export function toJson(value) {
   return `{${Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}:${toJson(entry)}`)}}`;
 }
 
-async function sentence(answer) {
+async function refusalOf(answer) {
   let text = `The server answered ${answer.status}.`;
   try {
     text = (await answer.json()).error ?? text;
@@ -16,7 +17,7 @@ async function sentence(answer) {
     // not from uvic, but from something between
   }
   const seconds = Number(answer.headers.get("Retry-After"));
-  return seconds > 0 ? `${text} Try again in ${seconds} s.` : text;
+  return seconds > 0 ? `${sentence(text)} Try again in ${seconds} s.` : text;
 }
 
 export class Refused extends Error {
@@ -34,7 +35,7 @@ async function ask(path, options) {
   } catch {
     throw new Error("The server does not answer: is it still running?");
   }
-  if (!answer.ok) throw new Refused(await sentence(answer), answer.status);
+  if (!answer.ok) throw new Refused(await refusalOf(answer), answer.status);
   return answer;
 }
 

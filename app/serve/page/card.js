@@ -1,5 +1,5 @@
 // How a job is shown: what it draws, how far it is, and its pictures as they arrive.
-import {byId, duration, make, plural, showPixels} from "/elements.js";
+import {byId, duration, make, plural, sentence, showPixels} from "/elements.js";
 import {hasEnded} from "/follow.js";
 import {className} from "/form.js";
 import {describeMix} from "/recipe.js";
@@ -39,7 +39,7 @@ function makeTile(card, number) {
 
 function describeState(job) {
   if (job.state === "waiting") return job.ahead > 0 ? `Waiting for ${plural(job.ahead, "picture")} before it` : "Waiting";
-  if (job.state === "failed") return job.error ?? "It failed.";
+  if (job.state === "failed") return sentence(job.error ?? "it failed");
   if (job.state === "running") {
     const eta = job.eta == null ? null : `${duration(job.eta)} left`;
     return [`Step ${job.step} of ${job.steps}`, eta].filter(Boolean).join(", ");

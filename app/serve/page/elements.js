@@ -15,8 +15,11 @@ export function make(tag, attributes = {}, ...children) {
 
 export const say = (text) => { byId("status").textContent = text; };
 
+// As a sentence begins and ends.
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 export function complain(error) {
-  byId("alert-text").textContent = error instanceof Error ? error.message : error;
+  byId("alert-text").textContent = sentence(error instanceof Error ? error.message : error);
   byId("alert").hidden = false;
 }
 export const endComplaint = () => { byId("alert").hidden = true; };
@@ -33,6 +36,7 @@ export const guarded = (f) => async (...values) => {
 export const plural = (n, one, many = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 export function duration(seconds) {
+  if (seconds < 1) return `${Math.round(1000 * seconds)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;

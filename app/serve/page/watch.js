@@ -23,7 +23,11 @@ export async function showWatch(name) {
   await poll();
 }
 
-export const stopWatch = () => clearTimeout(timer);
+export function stopWatch() {
+  clearTimeout(timer);
+  if (lost) endComplaint();
+  lost = false;
+}
 
 // Again and again while the view is open; not while nobody sees it.
 async function poll() {
