@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -46,9 +48,10 @@ std::string safe_name(std::string name) {
 }
 
 // What stands at the top of a run folder beside checkpoints, links to them and TensorBoard's files.
-constexpr std::string_view kTexts[] = {"config.toml", "device.txt",  "command.txt",
+constexpr std::string_view kTexts[] = {"config.toml", "device.txt",  "command.txt", "machine.jsonl",
                                        "log.txt",     "stats.jsonl", "metrics.csv"};
 constexpr const char* kLock = ".lock";
+constexpr int kLockTries = 5;  // is_being_trained() of another process has the lock for a moment
 constexpr const char* kSamples = "samples";
 
 // The base of a name made of `base`, ".tmp" and numbers as `tail` says, with '#' for a number; empty for other names.
@@ -147,8 +150,13 @@ void RunFolder::lock() const {
   const fs::path file = path_ / kLock;
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0) fail("cannot write to the run folder {}: {}", path_.string(), std::strerror(errno));
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
+  const auto try_lock = [fd] { return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; };
+  int error = try_lock();
+  for (int again = 0; error == EWOULDBLOCK && again < kLockTries; ++again) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    error = try_lock();
+  }
+  if (error != 0) {
     char pid[32] = {};
     const bool known = ::read(fd, pid, sizeof pid - 1) > 0;
     ::close(fd);
@@ -160,6 +168,14 @@ void RunFolder::lock() const {
   const std::string pid = std::to_string(getpid()) + "\n";
   if (ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
     fail("cannot write {}: {}", file.string(), std::strerror(errno));
+}
+
+bool RunFolder::is_being_trained() const {
+  const int fd = ::open((path_ / kLock).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool is_held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return is_held;
 }
 
 void RunFolder::expect_own_files() const {

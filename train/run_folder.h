@@ -1,7 +1,7 @@
 // The folder of a training run: numbered, human-readable, complete enough to reproduce and to go on.
 //
 //   runs/00007-cifar10-uvic-tiny/
-//     config.toml device.txt command.txt log.txt stats.jsonl metrics.csv events.out.tfevents...
+//     config.toml device.txt command.txt machine.jsonl log.txt stats.jsonl metrics.csv events.out.tfevents...
 //     samples/0005000.png
 //     checkpoint-5000/{model,model_ema,optimizer}.safetensors state.json
 //     latest -> checkpoint-5000    best -> checkpoint-4000
@@ -52,6 +52,8 @@ class RunFolder {
   // this object goes or the process ends, however it ends. Error naming the run and the process that trains there
   // already, or a link in a place that a run writes to: it could lead anywhere.
   void lock() const;
+  // Whether a process of this machine holds that lock.
+  bool is_being_trained() const;
   // Clears away what a killed process left half done, known by the names that uvic gives. On resume to be called once
   // it is sure that the run goes on.
   void tidy() const;

@@ -71,7 +71,7 @@ void run_text_training(const LmRunConfig& config, const TextSource& source, Trai
       take(average);
       const Perplexity p =
           perplexity(averaged, held_out->documents, config.data.length, [](int64_t) { stop_if_interrupted(); });
-      return RunScore{"perplexity", p.value, fmt::format("{} held-out documents", p.documents)};
+      return RunScore{"perplexity", p.value, p.interval, fmt::format("{} held-out documents", p.documents)};
     };
   }
   run_training(std::move(trainee), std::move(start));

@@ -6,7 +6,7 @@
 #include "core/left_out.h"
 #include "core/one_by_one.h"
 #include "core/progress.h"
-#include "eval/frechet.h"
+#include "eval/metrics/kinds.h"
 
 namespace uvic {
 namespace {
@@ -99,11 +99,11 @@ void run_network(const ImageNetwork& network, const ImageSource& source, int64_t
   run_network(network, source, count, {0, count}, name, on_batch, wanted, fewest);
 }
 
-Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
+FeatureSet measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task) {
   if (count < 2) fail("{}: a score needs at least 2 images, there {} {}", task, count == 1 ? "is" : "are", count);
-  FeatureStats stats;
-  run_network(network_of(net), source, count, task, [&](const Activations& batch, auto) { stats.add(batch.features); });
-  return stats.fit();
+  FeatureCollector features({});
+  run_network(network_of(net), source, count, task, [&](const Activations& batch, auto) { features.add(batch); });
+  return features.finish();
 }
 
 ModelScorer::ModelScorer(const EvalConfig& config, std::shared_ptr<const Dataset> data)
@@ -115,9 +115,10 @@ std::optional<Score> ModelScorer::operator()(const Model& model, const SampleCon
       of_data_ = measure(*net_, *dataset_images(data_), std::min(config_.num, data_->size()), "features of the data");
     if (!conditions_) conditions_ = conditions_for(model, data_, config_.num);
     const GenerateOptions how{.settings = sample};
-    const Gaussian drawn =
+    const FeatureSet drawn =
         measure(*net_, *model_images(model, *conditions_, how), config_.num, "drawing for the score");
-    return Score{distance_label(net_->name(), net_->weights_sha256()), frechet_distance(drawn, *of_data_)};
+    const MetricValue distance = fid_metric(drawn, *of_data_, 0).front();
+    return Score{distance_label(net_->name(), net_->weights_sha256()), distance.value, distance.spread};
   } catch (const NotFinite& error) {
     warn(fmt::format("no score at step {}: {}", model.card.step, error.what()));
     return std::nullopt;

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "app/score/model_images.h"
+#include "eval/feature_set.h"
 #include "eval/features.h"
-#include "eval/stats.h"
 
 namespace uvic {
 
@@ -34,17 +34,19 @@ void run_network(const ImageNetwork& network, const ImageSource& source, int64_t
 void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
                  const OnActivations& on_batch, const Wanted& wanted = {}, int64_t fewest = 2);
 
-// The Gaussian of the features of the first `count` images. Error below two images.
-Gaussian measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
+// The features of the first `count` images. Error below two images.
+FeatureSet measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
 
 struct Score {
   std::string label;  // "FID" or "FD(network)"
   double value = 0;   // lower is better
+  // Half of the 95% interval, of as many other images (eval/frechet_interval.h).
+  double interval = 0;
 };
 
 // Draws config.num images (seeds 0, 1, ...; image i takes the class or first caption of data image i), EMA weights, and
-// compares them with the first config.num images of `data` in the features of config.features: the number that
-// `uvic fid RUN DATA --num N` prints. The data's statistics are computed once and reused.
+// compares them with the first config.num images of `data` in the features of config.features: the numbers that
+// `uvic fid RUN DATA --num N` prints. The data's features are computed once and reused.
 class ModelScorer {
  public:
   // Error if the weights of the feature network are missing.
@@ -56,7 +58,7 @@ class ModelScorer {
   EvalConfig config_;
   std::shared_ptr<const Dataset> data_;
   std::unique_ptr<FeatureNet> net_;
-  std::optional<Gaussian> of_data_;
+  std::optional<FeatureSet> of_data_;
   std::optional<std::shared_ptr<const Dataset>> conditions_;
 };
 

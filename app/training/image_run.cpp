@@ -60,6 +60,7 @@ class AveragedModel {
     const std::optional<Score> score = (*data_.scorer)(model_, config.sample);
     if (!score) return std::nullopt;
     return RunScore{score->label, score->value,
+                    std::pair(score->value - score->interval, score->value + score->interval),
                     fmt::format("{} images, guidance {}", config.eval.num, config.sample.cfg_scale)};
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "app/training/machine.h"
 #include "app/world/shared_work.h"
 #include "core/clock.h"
 #include "core/error.h"
@@ -107,6 +108,7 @@ class Run {
     folder_->write_text("config.toml", trainee_.config);
     folder_->write_text(kDeviceFile, trainee_.device.str() + "\n");
     folder_->append_text("command.txt", start_.command + "\n");
+    folder_->append_text(kMachineFile, machine_entry(first_step_, trainee_.device, world_.size()).dump() + "\n");
     if (saved_step_ > 0) folder_->append_log(resumed());
   }
 
@@ -191,6 +193,10 @@ class Run {
     const std::optional<RunScore> score = trainee_.score(step, state_->ema.parameters());
     if (!score) return false;
     row[score->label] = score->value;
+    if (score->interval) {
+      row[score->label + std::string(kScoreLow)] = score->interval->first;
+      row[score->label + std::string(kScoreHigh)] = score->interval->second;
+    }
     log(fmt::format("step {}: {} {:.4f} ({})", step, score->label, score->value, score->how));
     if (best_score_ && *best_score_ <= score->value) return false;
     best_score_ = score->value;

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "app/cli/record_config.h"
 #include "train/run_folder.h"
@@ -22,13 +24,18 @@ struct Start {
   std::string command;                   // line for command.txt
 };
 
-constexpr const char* kDeviceFile = "device.txt";  // where a run was trained last: it may go on anywhere
+constexpr const char* kDeviceFile = "device.txt";      // where a run was trained last: it may go on anywhere
+constexpr const char* kMachineFile = "machine.jsonl";  // what it was trained with, a line of machine_entry() each time
+
+// A row of the records has numbers under "loss", "lr" and so on, and a score under its label, its interval beside it.
+constexpr std::string_view kScoreLow = "_low", kScoreHigh = "_high";
 
 // Of an averaged model; lower is better.
 struct RunScore {
   std::string label;
   double value = 0;
-  std::string how;  // it was measured
+  std::optional<std::pair<double, double>> interval;  // of 95%, if it is known
+  std::string how;                                    // it was measured
 };
 
 struct Trainee {

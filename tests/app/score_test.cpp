@@ -116,6 +116,7 @@ TEST_F(FidCommandTest, AModelDrawsWhatTheOtherSideShows) {
     ASSERT_TRUE(during);
     EXPECT_EQ(during->label, "FD(efficientnet-lite0)");
     EXPECT_EQ(during->value, score["value"].get<double>());
+    EXPECT_EQ(during->interval, score["metrics"]["FD"]["spread"].get<double>());
   }
 }
 
