@@ -10,6 +10,7 @@
 #include "app/cli/settings_json.h"
 #include "app/draw/recipe.h"
 #include "app/inspect/describe.h"
+#include "app/inspect/run_record.h"
 #include "app/model/identify.h"
 #include "app/model/language_model.h"
 #include "app/model/model.h"
@@ -81,51 +82,24 @@ Fields describe_arrays(const fs::path& file) {
   return fields;
 }
 
-struct State {
-  int64_t step;
-  std::optional<double> best_score;
-};
-
-State read_state(const fs::path& checkpoint) {
-  const fs::path file = checkpoint / "state.json";
-  const std::string damaged = file.string() + " is damaged";
-  const nlohmann::json json = parse_json(read_file(file, "checkpoint's state"), damaged + ": it");
-  State state{json_whole(json, "step", damaged, 0), {}};
-  if (json.contains("best_score") && !json["best_score"].is_null())
-    state.best_score = json_number(json, "best_score", damaged);
-  return state;
-}
-
 std::string last_line(const fs::path& file) {
   std::string text = fs::exists(file) ? read_file(file, "log") : "";
   text.erase(std::min(text.rfind('\n'), text.size()));  // the last line may be half written
   return text.substr(text.rfind('\n') + 1);
 }
 
-// Steps and config of a run.
-template <class Config>
-std::pair<int64_t, Fields> described(const Config& config) {
-  return {config.train.steps, describe_config(config)};
-}
-
 Fields describe_run(const fs::path& path) {
   const RunFolder run = RunFolder::open(path);
   const fs::path& folder = run.path();
-  const auto [steps, config] = trains_language_model(run) ? described<LmRunConfig>(config_of_run<LmOptions>(run))
-                                                          : described<RunConfig>(config_of_run<RunOptions>(run));
+  const auto [steps, config] = describe_config(run);
   Fields fields{{"run", folder.string()}};
   if (run.has_checkpoint()) {
-    const State state = read_state(run.latest());
+    const SavedCheckpoint state = read_checkpoint_state(run.latest());
     fields["step"] = fmt::format("{} of {}", state.step, steps);
     fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
     fields["latest"] = run.latest().filename().string();
     if (fs::exists(folder / "best")) fields["best"] = run.best().filename().string();
-    std::vector<std::pair<int64_t, std::string>> checkpoints;
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (!entry.is_symlink() && fs::exists(entry.path() / "state.json"))
-        checkpoints.emplace_back(read_state(entry.path()).step, entry.path().filename().string());
-    std::sort(checkpoints.begin(), checkpoints.end());
-    for (const auto& [step, name] : checkpoints) fields["checkpoints"].push_back(name);
+    for (const SavedCheckpoint& saved : list_checkpoints(folder)) fields["checkpoints"].push_back(saved.name);
     const fs::path weights = run.best() / "model_ema.safetensors";
     fields["weights"] = weights.string();
     fields["sha256"] = sha256_of_file(weights);
@@ -145,7 +119,7 @@ Fields describe_run(const fs::path& path) {
 Fields describe_checkpoint(const fs::path& folder, bool list_tensors) {
   Fields fields{{"checkpoint", folder.string()}};
   if (fs::exists(folder / "state.json")) {
-    const State state = read_state(folder);
+    const SavedCheckpoint state = read_checkpoint_state(folder);
     fields["step"] = state.step;
     fields["best_score"] = state.best_score ? Fields(*state.best_score) : Fields();
   } else if (fs::exists(folder / "step.pth")) {

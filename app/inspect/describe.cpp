@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "app/cli/lm_options.h"
+#include "app/cli/options.h"
 #include "app/cli/settings_json.h"
 #include "app/model/language_model.h"
 #include "app/model/model.h"
+#include "app/training/resume.h"
 #include "core/files.h"
 #include "core/pickle/pth.h"
 #include "core/pickle/pth_objects.h"
@@ -119,6 +122,12 @@ Fields describe_config(const LmRunConfig& config) {
       {"data", fmt::format("{}, rows of {} tokens", config.data.spec, config.data.length)},
       {"training", fmt::format("{}, batch {}, lr {}, {}", config.train.optimizer,
                                config.train.batch * config.train.accumulate, config.train.lr, config.train.precision)}};
+}
+
+std::pair<int64_t, Fields> describe_config(const RunFolder& run) {
+  const auto described = [](const auto& config) { return std::pair(config.train.steps, describe_config(config)); };
+  return trains_language_model(run) ? described(config_of_run<LmOptions>(run))
+                                    : described(config_of_run<RunOptions>(run));
 }
 
 Fields describe_weights(const fs::path& file, bool list_tensors) {

@@ -10,6 +10,7 @@ run=runs/00000-small
 results="info $run
 info --config $run
 info --tensors $run/latest
+report $run --out page.html --force
 data list
 data info shapes?limit=4
 convert $run out.pth --force
