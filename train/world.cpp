@@ -275,6 +275,27 @@ void World::broadcast(std::span<const Tensor> tensors, int64_t root) const {
   });
 }
 
+std::vector<Tensor> World::of_rank(int64_t root, const std::vector<Tensor>& mine) const {
+  if (!state_) return mine;
+  constexpr int64_t kRowsAtOnce = 4096;  // so that what must arrive within the time-out has a limit
+  const Tensor shapes = at::empty({std::ssize(mine), 3}, at::kLong);
+  auto* shape = shapes.mutable_data_ptr<int64_t>();
+  for (const Tensor& matrix : mine) {
+    *shape++ = matrix.size(0);
+    *shape++ = matrix.size(1);
+    *shape++ = static_cast<int64_t>(matrix.scalar_type());
+  }
+  broadcast({{shapes}}, root);
+  shape = shapes.mutable_data_ptr<int64_t>();
+  std::vector<Tensor> theirs;
+  for (const Tensor& matrix : mine) {
+    theirs.push_back(rank() == root ? matrix : at::empty({shape[0], shape[1]}, static_cast<at::ScalarType>(shape[2])));
+    broadcast(theirs.back().split(kRowsAtOnce), root);
+    shape += 3;
+  }
+  return theirs;
+}
+
 void World::barrier(std::optional<std::chrono::seconds> patience) const {
   if (!state_) return;
   const Tensor nothing = at::zeros({1});

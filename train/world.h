@@ -38,6 +38,8 @@ class World {
   Pending start_all_reduce(const Tensor& tensor) const;
   // Copies those of rank `root`.
   void broadcast(std::span<const Tensor> tensors, int64_t root = 0) const;
+  // The matrices of rank `root`, on every rank; as many on all, whose own may have any types and sizes.
+  std::vector<Tensor> of_rank(int64_t root, const std::vector<Tensor>& mine) const;
   // Waits for all. `patience`: longer than the time-out, where one rank does something long, such as writing a
   // checkpoint; a rank that is silent for the time-out is noticed all the same.
   void barrier(std::optional<std::chrono::seconds> patience = {}) const;

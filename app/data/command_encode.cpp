@@ -22,7 +22,7 @@ struct EncodeCommand {
   int64_t file_images = 64;
 
   void run() {
-    take_part(work.begin(), [&](const World& world) { encode(world); });
+    work.run([&](const World& world) { encode(world); });
   }
 
  private:

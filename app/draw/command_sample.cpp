@@ -292,12 +292,7 @@ void add_sample_command(CLI::App& app) {
       ->excludes(from)
       ->excludes(force);
   c.argument.add_options(*sub, "cpu, cuda or cuda:N");
-  sub->callback([command] {
-    take_part(command->work.begin(), [&](const World& world) {
-      command->run();
-      world.barrier(kPatience);
-    });
-  });
+  sub->callback([command] { command->work.run([&](const World&) { command->run(); }); });
 }
 
 }  // namespace uvic

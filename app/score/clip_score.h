@@ -3,6 +3,7 @@
 
 #include "app/score/image_source.h"
 #include "encoders/clip.h"
+#include "train/world.h"
 
 namespace uvic {
 
@@ -11,9 +12,9 @@ struct ClipScores {
   int64_t cut_off = 0;  // captions with more tokens than CLIP reads
 };
 
-// Of the first `count` images, image i with caption i (cyclically). With progress and warnings as run_network;
-// Interrupted after Ctrl-C.
-ClipScores score_with_clip(const ClipModel& clip, const ImageSource& images, const Dataset& captions, int64_t count,
-                           const std::string& name);
+// Of the first `count` images, image i with caption i (cyclically), shared out over the ranks of `world`, of which rank
+// 0 alone has the scores. `identity` tells this CLIP from others. With progress, warnings and errors as run_network.
+ClipScores score_with_clip(const World& world, const ClipModel& clip, const std::string& identity,
+                           const ImageSource& images, const Dataset& captions, int64_t count, const std::string& name);
 
 }  // namespace uvic

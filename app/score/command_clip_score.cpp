@@ -6,6 +6,7 @@
 #include "app/score/captions.h"
 #include "app/score/clip_score.h"
 #include "app/score/scoring.h"
+#include "app/world/shared_work.h"
 #include "core/files.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -17,11 +18,17 @@ namespace {
 
 struct ClipScoreCommand {
   Scoring scoring;
+  SharedWork work;
   std::string text, folder, prompts;
 
   ClipScoreCommand() { scoring.fewest = 1; }
 
   void run() {
+    work.run([&](const World& world) { run(world); });
+  }
+
+ private:
+  void run(const World& world) {
     const auto begin = std::chrono::steady_clock::now();
     const ClipModel clip = load_clip_model(folder);
     const std::string weights = sha256_of_file(clip.weights).substr(0, kWeightsDigits);
@@ -31,7 +38,8 @@ struct ClipScoreCommand {
     const auto captions = plan(side);
     for (int64_t i = 0; i < std::min(side.count, captions->size()); ++i) caption_of(*captions, i);  // before any work
 
-    const ClipScores scored = score_with_clip(clip, *side.images, *captions, side.count, text);
+    const ClipScores scored = score_with_clip(world, clip, weights, *side.images, *captions, side.count, text);
+    if (world.rank() > 0) return;
     side.set = FeatureSet();
     side.set->moments.n = scored.scores.size(0);
     if (scored.cut_off > 0)
@@ -42,7 +50,6 @@ struct ClipScoreCommand {
     print_result(as_fields(value, weights, side, *captions, seconds), as_text(value, weights, side));
   }
 
- private:
   // Decides how many images count; returns their captions.
   std::shared_ptr<const Dataset> plan(Side& side) const {
     const auto given = prompts.empty() ? nullptr : open_captions(prompts, scoring.num);
@@ -107,6 +114,7 @@ void add_clip_score_command(CLI::App& app) {
       "the data, of NAME.txt or metadata.jsonl beside the images, or in PNGs of `uvic sample`; a model draws "
       "what they say");
   command->scoring.add_image_options(*sub, "as many as there are prompts, without --prompts its eval.num");
+  command->work.ranks.add_ranks(*sub);
   sub->callback([command] { command->run(); });
 }
 

@@ -8,6 +8,7 @@
 #include "app/score/doctor.h"
 #include "app/score/explain.h"
 #include "app/score/scoring.h"
+#include "app/world/shared_work.h"
 #include "core/files.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -91,6 +92,7 @@ struct Explanation {
 
 struct FidCommand {
   Scoring scoring;
+  SharedWork work;
   std::string text_a, text_b;
   std::vector<std::string> names = {"fid"};
   uint32_t seed = 2020;
@@ -98,6 +100,11 @@ struct FidCommand {
   std::string explain;
 
   void run() {
+    work.run([&](const World& world) { run(world); });
+  }
+
+ private:
+  void run(const World& world) {
     const auto begin = std::chrono::steady_clock::now();
     scoring.expect_protocol();
     Side a = scoring.open(text_a), b = scoring.open(text_b);
@@ -122,9 +129,11 @@ struct FidCommand {
     keep_a.features |= !explain.empty();
     keep_b.features |= !explain.empty();
     warn_of_few_images(used.dims, {&a, &b});
-    for (const Side* side : {&a, &b}) write_chosen_captions(*side);
-    measure(a, net.get(), keep_a, "A: " + a.text);
-    measure(b, net.get(), keep_b, "B: " + b.text);
+    if (world.rank() == 0)
+      for (const Side* side : {&a, &b}) write_chosen_captions(*side);
+    measure(a, net.get(), keep_a, "A: " + a.text, world);
+    measure(b, net.get(), keep_b, "B: " + b.text, world);
+    if (world.rank() > 0) return;
     std::vector<MetricValue> values;
     for (const std::string& name : names)
       for (MetricValue& value : find(metrics(), name, "metric").value.compute(*a.set, *b.set, seed))
@@ -136,7 +145,6 @@ struct FidCommand {
     if (!explain.empty()) write_pairs(explain, a, b);
   }
 
- private:
   static void examine(const Side& a, const Side& b) {
     const Survey of_a = survey(a, "looking at A"), of_b = survey(b, "looking at B");
     const std::vector<std::string> found = diagnose(a, of_a, b, of_b);
@@ -239,7 +247,8 @@ void add_fid_command(CLI::App& app) {
   sub->add_option("--seed", fid->seed, "of random subsets (fid-inf, kid, is)")
       ->check(number<uint32_t>())
       ->capture_default_str();
-  sub->add_flag("--doctor", fid->doctor, "only look for what would spoil the score: sizes, formats, copies, too few");
+  CLI::Option* doctor = sub->add_flag("--doctor", fid->doctor,
+                                      "only look for what would spoil the score: sizes, formats, copies, too few");
   sub->add_option(
       "--explain", fid->explain,
       "also tell means from covariances and, where both sides have the same classes, one class from the other, and "
@@ -247,6 +256,8 @@ void add_fid_command(CLI::App& app) {
       "farthest");
   sub->add_flag("--force", fid->force, "overwrite the picture of --explain; compare across protocols");
   fid->scoring.add_options(*sub, "as many as of the other side, else its eval.num");
+  fid->work.ranks.add_ranks(*sub);
+  sub->get_option("--ranks")->excludes(doctor);
   sub->callback([fid] { fid->run(); });
 }
 

@@ -4,6 +4,7 @@
 #include "app/cli/checks.h"
 #include "app/cli/results.h"
 #include "app/cli/seeds.h"
+#include "app/score/run_network.h"
 #include "app/score/scoring.h"
 #include "app/score/shards.h"
 #include "app/world/shared_work.h"
@@ -33,7 +34,7 @@ struct StatsCommand {
   bool force = false;
 
   void run() {
-    take_part(work.begin(), [&](const World& world) { run(world); });
+    work.run([&](const World& world) { run(world); });
   }
 
  private:
@@ -55,10 +56,11 @@ struct StatsCommand {
     notes.erase("unfinished");
     if (const std::string protocol = note(side, "protocol"); !protocol.empty()) notes["protocol"] = protocol;
     notes["version"] = "uvic " UVIC_VERSION;
-    if (world.size() > 1) return run_ranks(world, side, *net, notes);
-    if (share) return run_shard(side, *net, *share, notes);
+    if (world.size() > 1 && extension == ".feats") return write_features_together(world, side, *net, notes);
+    if (share && world.size() == 1) return run_shard(side, *net, *share, notes);
     if (extension == ".npz") {
-      measure(side, net.get(), {}, text);
+      measure(side, net.get(), {}, text, world);
+      if (world.rank() > 0) return;
       notes["source"] = describe(side);
       write_gaussian(out, side.set->moments, notes);
     } else {
@@ -73,27 +75,25 @@ struct StatsCommand {
                                      visible(describe(side)), visible(notes["features"])));
   }
 
-  // Each rank writes a shard beside the file, which rank 0 makes of them.
-  void run_ranks(const World& world, const Side& side, const FeatureNet& net,
-                 const std::map<std::string, std::string>& notes) const {
+  // Each rank writes a shard beside the file, of which a command that was stopped keeps what there is; rank 0 makes the
+  // file of them.
+  void write_features_together(const World& world, const Side& side, const FeatureNet& net,
+                               const std::map<std::string, std::string>& notes) const {
     std::vector<std::string> shards;
     for (int64_t rank = 0; rank < world.size(); ++rank)
-      shards.push_back(
-          fs::path(out).replace_extension(fmt::format(".rank-{}-of-{}{}", rank, world.size(), lower_extension(out))));
+      shards.push_back(fs::path(out).replace_extension(fmt::format(".rank-{}-of-{}.feats", rank, world.size())));
     write_shard(shards[world.rank()], side, net, world.share(), notes);
     world.barrier(kPatience);
-    if (world.rank() == 0) {
-      const Merged merged = merge_shards(shards, out);
-      for (const std::string& shard : shards) fs::remove(shard);
-      print_result({{"file", out},
-                    {"source", text},
-                    {"images", merged.images},
-                    {"features", merged.notes.at("features")},
-                    {"weights", merged.notes.at("weights")}},
-                   fmt::format("{}: {} features of {} images of {}, {}", visible(out), merged.dims, merged.images,
-                               visible(text), visible(merged.notes.at("features"))));
-    }
-    world.barrier(kPatience);
+    if (world.rank() > 0) return;
+    const Merged merged = merge_shards(shards, out);
+    for (const std::string& shard : shards) fs::remove(shard);
+    print_result({{"file", out},
+                  {"source", text},
+                  {"images", merged.images},
+                  {"features", merged.notes.at("features")},
+                  {"weights", merged.notes.at("weights")}},
+                 fmt::format("{}: {} features of {} images of {}, {}", visible(out), merged.dims, merged.images,
+                             visible(text), visible(merged.notes.at("features"))));
   }
 
   // How many images it has.
@@ -102,7 +102,7 @@ struct StatsCommand {
     const bool is_feats = lower_extension(file) == ".feats";
     notes.merge(notes_of_shard(side, share));
     notes["source"] = is_feats ? valid_utf8(text) : text;
-    return is_feats ? write_features(file, side, net, part_of(side, share), notes, /*fewest=*/0)
+    return is_feats ? write_features(file, side, net, part_of(*side.images, side.count, share), notes, /*fewest=*/0)
                     : write_statistics_shard(file, side, net, share, notes);
   }
 

@@ -175,6 +175,12 @@ Tensor decode(const SourceImage& image) {
   return picture.permute({2, 0, 1});
 }
 
+Stretch part_of(const ImageSource& source, int64_t count, const Share& share) {
+  const int64_t block = source.block();
+  const Stretch blocks = share.of((count + block - 1) / block);
+  return {std::min(blocks.begin * block, count), std::min(blocks.end * block, count)};
+}
+
 std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which) {
   std::map<int64_t, Tensor> images;
   if (which.empty()) return images;

@@ -66,6 +66,9 @@ class ImageSource {
   virtual std::vector<LeftOut::Kind> left_out() const { return {}; }
 };
 
+// The share's of the first `count` images, in whole batches.
+Stretch part_of(const ImageSource& source, int64_t count, const Share& share);
+
 // The images of those indices; Error if one is damaged.
 std::map<int64_t, Tensor> read_images(const ImageSource& source, const std::set<int64_t>& which);
 

@@ -16,24 +16,6 @@ namespace uvic {
 std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights = {},
                                              const std::string& resize = {});
 
-// What looks at images. `prepare` (none: nothing) makes of pixels [3, H, W] what the network takes, and may refuse
-// them; `network` is called as FeatureNet::activations, from several threads.
-struct ImageNetwork {
-  std::function<Activations(const std::vector<Tensor>& images)> network;
-  std::function<Tensor(const Tensor& pixels, const std::string& name)> prepare = {};
-};
-ImageNetwork network_of(const FeatureNet& net);
-
-// Runs it over those of the first `count` images of `source` (or of a part of them, as ImageSource::open has it) that
-// are wanted, with progress on stderr, and hands out what it says of which images. Damaged and refused images are left
-// out with a warning, which calls them `name`. Error if that leaves less than `fewest` images; Interrupted after
-// Ctrl-C.
-using OnActivations = std::function<void(const Activations& batch, std::span<const int64_t> indices)>;
-void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const Stretch& part,
-                 const std::string& name, const OnActivations& on_batch, const Wanted& wanted = {}, int64_t fewest = 2);
-void run_network(const ImageNetwork& network, const ImageSource& source, int64_t count, const std::string& name,
-                 const OnActivations& on_batch, const Wanted& wanted = {}, int64_t fewest = 2);
-
 // The features of the first `count` images. Error below two images.
 FeatureSet measure(const FeatureNet& net, const ImageSource& source, int64_t count, const std::string& task);
 

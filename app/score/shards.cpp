@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "app/score/run_network.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "eval/feats.h"
@@ -121,12 +122,6 @@ Merged merge_features(const std::vector<std::string>& paths, const fs::path& out
 
 }  // namespace
 
-Stretch part_of(const Side& side, const Share& share) {
-  const int64_t block = side.images->block();
-  const Stretch blocks = share.of((side.count + block - 1) / block);
-  return {std::min(blocks.begin * block, side.count), std::min(blocks.end * block, side.count)};
-}
-
 Notes notes_of_shard(const Side& side, const Share& share) {
   return {{kShardNote, share.text()},
           {kSettings, settings_of(side)},
@@ -139,7 +134,7 @@ int64_t write_statistics_shard(const fs::path& out, const Side& side, const Feat
   std::vector<Tensor> features = {at::empty({0, net.dims()}, at::kFloat)};
   std::vector<int64_t> batches;
   run_network(
-      network_of(net), *side.images, side.count, part_of(side, share), side.text,
+      network_of(net), *side.images, side.count, part_of(*side.images, side.count, share), side.text,
       [&](const Activations& batch, std::span<const int64_t> indices) {
         features.push_back(batch.features);
         batches.push_back(std::ssize(indices));

@@ -12,9 +12,6 @@
 
 namespace uvic {
 
-// The images that are the share's, in whole batches.
-Stretch part_of(const Side& side, const Share& share);
-
 // What the notes of a shard's file say beside those of all: which one it is, and of what. Their "source" is as the
 // command has it, without a number of images.
 std::map<std::string, std::string> notes_of_shard(const Side& side, const Share& share);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/settings_json.h"
+#include "app/score/run_network.h"
 
 namespace uvic {
 
@@ -15,17 +16,22 @@ std::shared_ptr<const Dataset> Side::data() const {
   return of_data ? of_data->data : nullptr;
 }
 
-void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task) {
+void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task, const World& world) {
   if (side.set) return;
   const FeaturesSide* kept = side.as<FeaturesSide>();
   if (!kept) {
     FeatureCollector collector(keep);
-    run_network(network_of(*net), *side.images, side.count, task,
+    ImageNetwork network = network_of(*net);
+    network.refine = [&](const Activations& batch, auto) {
+      return Activations{batch.features, keep.logits ? batch.logits : Tensor(),
+                         keep.spatial ? batch.spatial : Tensor()};
+    };
+    run_network(world, network, *side.images, side.count, task,
                 [&](const Activations& batch, std::span<const int64_t> indices) {
                   collector.add(batch);
                   side.image_of_row.insert(side.image_of_row.end(), indices.begin(), indices.end());
                 });
-    side.set = collector.finish();
+    if (world.rank() == 0) side.set = collector.finish();
     return;
   }
   constexpr int64_t kRows = 1024;

@@ -12,6 +12,7 @@
 #include "app/score/score.h"
 #include "eval/feature_set.h"
 #include "eval/metrics/metric.h"
+#include "train/world.h"
 
 namespace uvic {
 
@@ -61,8 +62,9 @@ struct Side {
   std::shared_ptr<const Dataset> data() const;  // null unless it is data
 };
 
-// Sets side.set, with what `keep` asks for; `net` may be null if the side has no images.
-void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task);
+// Sets side.set, with what `keep` asks for; `net` may be null if the side has no images. Ranks share images out, and
+// rank 0 alone has then what they say, with the bits of one process.
+void measure(Side& side, const FeatureNet* net, const Keep& keep, const std::string& task, const World& world);
 
 std::string note(const Side& side, const std::string& name);  // "" if there is none
 std::optional<std::string> known_protocol(const Side& side);  // "": none; nullopt: nobody knows

@@ -28,16 +28,18 @@ void SharedWork::add_options(CLI::App& app, const std::string& help) {
   ranks.add_ranks(app);
 }
 
-World SharedWork::begin() {
+void SharedWork::run(const std::function<void(const World&)>& work) {
   constexpr std::chrono::seconds kTimeout{60};
   ranks.launch();
   const Place place = find_place();
   if (place.size > 1 && !shard.empty())
     fail("{}: --shard {} is for processes that know nothing of each other; ranks share the work out themselves",
          place.name(), shard);
-  World world = join(place, kTimeout);
-  if (world.size() > 1) shard = world.share().text();
-  return world;
+  take_part(join(place, kTimeout), [&](const World& world) {
+    if (world.size() > 1) shard = world.share().text();
+    work(world);
+    world.barrier(kPatience);
+  });
 }
 
 }  // namespace uvic

@@ -25,9 +25,9 @@ struct SharedWork {
 
   // --shard, with that help, and --ranks.
   void add_options(CLI::App& app, const std::string& help);
-  // To be called before anything else is done: the ranks that share the work, as --ranks or a launcher's variables say.
-  // `shard` is then that of this rank.
-  World begin();
+  // To be called before anything else is done. Does the work as each of the ranks that share it, as --ranks or a
+  // launcher's variables say, until all are done; `shard` is that of this rank.
+  void run(const std::function<void(const World&)>& work);
 };
 
 }  // namespace uvic

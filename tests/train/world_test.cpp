@@ -208,6 +208,16 @@ std::string do_all(const Place& place) {
   world.broadcast({{weight, flags}}, world.size() - 1);
   said += "| " + as_text(weight.detach()) + as_text(flags) + "|";
 
+  for (int64_t root = 0; root < world.size(); ++root) {  // of which each has other matrices, the first one none
+    const int64_t rows = world.rank() * 5000;            // in more than one piece
+    const auto theirs = world.of_rank(
+        root, {at::full({rows, world.rank()}, mine, world.rank() == 1 ? at::kDouble : at::kFloat), at::empty({0, 0})});
+    const Tensor& matrix = theirs.at(0);
+    said += fmt::format(" {}x{} {} {}", matrix.size(0), matrix.size(1), at::toString(matrix.scalar_type()),
+                        matrix.sum().item<double>());
+  }
+  said += "|";
+
   world.barrier();
   for (const std::string& text : world.gather(std::string(world.rank(), 'x') + "\n")) said += text;
   world.expect_equal("config", "the same");
@@ -220,6 +230,10 @@ std::string expected_of(int64_t size) {
   for (const int64_t count : {3, 2, 4, 1, 4})
     for (int64_t i = 0; i < count; ++i) said += fmt::format("{} ", sum);
   said += fmt::format("| {0} {0} {1} {1} {1} | {2} {2} {2} {2} {2} {2} 1 1 |", sum, 10 * sum, size);
+  for (int64_t rank = 0; rank < size; ++rank)
+    said +=
+        fmt::format(" {}x{} {} {}", 5000 * rank, rank, rank == 1 ? "Double" : "Float", 5000 * rank * rank * (rank + 1));
+  said += "|";
   for (int64_t rank = 0; rank < size; ++rank) said += std::string(rank, 'x') + "\n";
   return said;
 }
