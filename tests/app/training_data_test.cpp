@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <map>
+#include <set>
+
+#include "core/files.h"
 #include "core/image/image.h"
 #include "datasets/latent_cache.h"
 #include "encoders/fingerprint.h"
@@ -163,6 +168,50 @@ TEST_F(TrainingDataTest, LatentsWithoutTextGiveNone) {
   EXPECT_NEAR(batch.x.max().item<double>(), 0.25, 1e-4);
   EXPECT_FALSE(batch.condition.context.defined());
   EXPECT_FALSE(source.request(0).context.defined());
+}
+
+// SHA-256 of all that a step sees: of its items, whichever rank takes them, the picture as it is flipped and the
+// caption as it is drawn or dropped.
+TEST_F(TrainingDataTest, MoreRanksChangeNoStep) {
+  RunConfig c = config(kShapes, "text");
+  c.data.flip = true;
+  c.data.drop_condition = 0.2;
+  c.train.steps = 5;  // 70 items: more than two epochs
+  c.train.batch = 7;
+  c.train.accumulate = 2;
+  const TrainingSource source = open_training_data(c).source;
+  const auto digests = [&](int64_t ranks, int64_t micro_batch) {
+    TrainConfig train = c.train;
+    train.micro_batch = micro_batch;
+    std::vector<std::map<int64_t, std::string>> steps(train.steps);
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      const Share share{rank, ranks};
+      const BatchAt batch_at =
+          prefetch(source.batch_at, std::bind_front(next_micro_batch, train, share));  // as runs do
+      for (int64_t step = 0; step < train.steps; ++step)
+        for (const Items& items : micro_batches(train, step, share)) {
+          const Batch batch = batch_at(items);
+          EXPECT_EQ(batch.x.size(0), items.count);
+          for (int64_t j = 0; j < items.count; ++j) {
+            std::string bytes;
+            for (const Tensor& part : {batch.x[j].contiguous(), batch.condition.context[j].contiguous()})
+              bytes.append(static_cast<const char*>(part.const_data_ptr()), part.nbytes());
+            EXPECT_TRUE(steps[step].emplace(items.first + j, bytes).second) << "twice: item " << items.first + j;
+          }
+        }
+    }
+    std::vector<std::string> all;
+    for (const auto& items : steps) {
+      std::string text;
+      for (const auto& [item, bytes] : items) text += fmt::format("{} {}\n", item, bytes);
+      all.push_back(sha256_of_bytes(text));
+    }
+    return all;
+  };
+  const std::vector<std::string> alone = digests(1, 0);
+  EXPECT_EQ(std::set<std::string>(alone.begin(), alone.end()).size(), 5u);
+  for (const auto& [ranks, micro_batch] : {std::pair(2, 0), {3, 0}, {7, 0}, {1, 2}, {2, 3}})
+    EXPECT_EQ(digests(ranks, micro_batch), alone) << ranks << " ranks, micro-batches of " << micro_batch;
 }
 
 TEST_F(TrainingDataTest, EveryRowIsTheKindOfSomeData) {

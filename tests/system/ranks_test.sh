@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Any number of ranks trains the same model, a run goes on with another number of them, and what ends one ends all.
-# usage: ranks_test.sh UVIC
+# usage: ranks_test.sh UVIC RANDOM_MODELS
 source "$(dirname "$0")/begin.sh"
+random_models=$(cd "$OLDPWD" && realpath "$2")
 export OMP_NUM_THREADS=1
 
 smoke=(--preset smoke --batch 7 --train.warmup 0 --train.clip 0.5 --data.flip true --output.sample_every 0 --output.log_every 1
@@ -54,6 +55,52 @@ done
 draw() { "$uvic" --quiet sample --model runs/*-one --prompt 'a red circle' --seeds 0-6 --steps 2 "$@" > out; }
 draw --out alone && draw --out together --ranks 3
 diff -r alone together || die 'ranks draw other pictures'
+
+say 'scores: of data, of what a model draws, of files some of which are damaged, kept features, and by CLIP'
+"$random_models" models --tiny
+"$uvic" --quiet data export 'shapes?size=32&count=135' --out pictures > out
+for damaged in 000010 000090; do echo 'no picture' > pictures/$damaged.png; done
+score() { "$uvic" --quiet --json "$@" 2> warnings | sed 's/,"seconds":[^}]*}$/}/'; }
+scored_alike() { # RANKS COMMAND...: the same numbers, the same warnings
+  local alone together
+  alone=$(score "${@:2}") && mv warnings warnings-alone
+  together=$(score "${@:2}" --ranks "$1")
+  [[ $alone = *'"value":'* && $alone = "$together" ]] || die "$alone, of $1 ranks $together: $(cat warnings)"
+  same warnings-alone warnings
+}
+scored_alike 2 fid 'shapes?size=16&count=150' 'shapes?size=16&count=100&split=test' --metrics fid,kid,prdc
+scored_alike 3 fid runs/*-one 'shapes?size=16&count=20' --num 10 --batch 2 --steps 2  # of one share one batch more
+scored_alike 3 fid pictures features.feats
+grep -q '000010.png' warnings && grep -q '000090.png' warnings || die "what is left out is not said: $(cat warnings)"
+scored_alike 2 clip-score 'shapes?size=32&count=70' --clip models/whole-clip  # of two batches
+scored_alike 2 clip-score runs/*-one --num 3 --batch 2 --steps 2 --clip models/whole-clip
+rm -r pictures
+
+say 'scores that cannot be'
+unscored() { # WHAT COMMAND...: all ranks end, with that
+  local code=0
+  "$uvic" --quiet "${@:2}" > out 2> err || code=$?
+  grep '^error: ' err > errors || die 'no error'
+  [ $code -eq 1 ] && [ ! -s out ] && ! grep -v -- "$1" errors || die "exit code $code: $(cat out err)"
+}
+unscored "there is no 'nowhere'" fid nowhere shapes --ranks 2
+unscored 'no CLIP in' clip-score shapes --clip nowhere --ranks 2
+echo 'no picture' > none.png && mkdir bad && mv none.png bad/0.png && cp bad/0.png bad/1.png
+unscored 'bad: only 0 of its images can be read, a score needs 2' fid bad shapes --ranks 2
+for rank in 0 1; do
+  RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$((20000 + $$ % 20000 + 4)) "$uvic" --quiet fid 'shapes?size=16&count=20' \
+    "shapes?size=16&count=$((100 + rank))" > out.$rank 2> err.$rank &
+done
+for job in $(jobs -p); do ! wait $job || die 'ranks of different pictures made a score'; done
+for rank in 0 1; do
+  [ ! -s out.$rank ] && grep -q "count=10[01] differs between ranks: rank 0 has '100 images [0-9a-f]*', rank 1 has '101 images" err.$rank ||
+    die "$(cat err.$rank)"
+done
+"$uvic" --quiet fid 'shapes?size=16' runs/*-one --num 100000 --steps 50 --ranks 2 > out 2> err & launcher=$!
+until [ "$(pgrep -c -P $launcher)" -eq 2 ] && sleep 3; do kill -0 $launcher; sleep 0.1; done
+kill -KILL "$(pgrep -P $launcher | tail -1)"
+code=0 && wait $launcher || code=$?
+[ $code -ne 0 ] && [ ! -s out ] && grep -q 'rank [01] of 2' err || die "exit code $code: $(cat out err)"
 RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=1 refused 'ranks share the work out themselves' stats shapes --out x.npz --shard 0/2
 
 say 'by the variables of torchrun, Open MPI and Slurm'
