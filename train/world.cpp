@@ -329,6 +329,17 @@ std::vector<std::string> World::gather(const std::string& mine) const {
   return all;
 }
 
+std::vector<std::string> World::gather_lists(const std::vector<std::string>& mine) const {
+  std::string joined;
+  for (const std::string& text : mine) joined += text + '\0';
+  std::vector<std::string> all;
+  for (const std::string& list : gather(joined)) {
+    std::istringstream stream(list);
+    for (std::string text; std::getline(stream, text, '\0');) all.push_back(text);
+  }
+  return all;
+}
+
 void World::expect_equal(std::string_view what, const std::string& mine) const {
   const std::vector<std::string> all = gather(mine);
   if (std::all_of(all.begin(), all.end(), [&](const std::string& text) { return text == mine; })) return;
@@ -336,11 +347,14 @@ void World::expect_equal(std::string_view what, const std::string& mine) const {
        what, describe_difference(differing_lines(all)));
 }
 
-void World::leave(const std::string& why) const {
-  if (!state_ || state_->has_left) return;
-  state_->has_left = true;
-  state_->watch.conclude(fmt::format("rank {} stopped: {}", rank(), why));
-  state_->group->abort();
+bool World::leave(const std::string& why) const {
+  if (!state_) return true;
+  const auto stopped = [](int64_t rank) { return fmt::format("rank {} stopped: ", rank); };
+  const std::string verdict = state_->watch.conclude(stopped(rank()) + why);
+  if (!std::exchange(state_->has_left, true)) state_->group->abort();
+  for (int64_t other = 0; other < size(); ++other)
+    if (other != rank() && verdict.starts_with(stopped(other))) return false;
+  return true;
 }
 
 }  // namespace uvic

@@ -45,12 +45,15 @@ class World {
   void barrier(std::optional<std::chrono::seconds> patience = {}) const;
   // Of all ranks, in order of rank; short ones.
   std::vector<std::string> gather(const std::string& mine) const;
+  // The lists of all ranks one after the other; of texts without '\0', which may be long together.
+  std::vector<std::string> gather_lists(const std::vector<std::string>& mine) const;
 
   // Error on every rank, naming the ranks and the first line that differs, if this text is not the same on all.
   void expect_equal(std::string_view what, const std::string& mine) const;
 
-  // To be called before a rank ends with an error: the others are told why, and end too.
-  void leave(const std::string& why) const;
+  // To be called before a rank ends with an error: the others are told why, and end too. False if another rank has
+  // ended before, which says why itself.
+  bool leave(const std::string& why) const;
 
  private:
   struct State;

@@ -102,8 +102,8 @@ void Album::add(const Request& request, const Drawing& drawing) {
     const PngText text = text_of(kParametersKey, recipe(i));
     std::optional<int64_t> number;
     if (first_number_) number = *first_number_ + i;
-    print_file(is_share_ ? files_.write_as(files_.numbered(i), drawing.image, text)
-                         : files_.write(drawing.image, text, number));
+    show(is_share_ ? files_.write_as(files_.numbered(i), drawing.image, text)
+                   : files_.write(drawing.image, text, number));
   }
   if (how_.strip > 0)
     add_tile(i, at::cat(drawing.strip, /*dim=*/1));
@@ -134,10 +134,15 @@ void Album::add_tile(int64_t row, const Tensor& tile) {
   const bool is_strip = how_.strip > 0 || plan_.frames() > 1;
   if (is_strip && !files_.single_file() && !strips_.contains(row)) {
     const PngText text = text_of(kStripKey, recipe_of_strip(row));
-    print_file(is_share_ ? files_.write_as(files_.named(kStripKey, row), tile, text)
-                         : files_.write_named(kStripKey, tile, text));
+    show(is_share_ ? files_.write_as(files_.named(kStripKey, row), tile, text)
+                   : files_.write_named(kStripKey, tile, text));
   }
   if (shows_all_) tiles_.push_back(tile);
+}
+
+void Album::show(const fs::path& file) {
+  print_file(file);
+  written_.push_back(file.string());
 }
 
 void Album::finish() {
@@ -146,8 +151,8 @@ void Album::finish() {
   const bool is_strip = how_.strip > 0 || plan_.frames() > 1;
   const int64_t rows = plan_.size() / plan_.frames();
   if (files_.single_file() && rows == 1) {
-    print_file(files_.write(tiles_.front(),
-                            text_of(is_strip ? kStripKey : kParametersKey, is_strip ? recipe_of_strip(0) : recipe(0))));
+    show(files_.write(tiles_.front(),
+                      text_of(is_strip ? kStripKey : kParametersKey, is_strip ? recipe_of_strip(0) : recipe(0))));
     return;
   }
   if (before_ && before_->take(kGridKey, recipe_of_grid())) return;
@@ -158,7 +163,7 @@ void Album::finish() {
       captions.push_back(plan_.request(row * plan_.frames()).prompt);
   const Tensor picture = make_grid(tiles_, captions, {.columns = columns_, .min_tile = prompts_differ ? 128 : 0});
   const PngText text = text_of(kGridKey, recipe_of_grid());
-  print_file(files_.single_file() ? files_.write(picture, text) : files_.write_named("grid", picture, text));
+  show(files_.single_file() ? files_.write(picture, text) : files_.write_named("grid", picture, text));
 }
 
 }  // namespace uvic

@@ -34,6 +34,8 @@ class Album {
 
   // Writes the picture at once, and its strip. In the order of next().
   void add(const Request& request, const Drawing& drawing);
+  // Names of the files that it has shown.
+  const std::vector<std::string>& written() const { return written_; }
   // Of all that was added or there before: the grid, the single file. Nothing if nothing was.
   void finish();
 
@@ -46,6 +48,7 @@ class Album {
   void pass_to(int64_t i);
   void add_frame(int64_t i, const Tensor& image);
   void add_tile(int64_t row, const Tensor& tile);
+  void show(const std::filesystem::path& file);
 
   const Model& model_;
   const SamplePlan& plan_;
@@ -59,7 +62,8 @@ class Album {
   std::map<int64_t, std::filesystem::path> pictures_, strips_;  // that were there before
   std::optional<int64_t> first_number_;                         // of the files
   int64_t drawn_ = 0, asked_ = 0, added_ = 0;                   // the latter two: requests gone through
-  std::vector<Tensor> frames_, tiles_;                          // of the row under way; of all rows
+  std::vector<std::string> written_;
+  std::vector<Tensor> frames_, tiles_;  // of the row under way; of all rows
 };
 
 }  // namespace uvic

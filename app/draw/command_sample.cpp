@@ -42,14 +42,14 @@ struct SampleCommand {
   ModelArgument argument;
   SettingFlags settings;
 
-  void run();
+  void run(const World& world);
 
  private:
   SamplePlan make_plan(const Model& model) const;
   GenerateOptions make_options(Model& model, const std::optional<Recipe>& recipe, int64_t pictures) const;
   std::vector<double> mixes() const;
   void use_recipe(const Recipe& recipe);
-  void draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how);
+  void draw(const World& world, const Model& model, const SamplePlan& plan, const GenerateOptions& how);
   void recreate(const Model& model, const Request& request, const GenerateOptions& how, const Recipe& recipe);
 };
 
@@ -183,7 +183,7 @@ void SampleCommand::recreate(const Model& model, const Request& request, const G
                fmt::format("{}: {}{}", visible(path.string()), verdict, other_model));
 }
 
-void SampleCommand::draw(const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
+void SampleCommand::draw(const World& world, const Model& model, const SamplePlan& plan, const GenerateOptions& how) {
   std::optional<int64_t> columns;
   if (!grid.empty()) columns = parse_columns(grid, plan.size() / plan.frames());
   const std::optional<Share> share = parse_share(work.shard);
@@ -220,9 +220,12 @@ void SampleCommand::draw(const Model& model, const SamplePlan& plan, const Gener
     throw;
   }
   album.finish();
+  world.barrier(kPatience);
+  const std::vector<std::string> all = world.gather_lists(album.written());  // rank 0 has shown its own, and is heard
+  for (size_t i = album.written().size(); i < all.size(); ++i) print_file(all[i]);
 }
 
-void SampleCommand::run() {
+void SampleCommand::run(const World& world) {
   std::optional<Recipe> recipe;
   if (!from.empty()) {
     recipe = read_recipe(from);
@@ -240,7 +243,7 @@ void SampleCommand::run() {
   if (recipe && plan.size() > 1)
     fail("--from draws one image again, not {}: give one seed and one prompt", plan.size());
   const GenerateOptions how = make_options(loaded, recipe, plan.size());
-  recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(loaded, plan, how);
+  recipe ? recreate(loaded, plan.request(0), how, *recipe) : draw(world, loaded, plan, how);
 }
 
 }  // namespace
@@ -292,7 +295,7 @@ void add_sample_command(CLI::App& app) {
       ->excludes(from)
       ->excludes(force);
   c.argument.add_options(*sub, "cpu, cuda or cuda:N");
-  sub->callback([command] { command->work.run([&](const World&) { command->run(); }); });
+  sub->callback([command] { command->work.run([&](const World& world) { command->run(world); }); });
 }
 
 }  // namespace uvic

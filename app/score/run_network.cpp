@@ -1,7 +1,5 @@
 #include "app/score/run_network.h"
 
-#include <sstream>
-
 #include "app/world/shared_work.h"
 #include "core/error.h"
 #include "core/image/image.h"
@@ -146,7 +144,7 @@ void run_network(const World& world, const ImageNetwork& network, const ImageSou
   world.expect_equal(name, fmt::format("{} images {}\nnetwork {}", count, source.fingerprint(), network.identity));
   LeftOut left_out(name);
   RankBatches mine;
-  std::string problems;
+  std::vector<std::string> problems;
   go_through(
       network, source, count, part_of(source, count, world.share()), name,
       [&](const Activations& batch, std::span<const int64_t> indices) {
@@ -157,16 +155,14 @@ void run_network(const World& world, const ImageNetwork& network, const ImageSou
       {},
       [&](const std::string& problem) {
         left_out.add(problem);
-        problems += problem + '\0';
+        problems.push_back(problem);
       });
   world.barrier(kPatience);
-  const std::vector<std::string> of_ranks = world.gather(problems);
-  for (int64_t rank = 0; rank < world.size(); ++rank) {
-    if (rank == world.rank()) continue;
-    std::istringstream stream(of_ranks[rank]);
-    for (std::string problem; std::getline(stream, problem, '\0');) left_out.add(problem);
+  const std::vector<std::string> of_all = world.gather_lists(problems);
+  if (world.rank() == 0) {  // which has told of its own
+    for (size_t i = problems.size(); i < of_all.size(); ++i) left_out.add(of_all[i]);
+    expect_enough(left_out, count, fewest);
   }
-  expect_enough(left_out, count, fewest);
   const std::vector<Tensor> matrices = as_matrices(mine);
   mine = {};
   for (int64_t rank = 0; rank < world.size(); ++rank) {

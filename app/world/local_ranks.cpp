@@ -172,7 +172,7 @@ int run_local_ranks(const std::string& program, const std::vector<std::string>& 
   const HeldSignals signals;
   const RankStore store = RankStore::serve(0, true);
   const std::string size = std::to_string(config.ranks);
-  std::map<std::string, std::string> variables{{"UVIC_LAUNCHER", "--ranks"},
+  std::map<std::string, std::string> variables{{"UVIC_LAUNCHER", kLocalLauncher},
                                                {"WORLD_SIZE", size},
                                                {"LOCAL_WORLD_SIZE", size},
                                                {"MASTER_ADDR", "127.0.0.1"},

@@ -12,6 +12,8 @@ namespace uvic {
 // Exit codes of the program, by which its launcher tells failures apart; a signal's number is added to the last.
 constexpr int kExitError = 1, kExitUsage = 2, kExitSignal = 128;
 
+constexpr const char* kLocalLauncher = "--ranks";  // Place::launcher of the ranks that are started here
+
 // Ends the program with that exit code, once there is nothing left to say.
 struct RanksEnded {
   int exit_code;

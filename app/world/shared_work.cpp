@@ -4,6 +4,7 @@
 #include "app/cli/seeds.h"
 #include "core/error.h"
 #include "core/progress.h"
+#include "train/place.h"
 
 namespace uvic {
 
@@ -18,7 +19,8 @@ void take_part(const World& world, const std::function<void(const World&)>& work
     work(world);
   } catch (const std::exception& error) {
     const std::string what = error.what();
-    world.leave(what.substr(0, what.find('\n')));
+    const bool says_so = world.leave(what.substr(0, what.find('\n')));
+    if (!says_so && find_place().launcher == kLocalLauncher) throw RanksEnded{kExitError};  // they share a terminal
     throw;
   }
 }

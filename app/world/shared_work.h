@@ -16,7 +16,7 @@ constexpr std::chrono::hours kPatience{24};
 
 // The ranks of the place, said in the log; alone where it has one.
 World join(const Place& place, std::chrono::seconds timeout);
-// Does the work of a rank. The others are told of what ends it.
+// Does the work of a rank. The others are told of what ends it; of those of --ranks the first one alone says it.
 void take_part(const World& world, const std::function<void(const World&)>& work);
 
 struct SharedWork {

@@ -55,6 +55,7 @@ done
 draw() { "$uvic" --quiet sample --model runs/*-one --prompt 'a red circle' --seeds 0-6 --steps 2 "$@" > out; }
 draw --out alone && draw --out together --ranks 3
 diff -r alone together || die 'ranks draw other pictures'
+[ "$(cat out)" = "$(ls -d together/*)" ] || die "says to have drawn $(cat out)"
 
 say 'scores: of data, of what a model draws, of files some of which are damaged, kept features, and by CLIP'
 "$random_models" models --tiny
@@ -77,11 +78,11 @@ scored_alike 2 clip-score runs/*-one --num 3 --batch 2 --steps 2 --clip models/w
 rm -r pictures
 
 say 'scores that cannot be'
-unscored() { # WHAT COMMAND...: all ranks end, with that
+unscored() { # WHAT COMMAND...: all ranks end, and one says why
   local code=0
   "$uvic" --quiet "${@:2}" > out 2> err || code=$?
-  grep '^error: ' err > errors || die 'no error'
-  [ $code -eq 1 ] && [ ! -s out ] && ! grep -v -- "$1" errors || die "exit code $code: $(cat out err)"
+  [ $code -eq 1 ] && [ ! -s out ] && [ "$(grep -c '^error: ' err)" -eq 1 ] && grep -q -- "^error: .*$1" err ||
+    die "exit code $code: $(cat out err)"
 }
 unscored "there is no 'nowhere'" fid nowhere shapes --ranks 2
 unscored 'no CLIP in' clip-score shapes --clip nowhere --ranks 2

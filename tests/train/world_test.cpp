@@ -220,6 +220,7 @@ std::string do_all(const Place& place) {
 
   world.barrier();
   for (const std::string& text : world.gather(std::string(world.rank(), 'x') + "\n")) said += text;
+  for (const std::string& text : world.gather_lists(std::vector<std::string>(world.rank(), "a\nb"))) said += "," + text;
   world.expect_equal("config", "the same");
   return said;
 }
@@ -235,6 +236,7 @@ std::string expected_of(int64_t size) {
         fmt::format(" {}x{} {} {}", 5000 * rank, rank, rank == 1 ? "Double" : "Float", 5000 * rank * rank * (rank + 1));
   said += "|";
   for (int64_t rank = 0; rank < size; ++rank) said += std::string(rank, 'x') + "\n";
+  for (int64_t i = 0; i < size * (size - 1) / 2; ++i) said += ",a\nb";
   return said;
 }
 
