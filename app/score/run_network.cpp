@@ -1,5 +1,7 @@
 #include "app/score/run_network.h"
 
+#include <algorithm>
+
 #include "app/world/shared_work.h"
 #include "core/error.h"
 #include "core/image/image.h"
@@ -113,10 +115,10 @@ void hand_out(const std::vector<Tensor>& matrices, const OnActivations& on_batch
   };
   int64_t begin = 0;
   for (const int64_t rows : numbers(matrices[0])) {
-    const auto part_of = [&](const Tensor& matrix) {
+    const auto of_batch = [&](const Tensor& matrix) {
       return matrix.size(1) > 0 ? matrix.narrow(0, begin, rows) : Tensor();
     };
-    on_batch({part_of(matrices[2]), part_of(matrices[3]), part_of(matrices[4])},
+    on_batch({of_batch(matrices[2]), of_batch(matrices[3]), of_batch(matrices[4])},
              numbers(matrices[1]).subspan(begin, rows));
     begin += rows;
   }
@@ -165,8 +167,10 @@ void run_network(const World& world, const ImageNetwork& network, const ImageSou
   }
   const std::vector<Tensor> matrices = as_matrices(mine);
   mine = {};
-  for (int64_t rank = 0; rank < world.size(); ++rank) {
-    const std::vector<Tensor> theirs = rank == 0 ? matrices : world.of_rank(rank, matrices);
+  if (world.rank() == 0) hand_out(matrices, on_batch);
+  for (int64_t rank = 1; rank < world.size(); ++rank) {
+    world.barrier(kPatience);  // until rank 0 has added up what it has
+    const std::vector<Tensor> theirs = world.of_rank(rank, matrices);
     if (world.rank() == 0) hand_out(theirs, on_batch);
   }
 }

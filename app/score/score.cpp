@@ -6,6 +6,7 @@
 #include "eval/metrics/kinds.h"
 
 namespace uvic {
+
 std::unique_ptr<FeatureNet> load_feature_net(const std::string& name, const std::filesystem::path& weights,
                                              const std::string& resize) {
   const std::string fallback = weights.empty() ? default_feature_net() : "inception-fid";
