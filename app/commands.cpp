@@ -4,13 +4,6 @@ namespace uvic {
 
 void add_train_command(CLI::App& app);
 void add_sample_command(CLI::App& app);
-void add_data_command(CLI::App& app);
-void add_encode_command(CLI::App& app);
-void add_convert_command(CLI::App& app);
-void add_bundle_command(CLI::App& app);
-void add_info_command(CLI::App& app);
-void add_train_command(CLI::App& app);
-void add_sample_command(CLI::App& app);
 void add_serve_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_encode_command(CLI::App& app);

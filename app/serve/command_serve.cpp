@@ -41,7 +41,8 @@ void ServeCommand::run() {
   ServedModels models(argument, {paths.begin(), paths.end()}, bytes);
   Suggestions suggestions(data, captions_from);
   Queue queue(limits);
-  Service service(models, queue, suggestions);
+  const ServedRuns runs({paths.begin(), paths.end()});
+  Service service(models, runs, queue, suggestions);
 
   HttpServer server;
   server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
@@ -60,6 +61,7 @@ void ServeCommand::run() {
   add_page_routes(server);
   add_job_routes(server, service);
   add_model_routes(server, service);
+  add_run_routes(server, service);
   add_a1111_routes(server, service);
   add_openai_routes(server, service);
   const std::string address = address_of(access.host, server.bind(access.host, port));

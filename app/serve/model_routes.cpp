@@ -87,7 +87,8 @@ std::string metrics(const Service& service) {
 void add_model_routes(HttpServer& server, Service& service) {
   server.Get("/api/models", [&](const httplib::Request&, httplib::Response& response) {
     const std::vector<ServedModel> models = service.models.all();
-    Object json{{"default", service.models.find(service.default_model()).name}, {"models", Object::array()}};
+    Object json{{"default", models.empty() ? Object() : Object(service.models.find(service.default_model()).name)},
+                {"models", Object::array()}};
     for (const ServedModel& model : models)
       json["models"].push_back(json_of(model, service.models.is_loaded(model.name)));
     answer_json(response, json.dump());

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <set>
 
 #include "app/model/bundle.h"
 #include "app/model/identify.h"
@@ -55,53 +54,76 @@ ServedModel ServedModels::examine(const fs::path& path) const {
   return served;
 }
 
-bool ServedModels::is_model(const fs::path& path) const {
-  const PathKind kind = identify(path);
-  if (kind == PathKind::kRun) return RunFolder::open(path).has_checkpoint();
-  return kind == PathKind::kWeights || kind == PathKind::kBundle;
-}
-
 ServedModels::ServedModels(const ModelArgument& argument, const std::vector<fs::path>& paths, int64_t memory)
     : argument_(argument), memory_(memory) {
-  std::set<std::string> names;
-  const auto add = [&](ServedModel served) {
-    const std::string name = served.name;
-    for (int i = 2; !names.insert(served.name).second; ++i) served.name = fmt::format("{}-{}", name, i);
-    models_.push_back(std::move(served));
-  };
   for (const fs::path& path : paths) {
-    if (identify(path) != PathKind::kFolder) {
+    const PathKind kind = identify(path);
+    if (kind == PathKind::kRun && !RunFolder::open(path).has_checkpoint())
+      begun_runs_.push_back(path);
+    else if (kind != PathKind::kFolder)
       add(examine(path));
-      continue;
-    }
-    const size_t before = models_.size();
-    std::vector<fs::path> inside;
-    for (const auto& entry : fs::directory_iterator(path)) inside.push_back(entry.path());
-    std::ranges::sort(inside);
-    for (const fs::path& each : inside) {
-      if (!is_model(each)) continue;
+    else if (!add_folder(path))
+      fail("{} holds no model that could be served, and no run", path.string());
+  }
+}
+
+void ServedModels::add(ServedModel served) {
+  const std::string name = served.name;
+  const auto is_taken = [&] {
+    return std::ranges::any_of(models_, [&](const ServedModel& other) { return other.name == served.name; });
+  };
+  for (int i = 2; is_taken(); ++i) served.name = fmt::format("{}-{}", name, i);
+  models_.push_back(std::move(served));
+}
+
+// Whether there is anything in it.
+bool ServedModels::add_folder(const fs::path& folder) {
+  const size_t before = models_.size() + begun_runs_.size();
+  std::vector<fs::path> inside;
+  for (const auto& entry : fs::directory_iterator(folder)) inside.push_back(entry.path());
+  std::ranges::sort(inside);
+  for (const fs::path& each : inside) {
+    const PathKind kind = identify(each);
+    if (kind == PathKind::kRun && !RunFolder::open(each).has_checkpoint()) {
+      begun_runs_.push_back(each);
+    } else if (kind == PathKind::kRun || kind == PathKind::kWeights || kind == PathKind::kBundle) {
       try {
         add(examine(each));
       } catch (const Error& error) {
         log_line(fmt::format("not served: {}", error.what()));
       }
     }
-    if (models_.size() == before) fail("{} holds no model that could be served", path.string());
   }
+  return models_.size() + begun_runs_.size() > before;
 }
 
-std::vector<ServedModel> ServedModels::all() const {
+void ServedModels::add_begun_runs() {
+  std::erase_if(begun_runs_, [&](const fs::path& run) {
+    if (!RunFolder::open(run).has_checkpoint()) return false;
+    try {
+      add(examine(run));
+    } catch (const Error& error) {
+      log_line(fmt::format("not served: {}", error.what()));
+    }
+    return true;
+  });
+}
+
+std::vector<ServedModel> ServedModels::all() {
   const std::scoped_lock lock(mutex_);
+  add_begun_runs();
   return models_;
 }
 
-ServedModel ServedModels::find(const std::string& name) const {
+ServedModel ServedModels::find(const std::string& name) {
   const std::scoped_lock lock(mutex_);
+  add_begun_runs();
   std::vector<std::string> names;
   for (const ServedModel& model : models_) {
     if (name.empty() || name == model.name || name == model.hash) return model;
     names.push_back(model.name);
   }
+  if (names.empty()) fail("there is no model yet: a run has one when it has saved its first checkpoint");
   fail("there is no model '{}': expected one of {}", name, fmt::join(names, ", "));
 }
 

@@ -27,9 +27,9 @@ class ServedModels {
   // none.
   ServedModels(const ModelArgument& argument, const std::vector<std::filesystem::path>& paths, int64_t memory);
 
-  std::vector<ServedModel> all() const;
+  std::vector<ServedModel> all();
   // By name or by the hash; "": the first. Error listing the names.
-  ServedModel find(const std::string& name) const;
+  ServedModel find(const std::string& name);
   bool is_loaded(const std::string& name) const;
 
   // To be called by one thread, until whose next call the model stays: the model of that name that multiplies in that
@@ -44,13 +44,16 @@ class ServedModels {
     int64_t bytes = 0, used = 0;
   };
   ServedModel examine(const std::filesystem::path& path) const;
-  bool is_model(const std::filesystem::path& path) const;
+  void add(ServedModel served);
+  bool add_folder(const std::filesystem::path& folder);
+  void add_begun_runs();
   void make_room(int64_t bytes);
 
   const ModelArgument& argument_;
   int64_t memory_, uses_ = 0;
   mutable std::mutex mutex_;  // of what follows
   std::vector<ServedModel> models_;
+  std::vector<std::filesystem::path> begun_runs_;                 // without a checkpoint
   std::map<std::pair<std::string, std::string>, Loaded> loaded_;  // by name and precision
 };
 

@@ -11,16 +11,18 @@
 #include "app/serve/http_server.h"
 #include "app/serve/queue.h"
 #include "app/serve/served_models.h"
+#include "app/serve/served_runs.h"
 #include "app/serve/suggestions.h"
 
 namespace uvic {
 
 class Service {
  public:
-  Service(ServedModels& models, Queue& queue, Suggestions& suggestions)
-      : models(models), queue(queue), suggestions(suggestions) {}
+  Service(ServedModels& models, const ServedRuns& runs, Queue& queue, Suggestions& suggestions)
+      : models(models), runs(runs), queue(queue), suggestions(suggestions) {}
 
   ServedModels& models;
+  const ServedRuns& runs;
   Queue& queue;
   Suggestions& suggestions;
 
@@ -56,6 +58,7 @@ void expect_drawn(const Queue& queue, const JobPtr& job);
 // Each interface adds its own routes.
 void add_job_routes(HttpServer& server, Service& service);
 void add_model_routes(HttpServer& server, Service& service);
+void add_run_routes(HttpServer& server, Service& service);
 void add_a1111_routes(HttpServer& server, Service& service);
 void add_openai_routes(HttpServer& server, Service& service);
 void add_page_routes(HttpServer& server);

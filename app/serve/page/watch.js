@@ -120,7 +120,7 @@ function plotsOfScores(steps) {
     const scores = run.scores.filter((score) => score.label === label);
     const intervals = scores.filter(({low, high}) => Number.isFinite(low) && Number.isFinite(high));
     return {
-      title: label ?? "Score", steps, dots: true, curve: {kind: "mean", points: scores.map(({step, fid}) => [step, fid])},
+      title: label ?? "Score", steps, dots: true, curve: {kind: "mean", points: scores.map(({step, value}) => [step, value])},
       intervals: intervals.map(({step, low, high}) => [step, low, high]),
     };
   });

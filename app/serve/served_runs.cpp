@@ -1,0 +1,39 @@
+#include "app/serve/served_runs.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "train/run_folder.h"
+
+namespace uvic {
+namespace {
+
+std::string name_of_run(const fs::path& run) {
+  const fs::path whole = fs::absolute(run).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+}  // namespace
+
+std::vector<fs::path> ServedRuns::all() const {
+  std::vector<fs::path> runs;
+  for (const fs::path& path : paths_) {
+    if (RunFolder::is_run(path)) {
+      runs.push_back(path);
+    } else if (fs::is_directory(path)) {
+      for (const auto& entry : fs::directory_iterator(path))
+        if (RunFolder::is_run(entry.path())) runs.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(runs, {}, name_of_run);
+  return runs;
+}
+
+fs::path ServedRuns::find(const std::string& name) const {
+  for (const fs::path& run : all())
+    if (name_of_run(run) == name) return run;
+  fail("there is no run '{}'", name);
+}
+
+}  // namespace uvic
