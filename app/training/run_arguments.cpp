@@ -18,6 +18,8 @@ void RunArguments::add_options(CLI::App& app) {
   app.add_option("--device", device, "cpu, cuda or cuda:N; default: where the run to resume was, else cpu")
       ->check(device_name());
   ranks.add_options(app);
+  app.add_option("--serve", serve, "port at which a browser of this machine sees the run while it trains")
+      ->check(CLI::Range(1, 65535));
   app.add_flag("--dry-run", dry_run, "print the config, memory, time and disk it would take; write nothing");
 }
 
@@ -63,7 +65,8 @@ Start RunArguments::start(const std::optional<RunFolder>& to_resume, const std::
               .folder = {},
               .resumed = to_resume.has_value(),
               .checkpoint = std::move(checkpoint),
-              .command = command_line};
+              .command = command_line,
+              .serve = serve};
   if (world.rank() > 0) return start;
   start.folder = to_resume ? *to_resume : RunFolder::create(parent, name);
   if (!to_resume) start.folder->lock();

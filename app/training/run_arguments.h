@@ -15,6 +15,7 @@ namespace uvic {
 struct RunArguments {
   std::string parent = "runs", resume, device;
   bool dry_run = false;
+  std::optional<int> serve;  // port
   LocalRanks ranks;
 
   void add_options(CLI::App& app);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/training/machine.h"
+#include "app/training/run_page.h"
 #include "app/world/shared_work.h"
 #include "core/clock.h"
 #include "core/error.h"
@@ -110,6 +111,7 @@ class Run {
     folder_->append_text("command.txt", start_.command + "\n");
     folder_->append_text(kMachineFile, machine_entry(first_step_, trainee_.device, world_.size()).dump() + "\n");
     if (saved_step_ > 0) folder_->append_log(resumed());
+    if (start_.serve) page_.emplace(folder_->path(), *start_.serve);
   }
 
   bool is_due(int64_t every) const {
@@ -243,6 +245,7 @@ class Run {
   std::optional<double> best_score_;
   int64_t first_step_ = 0, saved_step_ = 0, window_ = 0;
   bool begun_ = false;
+  std::optional<RunPage> page_;
   double loss_sum_ = 0, busy_ = 0;
   Clock::time_point window_begin_;
   Progress* progress_ = nullptr;

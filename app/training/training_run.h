@@ -22,6 +22,7 @@ struct Start {
   bool resumed = false;                  // else nothing was trained in it
   std::optional<Checkpoint> checkpoint;  // to go on from, if there is one
   std::string command;                   // line for command.txt
+  std::optional<int> serve = {};         // port of a page that shows the run
 };
 
 constexpr const char* kDeviceFile = "device.txt";      // where a run was trained last: it may go on anywhere
