@@ -34,9 +34,13 @@ function showView() {
   }
   if (view === "draw" && Object.keys(texts).length > 0) fillForm(texts);
   else keepLink();
+  if (view === "models") listModels();
   if (view === "watch") showWatch(texts.run);
   else stopWatch();
 }
+
+// Anew each time: which are in memory changes.
+const listModels = guarded(async () => showModels((await get("/api/models")).models));
 
 function listenToTheme() {
   const apply = () => { document.documentElement.dataset.theme = byId("theme").value; };
@@ -56,7 +60,6 @@ async function start() {
   if (models.length === 0) return complain("The server has no model to draw with.");
   makeSettings(settings);
   makeForm(models, usual);
-  showModels(models);
   byId("surprise").hidden = canSuggest === false;
   listenToDraw(keepLink);
   fillForm(link().view === "draw" ? link().texts : {});
