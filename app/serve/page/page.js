@@ -1,20 +1,21 @@
 // The page: its three views, the link that holds the form, and the colours.
 import {get} from "/api.js";
 import {fillForm, listenToDraw, listHistory} from "/draw.js";
-import {byId, complain, endComplaint, guarded} from "/elements.js";
+import {byId, endComplaint, guarded} from "/elements.js";
 import {makeForm, readForm} from "/form.js";
 import {showModels} from "/models.js";
 import {makeSettings} from "/settings.js";
 import {showWatch, stopWatch} from "/watch.js";
 
 const VIEWS = ["draw", "watch", "models"];
+let views = VIEWS;  // a server without models has runs to watch
 // Browsers refuse to change the link too often.
 const LINK_MS = 300;
 
 function link() {
   const [view, ...query] = location.hash.slice(1).split("?");
   const texts = Object.fromEntries(new URLSearchParams(query.join("?")));
-  return {view: VIEWS.includes(view) ? view : "draw", texts};
+  return {view: views.includes(view) ? view : views[0], texts};
 }
 
 let timer = 0;
@@ -33,7 +34,7 @@ function showView() {
     else anchor.removeAttribute("aria-current");
   }
   if (view === "draw" && Object.keys(texts).length > 0) fillForm(texts);
-  else keepLink();
+  else if (view === "draw") keepLink();
   if (view === "models") listModels();
   if (view === "watch") showWatch(texts.run);
   else stopWatch();
@@ -57,15 +58,24 @@ async function start() {
   byId("alert-close").onclick = endComplaint;
   const [{models, default: usual, can_suggest: canSuggest}, {settings}] =
     await Promise.all([get("/api/models"), get("/api/settings")]);
-  if (models.length === 0) return complain("The server has no model to draw with.");
-  makeSettings(settings);
-  makeForm(models, usual);
+  if (models.length === 0) onlyWatch();
+  else beginToDraw(models, usual, settings);
   byId("surprise").hidden = canSuggest === false;
-  listenToDraw(keepLink);
-  fillForm(link().view === "draw" ? link().texts : {});
   showView();
   addEventListener("hashchange", showView);
-  await listHistory();
+  if (models.length > 0) await listHistory();
+}
+
+function beginToDraw(models, usual, settings) {
+  makeSettings(settings);
+  makeForm(models, usual);
+  listenToDraw(keepLink);
+  fillForm(link().view === "draw" ? link().texts : {});
+}
+
+function onlyWatch() {
+  views = ["watch"];
+  for (const anchor of document.querySelectorAll(".top nav a")) anchor.hidden = anchor.hash !== "#watch";
 }
 
 guarded(start)();
