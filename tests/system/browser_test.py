@@ -372,7 +372,8 @@ def main(uvic, pictures):
         make_run(uvic, folder)
         start = make_start(uvic, folder)
         quiet = {**os.environ, "HOME": work, "OMP_WAIT_POLICY": "passive"}
-        address = stack.enter_context(started([uvic, "serve", MODEL, "--port", "0"], r"(http://127\.0\.0\.1:\d+)", cwd=work, env=quiet))
+        address = stack.enter_context(started([uvic, "serve", MODEL, "runs", "--port", "0"], r"(http://127\.0\.0\.1:\d+)",
+                                              cwd=work, env=quiet))
         driver = stack.enter_context(started(["chromedriver", "--port=0"], r"started successfully on port (\d+)", env=quiet,
                                              stderr=subprocess.DEVNULL))
         browser = Browser(f"http://127.0.0.1:{driver}", folder / "profile")

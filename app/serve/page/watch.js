@@ -62,7 +62,7 @@ function showRuns(runs) {
   select.disabled = runs.length === 0;
   const titleOf = ({name, state}) => state === "running" ? `${name} (running)` : name;
   select.replaceChildren(...runs.map((entry) => make("option", {value: entry.name}, titleOf(entry))));
-  if (runs.length === 0) byId("run-note").textContent = "There is no run here yet.";
+  if (runs.length === 0) byId("run-note").textContent = "There is no run here: the server shows those among what it was started with, and in folders of them.";
   if (runs.some(({name}) => name === chosen)) select.value = chosen;
   wanted = select.value;
 }
