@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kBacklog = 1024;  // connections that the system keeps until they are accepted
 constexpr int kRequestsOfConnection = 1000;
-constexpr const char* kBusy = "the server has as many connections as it takes: try again in a second";
+constexpr const char* kBusy = "the server has as many connections as it takes";
 
 thread_local Connection* current = nullptr;  // that this thread answers
 thread_local bool refuses = false;           // what this thread gets is one too many
@@ -66,6 +66,12 @@ class ConnectionThreads final : public httplib::TaskQueue {
 
 std::string error_json(const std::string& what) {
   return nlohmann::json{{"error", what}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// Without a length the library reads until the client closes; what HTTP/1.1 means is that there is no body.
+void expect_length(httplib::Request& request) {
+  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
+    request.set_header("Content-Length", "0");
 }
 
 // A whole response, for where the library has none.
@@ -158,7 +164,7 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
     for (int left = kRequestsOfConnection; left > 0 && connection.wait_for_request(is_ending_); --left) {
       bool is_closed = false;
       const bool is_last = left == 1 || is_ending_;
-      const bool answered = process_request(connection, is_last, is_closed, nullptr);
+      const bool answered = process_request(connection, is_last, is_closed, expect_length);
       if (const int status = answered ? 0 : connection.problem(); status > 0) {
         const std::string response = plain_response(status, reason(status));
         connection.write(response.data(), response.size());

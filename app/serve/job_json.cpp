@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "app/cli/settings_json.h"
 #include "app/serve/event_stream.h"
 #include "core/formats/base64.h"
 
@@ -43,6 +42,14 @@ std::optional<double> eta_of(const Job& job) {
   return seconds_since(job.begun) * (1 - progress) / progress;
 }
 
+Object all_settings_of(const SampleConfig& settings) {
+  Object json;
+  SampleConfig::visit([&](const Setting& setting, auto field) {
+    if (setting.key != "latent_scale") json[std::string(setting.key)] = field(settings);
+  });
+  return json;
+}
+
 std::string data_url(const std::string& png) {
   return "data:image/png;base64," + to_base64(png);
 }
@@ -77,7 +84,7 @@ Object job_json(const Queue& queue, const JobPtr& pointer, bool with_pictures) {
     if (job.state != JobState::kWaiting)
       json["seconds"] =
           job.is_over() ? std::chrono::duration<double>(job.ended - job.begun).count() : seconds_since(job.begun);
-    add_settings(json["settings"], job.order.settings);
+    json["settings"] = all_settings_of(job.order.settings);
     if (with_pictures) {
       json["images"] = Object::array();
       for (size_t i = 0; i < job.pictures.size(); ++i)

@@ -19,6 +19,10 @@ double progress_of(const Job& job);
 // Seconds until its end, if it has gone far enough to tell.
 std::optional<double> eta_of(const Job& job);
 
+// All settings that a client may choose, by their keys; also those that are the program's default, since another
+// model's own may differ.
+nlohmann::ordered_json all_settings_of(const SampleConfig& settings);
+
 // A picture of PNG bytes as a page shows it.
 std::string data_url(const std::string& png);
 

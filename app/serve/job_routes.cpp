@@ -1,5 +1,4 @@
 // /api/jobs: what the page draws with.
-#include "app/cli/settings_json.h"
 #include "app/draw/recipe.h"
 #include "app/serve/event_stream.h"
 #include "app/serve/job_json.h"
@@ -60,7 +59,7 @@ Order read_order(const Service& service, const json& body) {
 }
 
 void answer_picture(httplib::Response& response, std::string png) {
-  response.set_header("Cache-Control", "private, max-age=86400");
+  response.set_header("Cache-Control", "no-store");  // another server numbers its jobs from 1 again
   response.set_content(std::move(png), "image/png");
 }
 
@@ -91,8 +90,9 @@ void answer_recipe(const Service& service, const httplib::Request& request, http
       if (model.hash == recipe.model_hash) answer["model"] = model.name;
     if (recipe.to_prompt) answer["to_prompt"] = *recipe.to_prompt;
     if (recipe.to_seed) answer["to_seed"] = *recipe.to_seed;
+    if (recipe.to_seed) answer["to_seed_text"] = std::to_string(*recipe.to_seed);
     if (recipe.to_prompt || recipe.to_seed) answer["mix"] = recipe.mix;
-    add_settings(answer["settings"], recipe.settings);
+    answer["settings"] = all_settings_of(recipe.settings);
     answer["parameters"] = value;
     return answer_json(response, answer.dump(-1, ' ', false, json::error_handler_t::replace));
   }

@@ -1,5 +1,4 @@
 // /api/models and what else can be asked of the server itself.
-#include "app/cli/settings_json.h"
 #include "app/inspect/describe.h"
 #include "app/serve/job_json.h"
 #include "app/serve/service.h"
@@ -11,7 +10,7 @@ namespace {
 
 using Object = nlohmann::ordered_json;
 
-Object json_of(const ServedModel& model, bool is_loaded) {
+Object json_of(const ServedModel& model, bool is_loaded, bool can_suggest) {
   const UVitConfig& config = model.card.config.model;
   Object json{{"name", model.name},
               {"loaded", is_loaded},
@@ -23,7 +22,8 @@ Object json_of(const ServedModel& model, bool is_loaded) {
               {"context_tokens", config.context_tokens},
               {"classes", model.card.classes},
               {"data", model.card.config.data.spec},
-              {"step", model.card.step}};
+              {"step", model.card.step},
+              {"can_suggest", can_suggest}};
   if (config.classes > 0 && model.card.classes.empty())
     for (int64_t i = 0; i < config.classes; ++i) json["classes"].push_back(std::to_string(i));
   json["words"] = Object::array();
@@ -31,9 +31,7 @@ Object json_of(const ServedModel& model, bool is_loaded) {
     const std::vector<std::string>& words = model.card.vocabulary->words();
     for (size_t i = Vocabulary::kUnknown + 1; i < words.size(); ++i) json["words"].push_back(words[i]);
   }
-  SampleConfig::visit([&](const Setting& setting, auto field) {
-    if (setting.key != "latent_scale") json["settings"][std::string(setting.key)] = field(model.card.config.sample);
-  });
+  json["settings"] = all_settings_of(model.card.config.sample);
   return json;
 }
 
@@ -90,7 +88,8 @@ void add_model_routes(HttpServer& server, Service& service) {
     Object json{{"default", models.empty() ? Object() : Object(service.models.find(service.default_model()).name)},
                 {"models", Object::array()}};
     for (const ServedModel& model : models)
-      json["models"].push_back(json_of(model, service.models.is_loaded(model.name)));
+      json["models"].push_back(
+          json_of(model, service.models.is_loaded(model.name), service.suggestions.has_any(model.card)));
     answer_json(response, json.dump());
   });
   server.Get("/api/settings", [](const httplib::Request&, httplib::Response& response) {

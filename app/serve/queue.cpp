@@ -25,14 +25,15 @@ JobPtr Queue::add(Order order, const std::string& client) {
   const std::scoped_lock lock(mutex_);
   if (is_ending_) throw HttpError{503, "the server ends"};
   const auto count = std::ssize(order.requests);
+  if (count > limits_.pictures)
+    throw HttpError{422, fmt::format("{} pictures are asked for: expected at most {}", count, limits_.pictures)};
   if (numbers_.waiting_pictures + count > limits_.pictures) {
     const double each =
         numbers_.pictures > 0 ? numbers_.drawing_seconds / static_cast<double>(numbers_.pictures) : kUsualSeconds;
     const double seconds = each * static_cast<double>(numbers_.waiting_pictures + count - limits_.pictures);
-    throw HttpError{429,
-                    fmt::format("{} pictures wait already, of {} that may: try again later", numbers_.waiting_pictures,
-                                limits_.pictures),
-                    static_cast<int>(std::clamp(std::ceil(seconds), 1., 600.))};
+    throw HttpError{
+        429, fmt::format("{} pictures wait already, of {} that may", numbers_.waiting_pictures, limits_.pictures),
+        static_cast<int>(std::clamp(std::ceil(seconds), 1., 600.))};
   }
   auto job = std::make_shared<Job>();
   job->id = ++last_id_;

@@ -77,7 +77,7 @@ class Queue {
  public:
   explicit Queue(const QueueLimits& limits) : limits_(limits) {}
 
-  // HttpError 429 with the seconds after which there will be room, 503 once the server ends.
+  // HttpError 429 with the seconds after which there will be room, 422 if there never will, 503 once the server ends.
   JobPtr add(Order order, const std::string& client);
   JobPtr find(uint64_t id) const;    // HttpError 404
   std::vector<JobPtr> jobs() const;  // newest first

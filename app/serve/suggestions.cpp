@@ -21,11 +21,20 @@ std::optional<std::string> caption_of(const Dataset& data) {
   return std::nullopt;
 }
 
+bool is_of_shapes(const ModelCard& card) {
+  return Spec::parse(card.config.data.spec).kind == "shapes";
+}
+
 }  // namespace
 
 Suggestions::Suggestions(const std::string& spec, const std::string& language_model) {
   if (!spec.empty()) data_ = open_dataset(spec);
   if (!language_model.empty()) language_model_ = load_language_model(language_model, at::kCPU);
+}
+
+bool Suggestions::has_any(const ModelCard& card) const {
+  const bool reads_text = card.config.model.context_tokens > 0;
+  return card.config.model.classes > 0 || (reads_text && (language_model_ || data_ || is_of_shapes(card)));
 }
 
 std::optional<Suggestions::Suggestion> Suggestions::next(const ModelCard& card) {
@@ -41,7 +50,7 @@ std::optional<Suggestions::Suggestion> Suggestions::next(const ModelCard& card) 
     prompt = write_caption(*language_model_, "", static_cast<uint64_t>(below(int64_t{1} << 32)));
   } else if (data_) {
     prompt = caption_of(*data_);
-  } else if (Spec::parse(card.config.data.spec).kind == "shapes") {
+  } else if (is_of_shapes(card)) {
     prompt = caption_of(*open_dataset(card.config.data.spec));
   }
   if (!prompt) return std::nullopt;

@@ -21,7 +21,8 @@ class Suggestions {
   struct Suggestion {
     std::string prompt, label;  // one of them
   };
-  // Another one each time; none: there is nothing to take it from.
+  bool has_any(const ModelCard& card) const;
+  // Another one each time; none if there are none.
   std::optional<Suggestion> next(const ModelCard& card);
 
  private:

@@ -49,6 +49,7 @@ function showModel(model) {
   byId("model").value = model.name;
   byId("model-note").textContent = `${model.network}, ${model.size} × ${model.size}, trained on ${model.data}`;
   for (const element of byId("form").querySelectorAll("[data-for]")) element.hidden = !takes(model, element.dataset.for);
+  byId("surprise").hidden = !model.can_suggest;
   byId("words-fold").hidden = model.words.length === 0;
   byId("words").replaceChildren(...model.words.map((word) => make("li", {},
     make("button", {type: "button", onclick: () => insertWord(word)}, word))));

@@ -56,11 +56,9 @@ function listenToTheme() {
 async function start() {
   listenToTheme();
   byId("alert-close").onclick = endComplaint;
-  const [{models, default: usual, can_suggest: canSuggest}, {settings}] =
-    await Promise.all([get("/api/models"), get("/api/settings")]);
+  const [{models, default: usual}, {settings}] = await Promise.all([get("/api/models"), get("/api/settings")]);
   if (models.length === 0) onlyWatch();
   else beginToDraw(models, usual, settings);
-  byId("surprise").hidden = canSuggest === false;
   showView();
   addEventListener("hashchange", showView);
   if (models.length > 0) await listHistory();
