@@ -23,16 +23,40 @@ constexpr const char* kBusy = "the server has as many connections as it takes";
 thread_local Connection* current = nullptr;  // that this thread answers
 thread_local bool refuses = false;           // what this thread gets is one too many
 
+// The library's own interface differs between Debian 12 (0.11) and 13 (0.18): there is something to return, and the
+// addresses are arguments.
+using Enqueued = decltype(std::declval<httplib::TaskQueue&>().enqueue({}));
+using SetUp = std::function<void(httplib::Request&)>;
+using Process = bool (httplib::Server::*)(httplib::Stream&, bool, bool&, const SetUp&);
+using ProcessOfAddresses = bool (httplib::Server::*)(httplib::Stream&, const std::string&, int, const std::string&, int,
+                                                     bool, bool&, const SetUp&);
+
+[[maybe_unused]] bool process(httplib::Server& server, Process process, Connection& connection, bool is_last,
+                              bool& is_closed, const SetUp& set_up) {
+  return (server.*process)(connection, is_last, is_closed, set_up);
+}
+
+[[maybe_unused]] bool process(httplib::Server& server, ProcessOfAddresses process, Connection& connection, bool is_last,
+                              bool& is_closed, const SetUp& set_up) {
+  std::string remote, local;
+  int remote_port = 0, local_port = 0;
+  connection.get_remote_ip_and_port(remote, remote_port);
+  connection.get_local_ip_and_port(local, local_port);
+  return (server.*process)(connection, remote, remote_port, local, local_port, is_last, is_closed, set_up);
+}
+
 // A thread for each connection, as many as there may be. One more is refused by the thread that accepts.
 class ConnectionThreads final : public httplib::TaskQueue {
  public:
   explicit ConnectionThreads(int most) : most_(most) {}
 
-  void enqueue(std::function<void()> answer) override {
-    if (begin(answer)) return;
-    refuses = true;
-    answer();
-    refuses = false;
+  Enqueued enqueue(std::function<void()> answer) override {
+    if (!begin(answer)) {
+      refuses = true;
+      answer();
+      refuses = false;
+    }
+    return Enqueued(true);
   }
 
   void shutdown() override {
@@ -164,7 +188,7 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
     for (int left = kRequestsOfConnection; left > 0 && connection.wait_for_request(is_ending_); --left) {
       bool is_closed = false;
       const bool is_last = left == 1 || is_ending_;
-      const bool answered = process_request(connection, is_last, is_closed, expect_length);
+      const bool answered = process(*this, &HttpServer::process_request, connection, is_last, is_closed, expect_length);
       if (const int status = answered ? 0 : connection.problem(); status > 0) {
         const std::string response = plain_response(status, reason(status));
         connection.write(response.data(), response.size());
