@@ -48,14 +48,12 @@ void ServeCommand::run() {
   server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
     response.set_header("X-Content-Type-Options", "nosniff");
     response.set_header("Referrer-Policy", "no-referrer");
-    const bool is_long = request.path.size() > kLongestPath;
-    if (is_long) answer_error(response, {414, "the address is longer than the server takes"});
-    if (!is_long && request.has_header("Content-Encoding"))
+    if (request.path.size() > kLongestPath)
+      answer_error(response, {414, reason(414)});
+    else if (request.has_header("Content-Encoding"))
       answer_error(response, {415, "the body is compressed: send it as it is"});
-    else if (!is_long && !is_refused(access, request, response))
+    else if (!is_refused(access, request, response))
       return httplib::Server::HandlerResponse::Unhandled;
-    HttpServer::end_connection();
-    response.set_header("Connection", "close");
     return httplib::Server::HandlerResponse::Handled;
   });
   add_page_routes(server);
@@ -76,6 +74,7 @@ void ServeCommand::run() {
   server.end_all();
   listener.join();
   painter.join();
+  stop_if_interrupted();
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "app/serve/http_server.h"
@@ -15,15 +14,21 @@ namespace uvic {
 
 class Connection final : public httplib::Stream {
  public:
-  Connection(int socket, const HttpLimits& limits) : socket_(socket), limits_(limits) {}
+  Connection(int socket, const HttpLimits& limits, const std::atomic<bool>& is_ending)
+      : socket_(socket), limits_(limits), is_ending_(is_ending), buffer_(limits.head_bytes) {}
+  // Ends the connection, having said what was wrong with a head.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
-  // Whether another request begins within the idle time, and before `is_ending`.
-  bool wait_for_request(const std::atomic<bool>& is_ending);
-  // What is to be said where the request could not be read and nothing was answered; 0: nothing.
-  int problem() const;
+  // Waits for the head of another request; what is read then is that request, and nothing behind it. False: none comes
+  // that could be handled.
+  bool next_request();
+  // Why the body could not be read, as a status; 0: nothing is wrong with it.
+  int body_problem() const;
+  // What follows on the connection is no other request, or not for sure.
+  bool has_unread() const { return head_left_ > 0 || body_left_ > 0 || is_chunked_; }
   bool is_gone() const;
-  void end_after_response() { ends_ = true; }
-  bool ends() const { return ends_; }
 
   bool is_readable() const override;
   bool is_writable() const override;
@@ -36,19 +41,21 @@ class Connection final : public httplib::Stream {
  private:
   using Clock = std::chrono::steady_clock;
 
-  bool wait(short events, Clock::time_point until) const;
+  bool wait(short events, Clock::time_point until, std::chrono::milliseconds grace) const;
   bool fill();
-  void pass(std::string_view bytes);
+  bool take_head();
+  void drain();
 
   int socket_;
   const HttpLimits& limits_;
-  std::vector<char> buffer_ = std::vector<char>(16 << 10);
-  size_t at_ = 0, end_ = 0;  // what of the buffer is still to be read
-  // Of the request that is read:
-  size_t taken_ = 0;  // bytes of its head, then of its body
-  size_t line_ = 0;   // bytes of the head's line so far, without its end
-  bool in_body_ = false, timed_out_ = false, too_long_ = false, answered_ = false, ends_ = false;
-  Clock::time_point until_;
+  const std::atomic<bool>& is_ending_;
+  std::vector<char> buffer_;  // as long as the longest head
+  size_t at_ = 0, end_ = 0;   // what of it is still to be read
+  HttpError head_problem_{};  // status 0: none
+  Clock::time_point until_;   // what is awaited must have come
+  size_t head_left_ = 0;      // of the request that is read
+  size_t body_left_ = 0;      // that it has, or may have if it is chunked
+  bool is_chunked_ = false, timed_out_ = false, too_long_ = false;
 };
 
 }  // namespace uvic

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <thread>
@@ -92,20 +93,21 @@ std::string error_json(const std::string& what) {
   return nlohmann::json{{"error", what}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// Without a length the library reads until the client closes; what HTTP/1.1 means is that there is no body.
-void expect_length(httplib::Request& request) {
-  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
-    request.set_header("Content-Length", "0");
+// Where an exception of a handler ends. What is nobody's mistake is told to who runs the server alone.
+void answer_exception(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const HttpError& error) {
+    answer_error(response, error);
+  } catch (const Error& error) {
+    answer_error(response, {422, error.what()});
+  } catch (const std::exception& error) {
+    warn(fmt::format("{} {}: {}", request.method, request.path, error.what()));
+    answer_error(response, {500, "the server failed at this: its log says how"});
+  }
 }
 
-// A whole response, for where the library has none.
-std::string plain_response(int status, const std::string& what) {
-  const std::string body = error_json(what);
-  return fmt::format(
-      "HTTP/1.1 {} Refused\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\nConnection: "
-      "close\r\n\r\n{}",
-      status, body.size(), body);
-}
+}  // namespace
 
 const char* reason(int status) {
   switch (status) {
@@ -130,29 +132,31 @@ const char* reason(int status) {
   }
 }
 
-// Where an exception of a handler ends. What is nobody's mistake is told to who runs the server alone.
-void answer_exception(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const HttpError& error) {
-    answer_error(response, error);
-  } catch (const Error& error) {
-    answer_error(response, {422, error.what()});
-  } catch (const std::exception& error) {
-    warn(fmt::format("{} {}: {}", request.method, request.path, error.what()));
-    answer_error(response, {500, "the server failed at this: its log says how"});
-  }
+std::string whole_response(const HttpError& error) {
+  const std::string body = error_json(error.what);
+  return fmt::format(
+      "HTTP/1.1 {} Refused\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n{}",
+      error.status, body.size(), error.retry_after > 0 ? fmt::format("Retry-After: {}\r\n", error.retry_after) : "",
+      body);
 }
-
-}  // namespace
 
 HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
   new_task_queue = [this] { return new ConnectionThreads(limits_.connections); };
   set_payload_max_length(limits_.body_bytes);
   set_tcp_nodelay(true);
   set_exception_handler(answer_exception);
+  set_keep_alive_max_count(kRequestsOfConnection);
+  set_keep_alive_timeout(limits_.idle.count());
   set_error_handler([](const httplib::Request&, httplib::Response& response) {
-    if (response.body.empty()) answer_error(response, {response.status, reason(response.status)});
+    if (!response.body.empty()) return;
+    if (const int problem = current->body_problem(); problem > 0) response.status = problem;
+    answer_error(response, {response.status, reason(response.status)});
+  });
+  set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
+    if (!current->has_unread()) return;
+    response.headers.erase("Connection");
+    response.headers.erase("Keep-Alive");
+    response.set_header("Connection", "close");
   });
 }
 
@@ -169,36 +173,31 @@ bool HttpServer::client_is_gone() {
   return current && current->is_gone();
 }
 
-void HttpServer::end_connection() {
-  if (current) current->end_after_response();
-}
-
 void HttpServer::end_all() {
   is_ending_ = true;
   stop();
 }
 
 bool HttpServer::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, limits_);
   if (refuses) {
-    const std::string response = plain_response(503, kBusy);
+    const std::string response = whole_response({503, kBusy, 1});
     ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  } else {
-    current = &connection;
-    for (int left = kRequestsOfConnection; left > 0 && connection.wait_for_request(is_ending_); --left) {
-      bool is_closed = false;
-      const bool is_last = left == 1 || is_ending_;
-      const bool answered = process(*this, &HttpServer::process_request, connection, is_last, is_closed, expect_length);
-      if (const int status = answered ? 0 : connection.problem(); status > 0) {
-        const std::string response = plain_response(status, reason(status));
-        connection.write(response.data(), response.size());
-      }
-      if (!answered || is_closed || connection.ends()) break;
-    }
-    current = nullptr;
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return true;
   }
-  ::shutdown(socket, SHUT_RDWR);
-  ::close(socket);
+  Connection connection(socket, limits_, is_ending_);
+  current = &connection;
+  // Whatever parts are asked for, the whole is given: a thousand parts are a thousand times as long.
+  const auto drop_ranges = [](httplib::Request& request) { request.ranges.clear(); };
+  for (int left = kRequestsOfConnection; left > 0 && connection.next_request(); --left) {
+    bool is_closed = false;
+    const bool is_last = left == 1 || is_ending_;
+    if (!process(*this, &HttpServer::process_request, connection, is_last, is_closed, drop_ranges) || is_closed ||
+        connection.has_unread())
+      break;
+  }
+  current = nullptr;
   return true;
 }
 

@@ -3,10 +3,9 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <memory>
-#include <mutex>
 #include <string>
 
 namespace uvic {
@@ -31,9 +30,7 @@ class HttpServer : public httplib::Server {
   int bind(const std::string& host, int port);
   // Whether the client that the calling thread answers has hung up.
   static bool client_is_gone();
-  // The rest of the request that the calling thread answers is not read: the connection ends with the response.
-  static void end_connection();
-  // Idle connections end, those at work end with their response.
+  // Idle connections end, and requests that have not come as a whole; those at work end with their response.
   void end_all();
 
  private:
@@ -48,6 +45,11 @@ struct HttpError {
   std::string what;     // one sentence
   int retry_after = 0;  // seconds; 0: not said
 };
+
+// One sentence for what the library refuses.
+const char* reason(int status);
+// All of a response, for where the library has none. The connection ends with it.
+std::string whole_response(const HttpError& error);
 
 void answer_json(httplib::Response& response, const std::string& json, int status = 200);
 // {"error": what}

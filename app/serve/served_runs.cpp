@@ -1,8 +1,10 @@
 #include "app/serve/served_runs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "core/error.h"
+#include "app/serve/http_server.h"
 #include "core/files.h"
 #include "train/run_folder.h"
 
@@ -33,7 +35,7 @@ std::vector<fs::path> ServedRuns::all() const {
 fs::path ServedRuns::find(const std::string& name) const {
   for (const fs::path& run : all())
     if (name_of_run(run) == name) return run;
-  fail("there is no run '{}'", name);
+  throw HttpError{404, fmt::format("there is no run '{}'", name)};
 }
 
 }  // namespace uvic

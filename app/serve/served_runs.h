@@ -13,7 +13,7 @@ class ServedRuns {
 
   // Looked for anew each time: a run may have begun meanwhile.
   std::vector<std::filesystem::path> all() const;
-  // By the folder's name. Error if there is none.
+  // By the folder's name. HttpError 404 if there is none.
   std::filesystem::path find(const std::string& name) const;
 
  private:
