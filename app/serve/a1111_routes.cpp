@@ -7,6 +7,7 @@
 #include "app/serve/service.h"
 #include "core/error.h"
 #include "core/formats/base64.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::pair<std::string_view, std::string_view> kSamplerNames[] = {
     {"DPM++ 3M", "dpm-solver++3m"},
     {"Euler", "euler-ode"},
 };
+constexpr size_t kShownOfText = 80;              // characters
 constexpr const char* kScheduler = "automatic";  // our samplers choose their times themselves
 
 std::string lower(std::string text) {
@@ -32,7 +34,7 @@ std::string sampler_of(const std::string& name) {
     if (lower(name) == sampler.name) return std::string(sampler.name);
   for (const auto& row : kSamplerNames)
     if (lower(name) == lower(std::string(row.first))) return std::string(row.second);
-  fail("sampler_name is '{}': expected one of {}", name, names(samplers()));
+  fail("sampler_name is '{}': expected one of {}", shortened(name, kShownOfText), names(samplers()));
 }
 
 // "shapes [0123456789]" is how its clients see a model; they may also give its name or its hash.
@@ -70,7 +72,8 @@ A1111Wish read_a1111(const Service& service, const json& body, bool from_picture
   if (!sampler.empty()) wish.settings.sampler.kind = sampler_of(sampler);
   read_field(body, "scheduler", scheduler);
   if (!scheduler.empty() && lower(scheduler) != kScheduler)
-    fail("scheduler is '{}': expected {}, since a sampler chooses its times itself", scheduler, kScheduler);
+    fail("scheduler is '{}': expected {}, since a sampler chooses its times itself", shortened(scheduler, kShownOfText),
+         kScheduler);
   A1111Wish all;
   int64_t rounds = 1, width = 0, height = 0;
   read_field(body, "batch_size", all.batch_size, 1, kMostPictures);
@@ -137,9 +140,8 @@ void answer_a1111(Service& service, const httplib::Request& request, httplib::Re
   const JobPtr job = service.queue.add(std::move(wish.order), a1111_client(request));
   await(service.queue, job);
   // What was interrupted ends with the pictures that are done.
-  const auto [failed, error] =
-      service.queue.look([&] { return std::pair(job->state == JobState::kFailed, job->error); });
-  if (failed) throw HttpError{500, error};
+  const JobState state = service.queue.look([&] { return job->state; });
+  if (state == JobState::kFailed) expect_drawn(service.queue, job);
   for (const char* picture : {"init_images", "mask"})
     if (body.contains(picture)) body[picture] = nullptr;
   const ServedModel model = service.models.find(job->order.model);

@@ -144,6 +144,11 @@ HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
   new_task_queue = [this] { return new ConnectionThreads(limits_.connections); };
   set_payload_max_length(limits_.body_bytes);
   set_tcp_nodelay(true);
+  // The library's own options let a second server listen on the port of the first and take half of what is asked.
+  set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   set_exception_handler(answer_exception);
   set_keep_alive_max_count(kRequestsOfConnection);
   set_keep_alive_timeout(limits_.idle.count());

@@ -9,6 +9,7 @@
 #include "app/cli/prompts.h"
 #include "core/error.h"
 #include "core/formats/base64.h"
+#include "encoders/tiled_decode.h"
 
 namespace uvic {
 namespace {
@@ -132,6 +133,10 @@ Order make_order(const std::string& name, const ModelCard& card, int64_t picture
   const int64_t frames = wish.to_prompt || wish.to_seed ? wish.frames : 1;
   const int64_t count = std::ssize(wish.seeds) * frames;
   if (count < 1 || count > kMostPictures) fail("{} pictures are asked for: expected 1 to {}", count, kMostPictures);
+  if (wish.settings.tile > 0 && card.config.data.latent_scale == 0)
+    fail("tile is for models of latents: {} draws pixels", name);
+  if (wish.settings.tile > 0 && wish.settings.tile < kSmallestTile)
+    fail("tile is {}: expected {} or more, or 0", wish.settings.tile, kSmallestTile);
   Order order{.model = name, .requests = {}, .settings = wish.settings, .edit = {}};
   for (const uint64_t seed : wish.seeds)
     for (int64_t frame = 0; frame < frames; ++frame) {

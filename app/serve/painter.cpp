@@ -54,6 +54,8 @@ void paint(Queue& queue, ServedModels& models) {
     try {
       draw(queue, models, batch);
     } catch (const NobodyWants&) {
+    } catch (const NotFinite& error) {  // a guidance beyond all measure
+      queue.on_failure(batch, error.what(), 422);
     } catch (const Error& error) {
       queue.on_failure(batch, error.what());
     } catch (const std::exception& error) {

@@ -165,11 +165,13 @@ void Queue::on_picture(const JobPart& part, JobPicture picture) {
     changed(part.job);
 }
 
-void Queue::on_failure(const std::vector<JobPart>& batch, const std::string& error) {
+void Queue::on_failure(const std::vector<JobPart>& batch, const std::string& error, int status) {
   const std::scoped_lock lock(mutex_);
-  for (const JobPart& part : batch)
-    if (!part.job->is_over() && part.job->pictures[part.number].png.empty())
-      end_job(part.job, JobState::kFailed, error);
+  for (const JobPart& part : batch) {
+    if (part.job->is_over() || !part.job->pictures[part.number].png.empty()) continue;
+    part.job->error_status = status;
+    end_job(part.job, JobState::kFailed, error);
+  }
 }
 
 void Queue::end_batch(const std::vector<JobPart>& batch, double seconds) {

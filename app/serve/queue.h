@@ -40,8 +40,9 @@ struct Job {
 
   JobState state = JobState::kWaiting;
   std::string error;
-  int64_t version = 0;  // grows with every change
-  size_t asked = 0;     // requests that a batch has taken
+  int error_status = 500;  // as HTTP has it
+  int64_t version = 0;     // grows with every change
+  size_t asked = 0;        // requests that a batch has taken
   std::vector<JobPicture> pictures;
   std::vector<Preview> previews;
   int64_t calls = 0;  // of the batch that is drawn
@@ -99,7 +100,8 @@ class Queue {
   void on_call(const std::vector<JobPart>& batch, int64_t calls);
   void on_preview(const JobPart& part, Preview preview);
   void on_picture(const JobPart& part, JobPicture picture);
-  void on_failure(const std::vector<JobPart>& batch, const std::string& error);  // of the pictures that are not drawn
+  // Of the pictures that are not drawn. `status`: as HTTP has it, 422 if their clients asked for what cannot be.
+  void on_failure(const std::vector<JobPart>& batch, const std::string& error, int status = 500);
   void end_batch(const std::vector<JobPart>& batch, double seconds);
 
   void end();  // cancels all jobs

@@ -11,10 +11,13 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "train/run_folder.h"
 
 namespace uvic {
 namespace {
+
+constexpr size_t kShownOfName = 80;  // characters
 
 // Another file of the same name has another one.
 std::string stamp_of(const fs::path& file) {
@@ -124,7 +127,7 @@ ServedModel ServedModels::find(const std::string& name) {
     names.push_back(model.name);
   }
   if (names.empty()) fail("there is no model yet: a run has one when it has saved its first checkpoint");
-  fail("there is no model '{}': expected one of {}", name, fmt::join(names, ", "));
+  fail("there is no model '{}': expected one of {}", shortened(name, kShownOfName), fmt::join(names, ", "));
 }
 
 bool ServedModels::is_loaded(const std::string& name) const {

@@ -1,5 +1,8 @@
 #include "app/serve/service.h"
 
+#include <tuple>
+#include <utility>
+
 #include "core/error.h"
 #include "core/formats/json_file.h"
 #include "train/addresses.h"
@@ -43,8 +46,8 @@ void await(Queue& queue, const JobPtr& job) {
 }
 
 void expect_drawn(const Queue& queue, const JobPtr& job) {
-  const auto [state, error] = queue.look([&] { return std::pair(job->state, job->error); });
-  if (state == JobState::kFailed) throw HttpError{500, error};
+  const auto [state, error, status] = queue.look([&] { return std::tuple(job->state, job->error, job->error_status); });
+  if (state == JobState::kFailed) throw HttpError{status, error};
   if (state == JobState::kCancelled) throw HttpError{503, error.empty() ? "the job was cancelled" : error};
 }
 
