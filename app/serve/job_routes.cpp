@@ -20,41 +20,12 @@ JobPtr job_of(const Service& service, const httplib::Request& request) {
   return service.queue.find(number_in(request, 1));
 }
 
-std::string text_of_label(const json& label) {
-  if (label.is_number_integer()) return std::to_string(label.get<int64_t>());
-  if (!label.is_string()) fail("class is no name and no number");
-  return label.get<std::string>();
-}
-
-void read_seeds(const json& body, Wish& wish) {
-  if (const auto seeds = body.find("seeds"); seeds != body.end() && !seeds->is_null()) {
-    if (!seeds->is_array() || std::ssize(*seeds) > kMostPictures)
-      fail("seeds: expected a list of at most {} seeds", kMostPictures);
-    for (const json& seed : *seeds) wish.seeds.push_back(*read_seed({{"seeds", seed}}, "seeds"));
-    return;
-  }
-  int64_t count = 1;
-  read_field(body, "count", count, 1, kMostPictures);
-  wish.seeds = seeds_from(read_seed(body, "seed").value_or(new_seed()), count);
-}
-
-Order read_order(const Service& service, const json& body) {
+Order read_order(Service& service, const json& body) {
   std::string name = service.default_model();
   read_field(body, "model", name);
   const ServedModel model = service.models.find(name);
   Wish wish(model.card.config.sample);
-  read_field(body, "prompt", wish.prompt);
-  read_field(body, "negative", wish.negative);
-  if (const auto label = body.find("class"); label != body.end() && !label->is_null())
-    wish.label = text_of_label(*label);
-  read_seeds(body, wish);
-  if (body.contains("to_prompt") && !body["to_prompt"].is_null())
-    read_field(body, "to_prompt", wish.to_prompt.emplace());
-  wish.to_seed = read_seed(body, "to_seed");
-  read_field(body, "frames", wish.frames, 2, kMostPictures);
-  read_settings(body, wish.settings);
-  if (body.contains("init") && !body["init"].is_null()) read_picture(body["init"], "init", wish.init);
-  if (body.contains("mask") && !body["mask"].is_null()) read_picture(body["mask"], "mask", wish.mask);
+  read_wish(body, wish);
   return make_order(model.name, model.card, model.picture_size, wish);
 }
 

@@ -59,6 +59,27 @@ void expect_prompt(const char* what, const std::string& text) {
   if (text.size() > kLongestPrompt) fail("{} has {} bytes: expected at most {}", what, text.size(), kLongestPrompt);
 }
 
+std::string text_of_label(const json& label) {
+  if (label.is_number_integer()) return std::to_string(label.get<int64_t>());
+  if (!label.is_string()) fail("class is no name and no number");
+  return label.get<std::string>();
+}
+
+void read_seeds(const json& body, Wish& wish) {
+  if (const json* seeds = field(body, "seeds")) {
+    if (!seeds->is_array() || std::ssize(*seeds) > kMostPictures)
+      fail("seeds: expected a list of at most {} seeds", kMostPictures);
+    for (const json& seed : *seeds) {
+      if (seed.is_null()) fail("seeds holds null: expected seeds alone");
+      wish.seeds.push_back(*read_seed({{"seeds", seed}}, "seeds"));
+    }
+    return;
+  }
+  int64_t count = 1;
+  read_field(body, "count", count, 1, kMostPictures);
+  wish.seeds = seeds_from(read_seed(body, "seed").value_or(new_seed()), count);
+}
+
 }  // namespace
 
 void read_field(const json& object, const char* key, std::string& value) {
@@ -106,6 +127,19 @@ void read_settings(const json& object, SampleConfig& settings) {
     if (const json* given = field(object, std::string(setting.key).c_str()))
       read_setting(*given, setting, value(settings));
   });
+}
+
+void read_wish(const json& object, Wish& wish) {
+  read_field(object, "prompt", wish.prompt);
+  read_field(object, "negative", wish.negative);
+  if (const json* label = field(object, "class")) wish.label = text_of_label(*label);
+  read_seeds(object, wish);
+  if (field(object, "to_prompt")) read_field(object, "to_prompt", wish.to_prompt.emplace());
+  wish.to_seed = read_seed(object, "to_seed");
+  read_field(object, "frames", wish.frames, 2, kMostPictures);
+  read_settings(object, wish.settings);
+  if (const json* init = field(object, "init")) read_picture(*init, "init", wish.init);
+  if (const json* mask = field(object, "mask")) read_picture(*mask, "mask", wish.mask);
 }
 
 uint64_t new_seed() {

@@ -48,6 +48,9 @@ void read_picture(const nlohmann::json& value, const char* key, PictureFile& pic
 // Every setting by its key.
 void read_settings(const nlohmann::json& object, SampleConfig& settings);
 
+// All fields of /api/jobs but the model.
+void read_wish(const nlohmann::json& object, Wish& wish);
+
 // One that nobody chose; below 2^32, so that no JavaScript rounds it.
 uint64_t new_seed();
 // Of one seed: it and those that follow.

@@ -100,6 +100,20 @@ TEST(Order, SeedsAreKeptToTheLastDigit) {
                     {"seed is"});
 }
 
+TEST(Order, AWishHasEveryField) {
+  Wish wish{SampleConfig()};
+  read_wish(json::parse(R"({"prompt": "a", "negative": "b", "class": 3, "seeds": [1, 2], "to_prompt": "c", "to_seed": 4,
+                            "frames": 5, "steps": 6, "unknown": []})"),
+            wish);
+  EXPECT_EQ(wish.prompt + wish.negative + *wish.to_prompt + wish.label, "abc3");
+  EXPECT_EQ(wish.seeds, (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(wish.to_seed, 4u);
+  EXPECT_EQ(wish.frames, 5);
+  EXPECT_EQ(wish.settings.sampler.steps, 6);
+  for (const char* bad : {R"({"seeds": [null]})", R"({"seeds": 1})", R"({"class": []})", R"({"init": 1})"})
+    error_of([&] { read_wish(json::parse(bad), wish); });
+}
+
 TEST(Order, NumbersOfClientsThatWriteThemWithAPoint) {
   int64_t value = 5;
   read_field(json::parse(R"({"n": 3.0})"), "n", value, 1, 10);
