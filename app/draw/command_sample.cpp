@@ -1,6 +1,4 @@
 // uvic sample
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -13,13 +11,11 @@
 #include "app/draw/written_captions.h"
 #include "app/model/model_argument.h"
 #include "app/world/shared_work.h"
-#include "core/device.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/precision.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "encoders/tiled_decode.h"
 
 namespace uvic {
 namespace {
@@ -88,18 +84,6 @@ SamplePlan SampleCommand::make_plan(const Model& model) const {
   if (strip && plan.frames() > 1) fail("--strip and frames are both strips: give one of them");
   if (plan.prompts.empty()) plan.prompts.emplace_back();
   return plan;
-}
-
-// The decoder's, when memory is short. Half of what is free, since others want some too.
-int64_t tile_for(const Model& model, int64_t pictures) {
-  if (!model.autoencoder || !model.device.is_cpu()) return 0;
-  const int64_t at_once = std::clamp<int64_t>(pictures, 1, at::get_num_threads()), bytes = free_memory() / 2 / at_once;
-  const int64_t side = model.card.config.model.image_size;
-  const int64_t tile = tile_within(model.autoencoder->config(), side, bytes);
-  if (tile > 0)
-    log_line(fmt::format(
-        "memory is short: latents are decoded in tiles of {}, not {} (--tile 0 decodes them as a whole)", tile, side));
-  return tile;
 }
 
 GenerateOptions SampleCommand::make_options(Model& model, const std::optional<Recipe>& recipe, int64_t pictures) const {

@@ -17,6 +17,7 @@ void draw(Queue& queue, ServedModels& models, const std::vector<JobPart>& batch)
   const Order& order = batch.front().job->order;
   Model& model = models.use(order.model, order.settings.precision);
   GenerateOptions how{.settings = settle(model, order.settings), .batch = std::ssize(batch), .edit = order.edit};
+  if (how.settings.tile == 0) how.settings.tile = tile_for(model, how.batch);
   how.strip = std::min(how.settings.sampler.steps, model.autoencoder ? kPreviewsOfLatents : kPreviews);
 
   // Requests are numbered by their place in the batch while it is drawn.
