@@ -16,10 +16,9 @@ using nlohmann::json;
 
 // What its samplers are called here.
 constexpr std::pair<std::string_view, std::string_view> kSamplerNames[] = {
-    {"DDIM", "ddim"},
-    {"DPM++ 2M", "dpm-solver++2m"},
-    {"DPM++ 3M", "dpm-solver++3m"},
-    {"Euler", "euler-ode"},
+    {"DDIM", "ddim"},       {"DPM++ 2M", "dpm-solver++2m"}, {"DPM++ 3M", "dpm-solver++3m"},
+    {"Euler", "euler-ode"}, {"Euler a", "euler-maruyama"},  // noise in each step, too; what many clients ask for unless
+                                                            // told otherwise
 };
 constexpr size_t kShownOfText = 80;              // characters
 constexpr const char* kScheduler = "automatic";  // our samplers choose their times themselves

@@ -11,3 +11,4 @@ command -v "$python" > /dev/null || { echo "skipped: no $python" && exit 77; }
 "$python" "$here/../python/encoders_test.py" "$1" "$2" "$3"
 "$python" "$here/../python/clip_test.py" "$1" "$2" "$4"
 "$python" "$here/../python/lora_test.py" "$1"
+"$python" "$here/../python/server_test.py" "$1"
