@@ -1,4 +1,6 @@
 // uvic serve
+#include <malloc.h>
+
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -15,6 +17,7 @@ namespace uvic {
 namespace {
 
 constexpr double kGiB = 1 << 30;
+constexpr int kLargeBlock = 4 << 20, kMostMappings = 1 << 16;
 constexpr size_t kLongestPath = 512;  // bytes; the library matches paths by regular expressions, which recurse
 
 struct ServeCommand {
@@ -36,6 +39,9 @@ std::string address_of(const std::string& host, int port) {
 
 void ServeCommand::run() {
   expect_safe(access);
+  // A server gives back what a client's large picture took, which main has malloc keep for training's sake.
+  mallopt(M_MMAP_MAX, kMostMappings);
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
   limits.job_time = std::chrono::seconds(job_time);
   const auto bytes = memory > 0 ? static_cast<int64_t>(memory * kGiB) : free_memory() / 2;
   ServedModels models(argument, {paths.begin(), paths.end()}, bytes);

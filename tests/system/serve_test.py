@@ -4,15 +4,15 @@ whatever is wrong with a request, on the wire or in its JSON, is answered with a
 usage: serve_test.py UVIC"""
 import base64
 import concurrent.futures
-import io
 import json
 import pathlib
 import re
-import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 from serve_client import Server, check, until
 
@@ -97,9 +97,6 @@ def repaints(server, uvic, work):
 
 def png(width, height, rows):
     """A grey one."""
-    import struct
-    import zlib
-
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -317,7 +314,7 @@ POST = b"POST /api/jobs HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\
 
 
 def malformed():
-    """(bytes, whether they are no request as a whole)."""
+    """Bytes that are no request that the server takes."""
     end = b"\r\n"
     yield from (b"", b"\r\n", b"\n", b"\r\n\r\n", b"\0", b"\0" * 5000, b"garbage", b"garbage\r\n\r\n", bytes(range(256)), b"\xff" * 40000)
     yield b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)  # TLS
@@ -378,12 +375,23 @@ def statuses(answer):
     return found
 
 
+def first_answer(server, request):
+    """To a client that waits for it."""
+    with server.connect(timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while not re.search(rb"\r\n\r\n.", answer) and (part := connection.recv(1 << 16)):
+            answer += part
+        return answer
+
+
 def outlives_malformed(server):
     cases = list(malformed())
     say(f"{len(cases)} malformed requests")
     check(len(cases) > 300, "there are fewer")
     for case in cases:
-        answer = server.send(case, timeout=5)
+        has_head_alone = b"\r\n\r\n" in case and b"Content-Length" not in case and b"Transfer-Encoding" not in case
+        answer = first_answer(server, case) if has_head_alone else server.send(case, timeout=5)
         check(len(found := statuses(answer)) <= 1 and all(400 <= status < 500 for status in found), f"{case[:200]}: {answer[:300]}")
         check(server.send(GET + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200 "), f"the server does not answer behind {case[:200]}")
     # What belongs to the body of a request is no request of its own.
