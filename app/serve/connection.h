@@ -17,7 +17,7 @@ class Connection final : public httplib::Stream {
   Connection(int socket, const HttpLimits& limits, const std::atomic<bool>& is_ending)
       : socket_(socket), limits_(limits), is_ending_(is_ending), buffer_(limits.head_bytes) {}
   // Ends the connection, having said what was wrong with a head.
-  ~Connection();
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 

@@ -29,9 +29,9 @@ Order read_order(Service& service, const json& body) {
   return make_order(model.name, model.card, model.picture_size, wish);
 }
 
-void answer_picture(httplib::Response& response, std::string png) {
+void answer_picture(httplib::Response& response, const std::string& png) {
   response.set_header("Cache-Control", "no-store");  // another server numbers its jobs from 1 again
-  response.set_content(std::move(png), "image/png");
+  response.set_content(png, "image/png");
 }
 
 void answer_grid(const Service& service, const JobPtr& job, httplib::Response& response) {
@@ -103,7 +103,7 @@ void add_job_routes(HttpServer& server, Service& service) {
     std::string png =
         service.queue.look([&] { return number < job->pictures.size() ? job->pictures[number].png : std::string(); });
     if (png.empty()) throw HttpError{404, fmt::format("the job has no picture {}, or not yet", number)};
-    answer_picture(response, std::move(png));
+    answer_picture(response, png);
   });
   server.Get(R"(/api/jobs/(\d+)/grid\.png)", [&](const httplib::Request& request, httplib::Response& response) {
     answer_grid(service, job_of(service, request), response);
