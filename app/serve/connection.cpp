@@ -59,6 +59,7 @@ bool Connection::wait(short events, Clock::time_point until, std::chrono::millis
 bool Connection::next_request() {
   std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
   end_ -= std::exchange(at_, 0);
+  forget_body();
   head_left_ = body_left_ = 0;
   is_chunked_ = timed_out_ = too_long_ = false;
   until_ = Clock::now() + limits_.idle;
@@ -96,6 +97,7 @@ bool Connection::take_head() {
 
 int Connection::body_problem() const {
   if (too_long_) return 413;
+  if (too_many_) return 503;
   if (timed_out_) return is_ending_ ? 503 : 408;
   return 0;
 }
@@ -125,20 +127,30 @@ bool Connection::fill() {
   return got > 0;
 }
 
+void Connection::forget_body() {
+  all_bodies_ -= std::exchange(body_taken_, 0);
+}
+
 ssize_t Connection::read(char* out, size_t size) {
-  size_t& left = head_left_ > 0 ? head_left_ : body_left_;
+  const bool is_in_body = head_left_ == 0;
+  size_t& left = is_in_body ? body_left_ : head_left_;
   if (left == 0) {
     too_long_ = is_chunked_;
     return too_long_ ? -1 : 0;
   }
   // However a client drips.
   timed_out_ = timed_out_ || Clock::now() >= until_;
-  if (timed_out_) return -1;
+  too_many_ = is_in_body && all_bodies_ > limits_.all_body_bytes;
+  if (timed_out_ || too_many_) return -1;
   if (at_ == end_ && !fill()) return timed_out_ ? -1 : 0;
   const size_t count = std::min({size, end_ - at_, left});
   std::memcpy(out, buffer_.data() + at_, count);
   at_ += count;
   left -= count;
+  if (is_in_body) {
+    body_taken_ += count;
+    all_bodies_ += count;
+  }
   return static_cast<ssize_t>(count);
 }
 
@@ -171,6 +183,7 @@ Connection::~Connection() {
     write(response.data(), response.size());
   }
   if (head_problem_.status > 0 || has_unread()) drain();
+  forget_body();
   ::shutdown(socket_, SHUT_RDWR);
   ::close(socket_);
 }

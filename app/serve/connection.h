@@ -14,8 +14,9 @@ namespace uvic {
 
 class Connection final : public httplib::Stream {
  public:
-  Connection(int socket, const HttpLimits& limits, const std::atomic<bool>& is_ending)
-      : socket_(socket), limits_(limits), is_ending_(is_ending), buffer_(limits.head_bytes) {}
+  // `all_bodies`: bytes of the bodies that all connections are at.
+  Connection(int socket, const HttpLimits& limits, const std::atomic<bool>& is_ending, std::atomic<size_t>& all_bodies)
+      : socket_(socket), limits_(limits), is_ending_(is_ending), all_bodies_(all_bodies), buffer_(limits.head_bytes) {}
   // Ends the connection, having said what was wrong with a head.
   ~Connection() override;
   Connection(const Connection&) = delete;
@@ -44,18 +45,21 @@ class Connection final : public httplib::Stream {
   bool wait(short events, Clock::time_point until, std::chrono::milliseconds grace) const;
   bool fill();
   bool take_head();
+  void forget_body();
   void drain();
 
   int socket_;
   const HttpLimits& limits_;
   const std::atomic<bool>& is_ending_;
+  std::atomic<size_t>& all_bodies_;
   std::vector<char> buffer_;  // as long as the longest head
   size_t at_ = 0, end_ = 0;   // what of it is still to be read
   HttpError head_problem_{};  // status 0: none
   Clock::time_point until_;   // what is awaited must have come
   size_t head_left_ = 0;      // of the request that is read
   size_t body_left_ = 0;      // that it has, or may have if it is chunked
-  bool is_chunked_ = false, timed_out_ = false, too_long_ = false;
+  size_t body_taken_ = 0;
+  bool is_chunked_ = false, timed_out_ = false, too_long_ = false, too_many_ = false;
 };
 
 }  // namespace uvic

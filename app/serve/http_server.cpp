@@ -127,6 +127,8 @@ const char* reason(int status) {
       return "there is no such part";
     case 431:
       return "the headers are longer than the server takes";
+    case 503:
+      return "the server has as much to read as it takes, or ends";
     default:
       return "this cannot be answered";
   }
@@ -155,7 +157,7 @@ HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
   set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
     if (const int problem = current->body_problem(); problem > 0) response.status = problem;
-    answer_error(response, {response.status, reason(response.status)});
+    answer_error(response, {response.status, reason(response.status), response.status == 503 ? 1 : 0});
   });
   set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
     if (!current->has_unread()) return;
@@ -191,7 +193,7 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
     ::close(socket);
     return true;
   }
-  Connection connection(socket, limits_, is_ending_);
+  Connection connection(socket, limits_, is_ending_, body_bytes_);
   current = &connection;
   // Whatever parts are asked for, the whole is given: a thousand parts are a thousand times as long.
   const auto drop_ranges = [](httplib::Request& request) { request.ranges.clear(); };

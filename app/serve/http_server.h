@@ -11,13 +11,14 @@
 namespace uvic {
 
 struct HttpLimits {
-  int connections = 256;           // more are answered with 503 at once, whatever they want
-  size_t head_bytes = 32 << 10;    // of the request line and all headers
-  size_t body_bytes = 64 << 20;    // of a body, sent in chunks or not
-  std::chrono::seconds idle{5};    // between two requests of a connection
-  std::chrono::seconds head{10};   // until the head has come, however it drips
-  std::chrono::seconds body{60};   // and the body
-  std::chrono::seconds write{30};  // that a client may take for nothing of a response
+  int connections = 256;              // more are answered with 503 at once, whatever they want
+  size_t head_bytes = 32 << 10;       // of the request line and all headers
+  size_t body_bytes = 64 << 20;       // of a body, sent in chunks or not
+  size_t all_body_bytes = 256 << 20;  // of the bodies of all connections together
+  std::chrono::seconds idle{5};       // between two requests of a connection
+  std::chrono::seconds head{10};      // until the head has come, however it drips
+  std::chrono::seconds body{60};      // and the body
+  std::chrono::seconds write{30};     // that a client may take for nothing of a response
 };
 
 // A thread for each connection. An Error that a handler throws is answered with 422 and {"error": what}, an HttpError
@@ -38,6 +39,7 @@ class HttpServer : public httplib::Server {
 
   HttpLimits limits_;
   std::atomic<bool> is_ending_ = false;
+  std::atomic<size_t> body_bytes_ = 0;  // of all connections
 };
 
 struct HttpError {

@@ -7,6 +7,7 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -195,6 +196,20 @@ def cancels(server):
     until(lambda: server.ask("GET", "/api/jobs")["jobs"][0]["state"] == "cancelled", "the job of a client that hung up to be cancelled")
 
 
+def bounds_streams(server):
+    say("as many streams of events as the server has")
+    job = server.job(**{**WISH, "steps": 1000})
+    streams = [server.open("GET", f"/api/jobs/{job['id']}/events") for _ in range(64)]
+    for method, path, wish in (("GET", f"/api/jobs/{job['id']}/events", None), ("POST", OPENAI, {**WISH, "stream": True})):
+        with server.open(method, path, wish) as response:
+            check(response.status == 503 and response.headers["Retry-After"], f"{path}: {response.status}")
+    check(server.ask("GET", "/api/jobs")["jobs"][0]["state"] == "cancelled", "a job is drawn that nobody can ask for")
+    for stream in streams:
+        stream.close()
+    server.cancel(job)
+    until(lambda: metrics(server)["uvic_event_streams"] == "0", "the streams to end")
+
+
 def refuses(server):
     say("what is wrong with a request is said")
     def is_refused(status, text, method, path, value=None, **headers):
@@ -254,7 +269,25 @@ def bounds_bodies(server):
         answer = server.send(head + chunk * 70)
         check(answer.startswith(b"HTTP/1.1 413 "), f"refused with {answer[:80]}")
         check(server.ask("GET", "/healthz"), "the server is gone")
+    say("so are bodies that are more together than the server takes")
+    head = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (64 << 20)
+    connections = [server.connect() for _ in range(8)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda connection: is_taken(connection, head + bytes(50 << 20)), connections))
+    answers = [connection.recv(1 << 16) for connection in connections if select.select([connection], [], [], 0.2)[0]]
+    check(answers and all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers), f"answered with {answers}")
+    check(server.memory() - before < 1 << 30, f"{server.memory() - before} bytes more than before")
+    for connection in connections:
+        connection.close()
     until(lambda: server.memory() - before < 32 << 20, f"memory to be given back, {server.memory() - before} more than before")
+
+
+def is_taken(connection, data):
+    try:
+        connection.sendall(data)
+    except OSError:
+        return False
+    return True
 
 
 def asks_for_keys(uvic):
@@ -452,6 +485,7 @@ def main(uvic):
             switches_models(server)
             streams(server)
             cancels(server)
+            bounds_streams(server)
             refuses(server)
             bounds_bodies(server)
             outlives_malformed(server)
