@@ -241,6 +241,8 @@ def refuses(server):
     check(server.ask("GET", "/healthz", Range="bytes=0-" + ",0-" * 1000) == {"status": "ok"}, "parts of an answer were given")
     is_refused(403, "Host", "GET", jobs, Host="evil.example")
     is_refused(403, "origins", "GET", jobs, Origin="http://evil.example")
+    for path in (OPENAI, f"{SD}/txt2img"):
+        is_refused(422, "not finite", "POST", path, {"prompt": PROMPT, "steps": 3, "cfg_scale": 1e30})
     error = server.ask("POST", OPENAI, {"n": 0}, 422)["error"]
     check(error["type"] == "invalid_request_error" and error["message"].startswith("n is 0"), str(error))
 
@@ -338,6 +340,30 @@ def is_bounded(uvic):
             answers = [answer.result().status for answer in many]
             check(set(answers) <= {200, 503} and watched.result()[-1][1]["state"] == "cancelled", f"answers {answers}")
         check(code == INTERRUPTED and seconds < 2, f"ended with {code} after {seconds:.1f} s")
+
+
+def follows_its_file(uvic, work):
+    say("a model's file that is replaced, damaged and mended")
+    file, new = work / "model.safetensors", work / "new.safetensors"
+
+    def replace(data):
+        new.write_bytes(data)
+        new.replace(file)
+
+    replace(SHAPES.read_bytes())
+    with Server(uvic, file) as server:
+        shapes, hashes = asks_openai(server, model="model", seed=1), []
+        for model in (CIFAR, SHAPES):
+            replace(model.read_bytes())
+            check((asks_openai(server, model="model", seed=1) == shapes) == (model == SHAPES), f"the picture is not one of {model}")
+            hashes.append(server.ask("GET", "/api/models")["models"][0]["hash"])
+        check(hashes[0] != hashes[1], "another file has the same hash")
+        with open(file, "r+b") as damaged:
+            damaged.truncate(1 << 20)
+        error = server.ask("POST", OPENAI, {"prompt": PROMPT}, 500)["error"]
+        check("model.safetensors" in error["message"] and "\n" not in error["message"], str(error))
+        replace(SHAPES.read_bytes())
+        check(asks_openai(server, model="model", seed=1) == shapes, "the mended file draws another picture")
 
 
 HOST = b"Host: localhost\r\n"
@@ -491,11 +517,12 @@ def main(uvic):
             outlives_malformed(server)
             outlives_bad_values(server)
             slow.result()
-            check(metrics(server)['uvic_jobs_total{state="failed"}'] == "0", "a job failed")
+            check(metrics(server)['uvic_jobs_total{state="failed"}'] == "2", "a job failed that should not")
             log.seek(0)
             check("warning" not in (text := log.read()), text)
         asks_for_keys(uvic)
         is_bounded(uvic)
+        follows_its_file(uvic, work)
     print("all as promised")
 
 
