@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 #include "core/error.h"
 #include "core/formats/base64.h"
 #include "train/addresses.h"

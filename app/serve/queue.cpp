@@ -4,7 +4,7 @@
 #include <cmath>
 #include <ctime>
 
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 
 namespace uvic {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 #include "core/files.h"
 #include "train/run_folder.h"
 

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/http/http_server.h"
 #include "app/serve/access.h"
-#include "app/serve/http_server.h"
 #include "app/serve/queue.h"
 #include "app/serve/served_models.h"
 #include "app/serve/served_runs.h"

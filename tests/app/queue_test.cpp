@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 
 namespace uvic::queue_test {
 namespace {

@@ -1,5 +1,5 @@
 // The head of an HTTP request. Its end is the same wherever the bytes were broken off, and it has the name of its body.
-#include "app/serve/request_head.h"
+#include "app/http/request_head.h"
 
 #include "core/error.h"
 #include "tests/fuzz/fuzz.h"

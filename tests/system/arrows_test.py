@@ -7,7 +7,7 @@ import re
 import sys
 
 # From below to above; main.cpp and commands.h stand over all of them.
-APP = ["cli", "world", "model", "draw", "score", "training", "lm", "data", "inspect", "report", "serve", "bench"]
+APP = ["cli", "world", "model", "draw", "score", "training", "lm", "data", "inspect", "report", "http", "serve", "bench"]
 MOST_APP_ARROWS = 3 * len(APP)
 MOST_UNITS = 20  # of a folder: a .h and its .cpp are one
 

@@ -1,4 +1,4 @@
-#include "app/serve/connection.h"
+#include "app/http/connection.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
 #include <optional>
 #include <utility>
 
-#include "app/serve/request_head.h"
+#include "app/http/request_head.h"
 #include "core/error.h"
 
 namespace uvic {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 
 namespace uvic {
 

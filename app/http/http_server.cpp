@@ -1,4 +1,4 @@
-#include "app/serve/http_server.h"
+#include "app/http/http_server.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <thread>
 
-#include "app/serve/connection.h"
+#include "app/http/connection.h"
 #include "core/error.h"
 #include "core/progress.h"
 

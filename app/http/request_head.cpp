@@ -1,4 +1,4 @@
-#include "app/serve/request_head.h"
+#include "app/http/request_head.h"
 
 #include <algorithm>
 #include <cctype>
