@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <map>
+#include <mutex>
 #include <numeric>
 #include <sstream>
 #include <thread>
@@ -120,6 +123,31 @@ void in_few_pieces(std::span<const Tensor> tensors, const F& exchange) {
   send();
 }
 
+// A group that is being made.
+struct Connecting {
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool has_ended = false;
+  std::unique_ptr<RankGroup> group;
+  std::exception_ptr failure;
+
+  void run(const std::string& host, uint16_t port, const std::string& prefix, const RankGroup::Config& config) {
+    std::unique_ptr<RankGroup> made;
+    std::exception_ptr thrown;
+    try {
+      const RankStore store = RankStore::connect(host, port, config.timeout);
+      made = std::make_unique<RankGroup>(store.with_prefix(prefix), config);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::scoped_lock lock(mutex);
+    group = std::move(made);
+    failure = thrown;
+    has_ended = true;
+    ended.notify_all();
+  }
+};
+
 }  // namespace
 
 struct World::State {
@@ -127,7 +155,7 @@ struct World::State {
   std::string prefix;
   std::chrono::milliseconds timeout;
   RankWatch watch;
-  std::optional<RankGroup> group;
+  std::unique_ptr<RankGroup> group;
   bool has_left = false;
 
   State(const Place& place, std::chrono::milliseconds timeout)
@@ -198,12 +226,23 @@ struct World::State {
     compare(&Arrival::build, "ranks are of different builds", "start the same program on all machines");
   }
 
+  // On a thread of its own, which is left behind if need be: a store whose process is stopped keeps its clients for
+  // ever, whatever the time-out.
   void connect(const std::string& address, const std::string& interface) {
+    const auto connecting = std::make_shared<Connecting>();
+    // Its own connection, as the watch keeps the other one busy.
+    const bool serves = place.rank == 0 && !place.launcher_has_store;
+    std::thread([connecting, host = serves ? "127.0.0.1" : place.host, port = place.port, prefix = prefix,
+                 config = RankGroup::Config{place.rank, place.size, address, interface, timeout}] {
+      connecting->run(host, port, prefix, config);
+    }).detach();
+    std::unique_lock lock(connecting->mutex);
+    constexpr std::chrono::seconds kLonger{1};  // than c10d itself, which may say more
+    if (!connecting->ended.wait_for(lock, timeout + kLonger, [&] { return connecting->has_ended; }))
+      part(watch.conclude_from("ranks did not connect within the time-out"));
     attempt([&] {
-      // Its own connection, as the watch keeps the other one busy.
-      const bool serves = place.rank == 0 && !place.launcher_has_store;
-      const RankStore store = RankStore::connect(serves ? "127.0.0.1" : place.host, place.port, timeout);
-      group.emplace(store.with_prefix(prefix), RankGroup::Config{place.rank, place.size, address, interface, timeout});
+      if (connecting->failure) std::rethrow_exception(connecting->failure);
+      group = std::move(connecting->group);
     });
   }
 
