@@ -15,8 +15,8 @@ SampleConfig settle(Model& model, SampleConfig settings);
 // The same of `base`, else those that the model was trained with, and the flags over them.
 SampleConfig choose_settings(Model& model, const SettingFlags& flags, const std::optional<SampleConfig>& base = {});
 
-// The decoder's tile, when memory is too short to decode so many pictures as a whole at a time as there are threads; else
-// 0. A log line says so.
+// The decoder's tile, when memory is too short to decode so many pictures as a whole at a time as there are threads;
+// else 0. A log line says so.
 int64_t tile_for(const Model& model, int64_t pictures);
 
 }  // namespace uvic
