@@ -38,7 +38,7 @@ for seed in $seeds; do
         mv "$file.part" "$file"
       }
     done
-    [ -e "$out/$name-far.json" ] || "$python" "$here/far_shapes.py" "$uvic" "$run/checkpoint-$steps" "$out/$name-far" > "$out/$name-far.json"
+    [ -e "$out/$name-far-$steps.json" ] || "$python" "$here/far_shapes.py" "$uvic" "$run/checkpoint-$steps" "$out/$name-far-$steps" > "$out/$name-far-$steps.json"
   done
 done
 "$python" - "$out" << 'END'
@@ -54,5 +54,6 @@ for run in sorted(out.glob("0*-*-*")):
         score = json.load(open(file))
         low, high = score["interval_95"]
         print(f"{name:8} step {score['step']:6} {seconds * score['step']:7.0f} s  loss {score['loss']:.5f} ({low:.5f} to {high:.5f})")
-    print(f"{name:8} far shapes {(out / f'{name}-far.json').read_text().strip()}")
+    for file in sorted(out.glob(f"{name}-far-*.json")):
+        print(f"{name:8} far shapes at step {file.stem.rsplit('-', 1)[1]}: {file.read_text().strip()}")
 END
