@@ -123,34 +123,34 @@ void in_few_pieces(std::span<const Tensor> tensors, const F& exchange) {
   send();
 }
 
-// A group that is being made.
-struct Connecting {
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool has_ended = false;
-  std::unique_ptr<RankGroup> group;
-  std::exception_ptr failure;
-
-  void run(const std::string& host, uint16_t port, const std::string& prefix, const RankGroup::Config& config) {
-    std::unique_ptr<RankGroup> made;
-    std::exception_ptr thrown;
-    try {
-      const RankStore store = RankStore::connect(host, port, config.timeout);
-      made = std::make_unique<RankGroup>(store.with_prefix(prefix), config);
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-    const std::scoped_lock lock(mutex);
-    group = std::move(made);
-    failure = thrown;
-    has_ended = true;
-    ended.notify_all();
-  }
-};
-
 }  // namespace
 
 struct World::State {
+  // A group that is being made.
+  struct Connecting {
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool has_ended = false;
+    std::unique_ptr<RankGroup> group;
+    std::exception_ptr failure;
+
+    void run(const std::string& host, uint16_t port, const std::string& prefix, const RankGroup::Config& config) {
+      std::unique_ptr<RankGroup> made;
+      std::exception_ptr thrown;
+      try {
+        const RankStore store = RankStore::connect(host, port, config.timeout);
+        made = std::make_unique<RankGroup>(store.with_prefix(prefix), config);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      const std::scoped_lock lock(mutex);
+      group = std::move(made);
+      failure = thrown;
+      has_ended = true;
+      ended.notify_all();
+    }
+  };
+
   Place place;
   std::string prefix;
   std::chrono::milliseconds timeout;
