@@ -35,6 +35,9 @@ void write_atomically(const fs::path& path, std::string_view bytes);
 // Returns it. What is there is never replaced, nor what another process puts there meanwhile.
 fs::path write_new(const std::function<fs::path()>& next_name, std::string_view bytes);
 
+// What people call a folder, however its path is written: "00007-shapes" of ".", or of "runs/00007-shapes/".
+std::string folder_name(const fs::path& folder);
+
 // Of "X.PNG" it is ".png".
 std::string lower_extension(const fs::path& path);
 

@@ -20,6 +20,9 @@ void append_utf8(std::string& text, uint32_t code);
 // are no UTF-8 stand as \n, \t, \x1b or \u202e. What is harmless stays as it is, a backslash too.
 std::string visible(std::string_view text);
 
+// Its letters of ASCII in lower case, all else as it is.
+std::string lower_case(std::string_view text);
+
 // Of a UTF-8 text: its bytes that do not continue a character.
 size_t count_characters(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -22,12 +23,6 @@ bool is_name(std::string_view text) {
 std::string_view without_spaces(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   return begin == std::string_view::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
 }
 
 void expect_request_line(std::string_view line) {
@@ -73,7 +68,7 @@ RequestHead read_request_head(std::string_view head) {
     if (line.empty()) break;
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_name(line.substr(0, colon))) fail("a header is not NAME: VALUE");
-    const std::string name = in_lower_case(line.substr(0, colon));
+    const std::string name = lower_case(line.substr(0, colon));
     const std::string_view value = without_spaces(line.substr(colon + 1));
     if (name == "host") {
       ++hosts;
@@ -82,7 +77,7 @@ RequestHead read_request_head(std::string_view head) {
       read.body_bytes = read_length(value);
     } else if (name == "transfer-encoding") {
       ++encodings;
-      if (in_lower_case(value) != "chunked") fail("Transfer-Encoding is not chunked");
+      if (lower_case(value) != "chunked") fail("Transfer-Encoding is not chunked");
       read.is_chunked = true;
     }
   }

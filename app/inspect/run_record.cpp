@@ -156,9 +156,13 @@ std::vector<SavedCheckpoint> list_checkpoints(const fs::path& run) {
   return found;
 }
 
+bool is_speed(std::string_view name) {
+  return name.ends_with(kSpeed) || name.starts_with("rank_seconds");
+}
+
 bool is_score(std::string_view name) {
-  return name != "loss" && name != "grad_norm" && name != "lr" && !name.ends_with(kSpeed) &&
-         !name.starts_with("rank_seconds") && !name.ends_with(kScoreLow) && !name.ends_with(kScoreHigh);
+  return name != "loss" && name != "grad_norm" && name != "lr" && !is_speed(name) && !name.ends_with(kScoreLow) &&
+         !name.ends_with(kScoreHigh);
 }
 
 std::vector<ScoreRow> scores_in(const std::vector<RunRow>& rows) {

@@ -12,6 +12,7 @@
 
 #include "app/cli/results.h"
 #include "app/cli/toml.h"
+#include "core/files.h"
 #include "train/run_folder.h"
 
 namespace uvic {
@@ -60,7 +61,7 @@ struct RunRecord {
   RunState state = RunState::kNotBegun;
   int64_t step = 0, steps = 0;  // done, as far as the folder tells, and wanted; 0 wanted: unknown
 
-  std::string name() const { return folder.filename().string(); }
+  std::string name() const { return folder_name(folder); }
   // Of the config's "train.steps"; empty if it has no such key.
   std::string setting(const std::string& key) const;
 };
@@ -79,6 +80,7 @@ SavedCheckpoint read_checkpoint_state(const std::filesystem::path& checkpoint); 
 std::vector<ScoreRow> scores_in(const std::vector<RunRow>& rows);
 // Whether a name in a row is one of a score, and none of the loop's own numbers.
 bool is_score(std::string_view name);
+bool is_speed(std::string_view name);  // of training
 
 // Seconds of training up to each row, by the speed that the rows tell; pauses, and steps that were lost, do not count.
 std::vector<double> seconds_trained(const RunRecord& run);

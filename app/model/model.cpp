@@ -78,9 +78,7 @@ fs::path find_model_file(const fs::path& path) {
 }
 
 std::string model_name(const fs::path& path, const fs::path& file) {
-  fs::path named = fs::is_directory(path) ? fs::absolute(path).lexically_normal() : file.stem();
-  if (!named.has_filename()) named = named.parent_path();
-  return named.filename().string();
+  return fs::is_directory(path) ? folder_name(path) : file.stem().string();
 }
 
 Model load_model(const fs::path& path, at::Device device, const std::optional<RunConfig>& fallback,

@@ -26,7 +26,7 @@ std::string title_of(const std::string& name) {
 }
 
 std::vector<ChartPoint> points_of(const RunRecord& run, const Curve& curve) {
-  const std::vector<double> seconds = seconds_trained(run);
+  const std::vector<double> seconds = curve.over ? seconds_trained(run) : std::vector<double>();
   const auto x_of = [&](size_t i) {
     return curve.over ? seconds[i] / curve.over->seconds : static_cast<double>(run.rows[i].step);
   };
@@ -116,7 +116,7 @@ std::vector<Chart> charts_of(const std::vector<NamedRun>& runs) {
     for (const RunRow& row : run.record.rows)
       for (const auto& [name, value] : row.values) {
         if (is_score(name)) scores.insert(name);
-        if (name.ends_with("_per_second") || name.starts_with("rank_seconds")) others.insert(name);
+        if (is_speed(name)) others.insert(name);
       }
   }
   const TimeUnit unit = time_unit(longest);

@@ -9,14 +9,6 @@
 #include "train/run_folder.h"
 
 namespace uvic {
-namespace {
-
-std::string name_of_run(const fs::path& run) {
-  const fs::path whole = fs::absolute(run).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
-
-}  // namespace
 
 std::vector<fs::path> ServedRuns::all() const {
   std::vector<fs::path> runs;
@@ -28,13 +20,13 @@ std::vector<fs::path> ServedRuns::all() const {
         if (RunFolder::is_run(entry.path())) runs.push_back(entry.path());
     }
   }
-  std::ranges::sort(runs, {}, name_of_run);
+  std::ranges::sort(runs, {}, folder_name);
   return runs;
 }
 
 fs::path ServedRuns::find(const std::string& name) const {
   for (const fs::path& run : all())
-    if (name_of_run(run) == name) return run;
+    if (folder_name(run) == name) return run;
   throw HttpError{404, fmt::format("there is no run '{}'", name)};
 }
 

@@ -1,10 +1,8 @@
 #include "app/training/training_data.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "app/cli/prompts.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "transformer/attention.h"
 
 namespace uvic {
@@ -47,8 +45,7 @@ std::function<Request(int64_t i)> prompt_requests(const RunConfig& config) {
 std::string network_in_names(const UVitConfig& model) {
   std::string name = find(attention_kinds(), model.attention, "attention kind").value.network;
   std::erase(name, '-');
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name;
+  return lower_case(name);
 }
 
 }  // namespace

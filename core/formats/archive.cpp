@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/formats/unpacking.h"
 #include "core/interrupt.h"
+#include "core/text.h"
 
 namespace uvic {
 namespace {
@@ -48,8 +48,7 @@ std::string name_of(archive_entry* entry) {
 }  // namespace
 
 bool is_archive(const fs::path& path) {
-  std::string name = path.filename().string();
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string name = lower_case(path.filename().string());
   return std::ranges::any_of(std::array{".tar", ".tar.gz", ".tgz", ".zip"},
                              [&](const char* ending) { return name.ends_with(ending); });
 }

@@ -29,6 +29,12 @@ size_t count_files(const fs::path& folder) {
   return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
+TEST(FolderName, HoweverThePathIsWritten) {
+  for (const char* path : {"runs/00007-a", "runs/00007-a/", "runs/00007-a/.", "/x/../runs/00007-a//"})
+    EXPECT_EQ(folder_name(path), "00007-a") << path;
+  EXPECT_EQ(folder_name("."), fs::current_path().filename().string());
+}
+
 TEST(ReadFile, GivesAllBytes) {
   const TemporaryFolder folder;
   const std::string bytes("a\0b\r\n\xff", 6);

@@ -46,6 +46,10 @@ TEST(Visible, WhatIsHarmlessStays) {
   for (const std::string text : {"", "a red circle", "C:\\x", "ä€😀 日本語"}) EXPECT_EQ(visible(text), text);
 }
 
+TEST(LowerCase, IsForLettersOfAsciiAlone) {
+  EXPECT_EQ(lower_case("DPM++ 2M.PNG @[`{ \xc3\x84"), "dpm++ 2m.png @[`{ \xc3\x84");
+}
+
 TEST(Shortened, KeepsBothEnds) {
   EXPECT_EQ(shortened("0123456789", 10), "0123456789");
   EXPECT_EQ(shortened("0123456789a", 10), "01234...9a");
