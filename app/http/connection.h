@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/http/http_server.h"
+#include "core/clock.h"
 
 namespace uvic {
 
@@ -40,8 +41,6 @@ class Connection final : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   bool wait(short events, Clock::time_point until, std::chrono::milliseconds grace) const;
   bool fill();
   bool take_head();

@@ -1,6 +1,5 @@
 // /sdapi/v1: the part of AUTOMATIC1111's API that draws, as its clients ask for it.
 #include <algorithm>
-#include <cctype>
 
 #include "app/cli/sample_config.h"
 #include "app/serve/job_json.h"
@@ -23,16 +22,11 @@ constexpr std::pair<std::string_view, std::string_view> kSamplerNames[] = {
 constexpr size_t kShownOfText = 80;              // characters
 constexpr const char* kScheduler = "automatic";  // our samplers choose their times themselves
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 std::string sampler_of(const std::string& name) {
   for (const auto& sampler : samplers())
-    if (lower(name) == sampler.name) return std::string(sampler.name);
+    if (lower_case(name) == sampler.name) return std::string(sampler.name);
   for (const auto& row : kSamplerNames)
-    if (lower(name) == lower(std::string(row.first))) return std::string(row.second);
+    if (lower_case(name) == lower_case(row.first)) return std::string(row.second);
   fail("sampler_name is '{}': expected one of {}", shortened(name, kShownOfText), names(samplers()));
 }
 
@@ -70,7 +64,7 @@ A1111Wish read_a1111(const Service& service, const json& body, bool from_picture
   if (sampler.empty()) read_field(body, "sampler_index", sampler);
   if (!sampler.empty()) wish.settings.sampler.kind = sampler_of(sampler);
   read_field(body, "scheduler", scheduler);
-  if (!scheduler.empty() && lower(scheduler) != kScheduler)
+  if (!scheduler.empty() && lower_case(scheduler) != kScheduler)
     fail("scheduler is '{}': expected {}, since a sampler chooses its times itself", shortened(scheduler, kShownOfText),
          kScheduler);
   A1111Wish all;
@@ -90,11 +84,7 @@ A1111Wish read_a1111(const Service& service, const json& body, bool from_picture
     read_picture(pictures->front(), "init_images", wish.init);
     if (const auto mask = body.find("mask"); mask != body.end() && !mask->is_null())
       read_picture(*mask, "mask", wish.mask);
-    if (const auto strength = body.find("denoising_strength"); strength != body.end() && !strength->is_null()) {
-      if (!strength->is_number() || !(strength->get<double>() >= 0.01 && strength->get<double>() <= 1))
-        fail("denoising_strength: expected a number, 0.01 to 1");
-      wish.settings.strength = strength->get<double>();
-    }
+    read_setting(body, "denoising_strength", "strength", wish.settings);
   }
   all.order = make_order(model.name, model.card, model.picture_size, wish);
   return all;

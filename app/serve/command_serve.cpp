@@ -33,7 +33,7 @@ struct ServeCommand {
   void run();
 };
 
-std::string address_of(const std::string& host, int port) {
+std::string url_of(const std::string& host, int port) {
   return fmt::format("http://{}:{}", host.find(':') == std::string::npos ? host : '[' + host + ']', port);
 }
 
@@ -68,7 +68,7 @@ void ServeCommand::run() {
   add_run_routes(server, service);
   add_a1111_routes(server, service);
   add_openai_routes(server, service);
-  const std::string address = address_of(access.host, server.bind(access.host, port));
+  const std::string address = url_of(access.host, server.bind(access.host, port));
 
   std::thread painter([&] { paint(queue, models); });
   std::thread listener([&] { server.listen_after_bind(); });

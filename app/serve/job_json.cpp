@@ -44,9 +44,7 @@ std::optional<double> eta_of(const Job& job) {
 
 Object all_settings_of(const SampleConfig& settings) {
   Object json;
-  SampleConfig::visit([&](const Setting& setting, auto field) {
-    if (setting.key != "latent_scale") json[std::string(setting.key)] = field(settings);
-  });
+  visit_choices([&](const Setting& setting, auto field) { json[std::string(setting.key)] = field(settings); });
   return json;
 }
 
@@ -68,7 +66,7 @@ Object job_json(const Queue& queue, const JobPtr& pointer, bool with_pictures) {
     const Request& first = job.order.requests.front();
     Object json{{"id", std::to_string(job.id)},
                 {"state", name_of(job.state)},
-                {"ahead", job.state == JobState::kWaiting ? ahead : 0},
+                {"ahead", ahead},
                 {"error", job.error.empty() ? Object() : Object(job.error)},
                 {"created", job.created},
                 {"model", job.order.model},

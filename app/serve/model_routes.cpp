@@ -44,14 +44,12 @@ const char* type_name(const T&) {
 
 Object all_settings() {
   Object list = Object::array();
-  SampleConfig::visit([&](const Setting& setting, auto field) {
-    if (setting.key == "latent_scale") return;
+  visit_choices([&](const Setting& setting, auto field) {
     const SampleConfig usual;
     const auto bound = [](double value) { return std::isfinite(value) ? Object(value) : Object(); };
     Object row{{"key", setting.key},        {"label", setting.recipe},
                {"help", setting.help},      {"type", type_name(field(usual))},
                {"low", bound(setting.low)}, {"high", bound(setting.high)}};
-    if (setting.key == "steps") row["high"] = kMostSteps;
     row["choices"] = setting.choices ? Object(setting.choices()) : Object();
     list.push_back(std::move(row));
   });

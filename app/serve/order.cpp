@@ -46,11 +46,10 @@ void read_setting(const json& value, const Setting& setting, std::string& to) {
 
 template <class T>
 void read_setting(const json& value, const Setting& setting, T& to) {
-  const double high = setting.key == "steps" ? static_cast<double>(kMostSteps) : setting.high;
   const bool is_number = std::is_integral_v<T> ? value.is_number_integer() : value.is_number();
-  if (!is_number || !(value.get<double>() >= setting.low && value.get<double>() <= high))
+  if (!is_number || !(value.get<double>() >= setting.low && value.get<double>() <= setting.high))
     fail("{} is {}: expected {}{}", setting.key, shown(value), std::is_integral_v<T> ? "a whole number, " : "",
-         bounds(setting.low, high));
+         bounds(setting.low, setting.high));
   to = value.get<T>();
 }
 
@@ -122,10 +121,19 @@ void read_picture(const json& value, const char* key, PictureFile& picture) {
 }
 
 void read_settings(const json& object, SampleConfig& settings) {
-  SampleConfig::visit([&](const Setting& setting, auto value) {
-    if (setting.key == "latent_scale") return;  // the model's
+  visit_choices([&](const Setting& setting, auto value) {
     if (const json* given = field(object, std::string(setting.key).c_str()))
       read_setting(*given, setting, value(settings));
+  });
+}
+
+void read_setting(const json& object, const char* name, std::string_view key, SampleConfig& settings) {
+  const json* given = field(object, name);
+  if (!given) return;
+  visit_choices([&](Setting setting, auto value) {
+    if (setting.key != key) return;
+    setting.key = name;  // for messages
+    read_setting(*given, setting, value(settings));
   });
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/draw/pipeline.h"
@@ -12,6 +13,17 @@ namespace uvic {
 
 constexpr int64_t kMostSteps = 1000, kMostPictures = 1024;
 constexpr size_t kLongestPrompt = 16 << 10;  // bytes
+
+// Calls f(setting, field) as SampleConfig::visit does, for the settings that a client may choose, in the server's
+// bounds.
+template <class F>
+void visit_choices(F&& f) {
+  SampleConfig::visit([&](Setting setting, auto field) {
+    if (setting.key == "latent_scale") return;  // the model's
+    if (setting.key == "steps") setting.high = kMostSteps;
+    f(setting, field);
+  });
+}
 
 struct Order {
   std::string model;
@@ -47,6 +59,8 @@ std::optional<uint64_t> read_seed(const nlohmann::json& object, const char* key)
 void read_picture(const nlohmann::json& value, const char* key, PictureFile& picture);
 // Every setting by its key.
 void read_settings(const nlohmann::json& object, SampleConfig& settings);
+// The one of that key, which the object calls `name`.
+void read_setting(const nlohmann::json& object, const char* name, std::string_view key, SampleConfig& settings);
 
 // All fields of /api/jobs but the model.
 void read_wish(const nlohmann::json& object, Wish& wish);

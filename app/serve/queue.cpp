@@ -69,6 +69,7 @@ std::vector<JobPtr> Queue::jobs() const {
 int64_t Queue::ahead(const JobPtr& job) const {
   const std::scoped_lock lock(mutex_);
   int64_t count = 0;
+  if (job->state != JobState::kWaiting) return count;
   for (const auto& entry : jobs_)
     if (entry.first < job->id && !entry.second->is_over())
       count += std::ssize(entry.second->order.requests) - static_cast<int64_t>(entry.second->done);

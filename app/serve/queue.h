@@ -83,7 +83,7 @@ class Queue {
   JobPtr find(uint64_t id) const;    // HttpError 404
   std::vector<JobPtr> jobs() const;  // newest first
   void cancel(const JobPtr& job);
-  int64_t ahead(const JobPtr& job) const;  // pictures that wait longer
+  int64_t ahead(const JobPtr& job) const;  // pictures that wait longer than it does; 0: it waits no more
 
   // Reads a job while nobody changes it.
   template <class F>

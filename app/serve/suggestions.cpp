@@ -1,16 +1,14 @@
 #include "app/serve/suggestions.h"
 
-#include <random>
-
 #include "app/draw/written_captions.h"
+#include "app/serve/order.h"
 #include "core/error.h"
 
 namespace uvic {
 namespace {
 
 int64_t below(int64_t count) {
-  static thread_local std::mt19937_64 numbers{std::random_device()()};
-  return std::uniform_int_distribution<int64_t>(0, count - 1)(numbers);
+  return static_cast<int64_t>(new_seed()) % count;
 }
 
 std::optional<std::string> caption_of(const Dataset& data) {
@@ -47,7 +45,7 @@ std::optional<Suggestions::Suggestion> Suggestions::next(const ModelCard& card) 
   const std::scoped_lock lock(mutex_);
   std::optional<std::string> prompt;
   if (language_model_) {
-    prompt = write_caption(*language_model_, "", static_cast<uint64_t>(below(int64_t{1} << 32)));
+    prompt = write_caption(*language_model_, "", new_seed());
   } else if (data_) {
     prompt = caption_of(*data_);
   } else if (is_of_shapes(card)) {

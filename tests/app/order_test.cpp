@@ -91,6 +91,18 @@ TEST(Order, EverySettingIsReadByItsKeyAndChecked) {
   expect_mentions(error_of([&] { read_settings({{"steps", kMostSteps + 1}}, settings); }), {"steps", "1 to 1000"});
 }
 
+TEST(Order, ASettingMayHaveAnotherName) {
+  SampleConfig settings;
+  read_setting(json::parse(R"({"denoising_strength": 0.3})"), "denoising_strength", "strength", settings);
+  EXPECT_EQ(settings.strength, 0.3);
+  for (const char* bad : {"0", "1.5", "\"1\""})
+    expect_mentions(error_of([&] {
+                      read_setting(json::parse(fmt::format(R"({{"denoising_strength": {}}})", bad)),
+                                   "denoising_strength", "strength", settings);
+                    }),
+                    {"denoising_strength is", "0.01 to 1"});
+}
+
 TEST(Order, SeedsAreKeptToTheLastDigit) {
   EXPECT_EQ(read_seed(json::parse(R"({"seed": 18446744073709551615})"), "seed"), UINT64_MAX);
   EXPECT_FALSE(read_seed(json::object(), "seed"));
