@@ -1,6 +1,5 @@
 #include "app/world/local_ranks.h"
 
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <thread>
 
 #include "app/cli/checks.h"
+#include "app/world/child_process.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -48,38 +48,11 @@ class HeldSignals {
   sigset_t held_, before_;
 };
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  for (std::string& text : texts) all.push_back(text.data());
-  all.push_back(nullptr);
-  return all;
-}
-
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> all;
-  for (char** entry = environ; *entry; ++entry) {
-    const std::string text = *entry;
-    if (!added.contains(text.substr(0, text.find('=')))) all.push_back(text);
-  }
+  std::vector<std::string> all = own_environment();
+  std::erase_if(all, [&](const std::string& text) { return added.contains(text.substr(0, text.find('='))); });
   for (const auto& [name, value] : added) all.push_back(name + "=" + value);
   return all;
-}
-
-// In a group of its own, so that Ctrl-C on the terminal reaches it through this process alone: a second signal would
-// stop it before it has saved. Ends with this process.
-pid_t start(const std::string& program, std::vector<std::string> command, std::vector<std::string> environment,
-            const HeldSignals& signals) {
-  const std::vector<char*> arguments = pointers(command), variables = pointers(environment);
-  const pid_t parent = ::getpid(), child = ::fork();
-  if (child < 0) fail("cannot start a process: {}", std::strerror(errno));
-  if (child > 0) return child;
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(kExitSignal + SIGKILL);
-  pthread_sigmask(SIG_SETMASK, &signals.before(), nullptr);
-  ::execve(program.c_str(), arguments.data(), variables.data());
-  constexpr int kCannotRun = 126;
-  ::_exit(kCannotRun);
 }
 
 struct Failure {
@@ -186,7 +159,10 @@ int run_local_ranks(const std::string& program, const std::vector<std::string>& 
     Ranks ranks(signals);
     for (int64_t rank = 0; rank < config.ranks; ++rank) {
       variables["RANK"] = variables["LOCAL_RANK"] = std::to_string(rank);
-      ranks.add(start(program, command, environment_with(variables), signals), rank);
+      // A second signal, from the terminal, would stop it before it has saved.
+      ranks.add(start({program, command, environment_with(variables), SIGKILL,
+                       [&] { pthread_sigmask(SIG_SETMASK, &signals.before(), nullptr); }}),
+                rank);
     }
     bool interrupted = false;
     const auto failure = ranks.wait(config.grace, interrupted);
