@@ -17,27 +17,14 @@ import time
 import urllib.parse
 import urllib.request
 
+from serve_client import PATIENCE, check, until
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "assets" / "shapes.safetensors"
-PATIENCE = 60  # seconds, of anything that is waited for
 WIDTHS = {360: 780, 1280: 860, 1920: 1080}
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # W3C WebDriver's key of an element
 KEYS = {"Escape": "\ue00c", "Enter": "\ue007", "Control": "\ue009", "Right": "\ue014"}
 CONTRAST = 4.5  # WCAG AA
-
-
-def check(right, text):
-    if not right:
-        raise AssertionError(text)
-
-
-def until(f, what):
-    """The first true value of f()."""
-    end = time.monotonic() + PATIENCE
-    while not (value := f()):
-        check(time.monotonic() < end, f"waited {PATIENCE} s for {what}")
-        time.sleep(0.05)
-    return value
 
 
 @contextlib.contextmanager
